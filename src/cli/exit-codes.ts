@@ -1,0 +1,31 @@
+// What an exit status of ./holdfast means. Scripts rely on these; a number never changes its meaning.
+
+export const exitCodes = {
+  done: 0,
+  failed: 1,
+  usage: 2,
+  notFound: 3,
+  damaged: 4,
+  notRunning: 5,
+  busy: 6,
+  missingProgram: 69,
+  byErrorCode: {
+    UsageInvalid: 2,
+    ConfigurationInvalid: 2,
+    PointNotFound: 3,
+    ServiceNotRunning: 5,
+    DataInUse: 6,
+    ProgramMissing: 69,
+  } as Readonly<Record<string, number>>,
+} as const;
+
+export const exitCodesHelp = `
+Exit codes:
+  0   done
+  1   failed; one line on standard error says why and what to do
+  2   the command line or the configuration is wrong
+  3   what was asked for is not there
+  4   damage was found (verify, scrub, diff with differences)
+  5   no service runs on that data folder
+  6   somebody else holds the data folder or the vault
+  69  a program or module that this needs is not installed`;

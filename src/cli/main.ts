@@ -1,0 +1,36 @@
+// The command line. Each command is a file; what it needs is loaded when it runs, so that
+// `./holdfast --help` and `./holdfast token` stay quick.
+
+import { Command, CommanderError } from "commander";
+import { HoldfastError } from "../lib/errors.ts";
+import { addCheckCommand } from "./check.ts";
+import { exitCodes, exitCodesHelp } from "./exit-codes.ts";
+import { addTestCommand } from "./test.ts";
+
+const program = new Command("holdfast")
+  .description("Azure Backup for machines you own.")
+  .showHelpAfterError("(--help lists what there is)")
+  .configureHelp({ sortSubcommands: true })
+  .addHelpText("after", exitCodesHelp)
+  .exitOverride();
+
+for (const add of [addCheckCommand, addTestCommand]) add(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = report(error);
+}
+
+/** One line on standard error with the remedy, and the exit code that fits. */
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exitCodes.usage;
+  const sentence =
+    error instanceof HoldfastError ? error.sentence : error instanceof Error ? error.message : String(error);
+  process.stderr.write(`holdfast: ${sentence.replaceAll(/\s*\n\s*/g, " ")}\n`);
+  if (process.env["HOLDFAST_DEBUG"] !== undefined && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+  if (error instanceof HoldfastError && error.details.length > 0) {
+    for (const detail of error.details) process.stderr.write(`  - ${detail.sentence}\n`);
+  }
+  return error instanceof HoldfastError ? (exitCodes.byErrorCode[error.code] ?? exitCodes.failed) : exitCodes.failed;
+}

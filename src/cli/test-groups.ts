@@ -1,0 +1,30 @@
+// The groups of `./holdfast test --only GROUP`, and the Debian packages that each needs. One list.
+
+export interface TestGroup {
+  readonly name: string;
+  readonly about: string;
+  readonly files: readonly string[];
+  readonly packages: readonly DebianPackage[];
+  /** Files run one after another: they use the whole machine. */
+  readonly serial?: boolean;
+}
+
+export interface DebianPackage {
+  readonly name: string;
+  /** A path (or pattern) that is there when the package is. */
+  readonly shows: string;
+}
+
+const postgresql: DebianPackage = { name: "postgresql", shows: "/usr/lib/postgresql/*/bin/postgres" };
+const azureCli: DebianPackage = { name: "azure-cli", shows: "/usr/bin/az" };
+
+export const testGroups: readonly TestGroup[] = [
+  { name: "unit", about: "what stands beside the source", files: ["src/**/*.test.ts"], packages: [postgresql] },
+  {
+    name: "az",
+    about: "Debian's az against a running service",
+    files: ["test/az/**/*.test.ts"],
+    packages: [azureCli],
+    serial: true,
+  },
+];
