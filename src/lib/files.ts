@@ -31,7 +31,8 @@ export interface OpenFile extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-export type OpenMode = "read" | "readWrite" | "create" | "createNew";
+/** `readNoFollow` fails with ELOOP on a symbolic link and never waits for the other end of a pipe. */
+export type OpenMode = "read" | "readNoFollow" | "readWrite" | "create" | "createNew";
 
 export interface FileSystem {
   open(path: string, mode: OpenMode, permissions?: number): Promise<OpenFile>;
@@ -51,10 +52,13 @@ export interface FileSystem {
   syncDirectory(path: string): Promise<void>;
   realPath(path: string): Promise<string>;
   freeBytes(path: string): Promise<number>;
+  /** The magic number of the file system that holds `path` (statfs). */
+  volumeType(path: string): Promise<number>;
 }
 
 const openFlags: Record<OpenMode, number> = {
   read: constants.O_RDONLY,
+  readNoFollow: constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK,
   readWrite: constants.O_RDWR,
   create: constants.O_RDWR | constants.O_CREAT | constants.O_TRUNC,
   createNew: constants.O_RDWR | constants.O_CREAT | constants.O_EXCL,
@@ -97,6 +101,7 @@ export const disk: FileSystem = {
     const volume = await fs.statfs(path);
     return volume.bavail * volume.bsize;
   },
+  volumeType: async (path) => (await fs.statfs(path)).type,
 };
 
 async function syncDirectory(path: string): Promise<void> {
