@@ -1,0 +1,71 @@
+// Brings the schema up to date: each migration in a transaction of its own together with its record,
+// one process at a time.
+
+import { sql, type Kysely, type Transaction } from "kysely";
+import type { Database } from "./database.ts";
+import { databaseErrors } from "./errors.ts";
+import { migrationTools, type Migration } from "./migration.ts";
+import { migrations } from "./migrations.ts";
+import type { Tables } from "./schema.ts";
+
+/** Any number that no other advisory lock in the same PostgreSQL database uses. */
+const migrationLock = 4_827_190_331;
+
+/** Applies what is missing and returns the names of what it applied. */
+export async function migrate(
+  database: Database,
+  signal?: AbortSignal,
+  known: readonly Migration[] = migrations,
+): Promise<string[]> {
+  const applied: string[] = [];
+  await database.kysely.connection().execute(async (connection) => {
+    if (database.dialect === "postgres") await sql`select pg_advisory_lock(${migrationLock})`.execute(connection);
+    try {
+      for (const migration of known) {
+        signal?.throwIfAborted();
+        if (await applyOnce(database, connection, migration, known)) applied.push(migration.name);
+      }
+    } finally {
+      if (database.dialect === "postgres") await sql`select pg_advisory_unlock(${migrationLock})`.execute(connection);
+    }
+  });
+  return applied;
+}
+
+function applyOnce(
+  database: Database,
+  connection: Kysely<Tables>,
+  migration: Migration,
+  known: readonly Migration[],
+): Promise<boolean> {
+  return connection.transaction().execute(async (trx) => {
+    await sql`create table if not exists schema_migrations (name text primary key, applied_at bigint not null)`.execute(
+      trx,
+    );
+    const recorded = await trx.selectFrom("schema_migrations").select("name").execute();
+    refuseUnknown(
+      recorded.map(({ name }) => name),
+      known,
+    );
+    if (recorded.some(({ name }) => name === migration.name)) return false;
+    await migration.apply(migrationTools(untyped(trx), database.dialect));
+    await trx
+      .insertInto("schema_migrations")
+      .values({ name: migration.name, applied_at: database.clock.now() })
+      .execute();
+    return true;
+  });
+}
+
+function refuseUnknown(recorded: readonly string[], known: readonly Migration[]): void {
+  const unknown = recorded.filter((name) => !known.some((migration) => migration.name === name));
+  if (unknown.length === 0) return;
+  throw databaseErrors.DatabaseFromTheFuture(
+    `The database was written by a newer release: it holds ${unknown.join(", ")}, ` +
+      `and this release knows nothing after ${known.at(-1)?.name ?? "an empty database"}.`,
+  );
+}
+
+function untyped(trx: Transaction<Tables>): Transaction<Record<string, Record<string, unknown>>> {
+  return trx as unknown as Transaction<Record<string, Record<string, unknown>>>;
+}

@@ -1,0 +1,9 @@
+// Every migration, in the order in which they are applied. Append only: what a release has applied
+// never changes.
+
+import type { Migration } from "./migration.ts";
+import { leases } from "./migrations/0001-leases.ts";
+import { identity } from "./migrations/0002-identity.ts";
+import { arm } from "./migrations/0003-arm.ts";
+
+export const migrations: readonly Migration[] = [leases, identity, arm];
