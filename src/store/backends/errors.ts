@@ -6,7 +6,6 @@ import { defineErrors, HoldfastError } from "../../lib/errors.ts";
 export const objectErrors = defineErrors({
   ObjectMissing: { status: 404 },
   ObjectExists: { status: 409 },
-  ObjectChanged: { status: 412, remedy: "Somebody else replaced it: read it again and repeat the change." },
   ObjectTooShort: { status: 500, remedy: "The object is damaged: run `holdfast store scrub`, then `store repair`." },
   ObjectLocked: { status: 409, remedy: "It can be deleted when its lock has ended." },
   ObjectCorrupted: { status: 500, remedy: "The content changed on its way: check memory and network, and repeat." },

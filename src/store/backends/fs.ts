@@ -12,7 +12,6 @@ import { checkRange, piecesOf, type ObjectContent } from "./content.ts";
 import { objectErrors } from "./errors.ts";
 import { fromSystemError } from "./fs-errors.ts";
 import { openFolders } from "./fs-folders.ts";
-import { replaceIfVersion } from "./fs-replace.ts";
 import { openTemporaryFiles } from "./fs-temporary.ts";
 import { checkVolumeType, probeFileSystem } from "./fs-trust.ts";
 import { listFiles } from "./fs-list.ts";
@@ -66,7 +65,7 @@ function reading(files: FileSystem, root: string): Reading {
   const folders = openFolders(files, root);
   return {
     location: `file://${root}`,
-    supports: { objectLock: false, atomicConditions: true, contentCheck: false },
+    supports: { objectLock: false, atomicCreate: true, contentCheck: false },
     get: async (name, { offset, length, signal } = {}) => {
       checkObjectName(name);
       signal?.throwIfAborted();
@@ -138,11 +137,6 @@ function writableFsStore(files: FileSystem, root: string, newTemporaryPath: () =
   }
 
   async function giveName(temporary: string, path: string, name: string, options: PutOptions): Promise<void> {
-    if (options.onlyIfVersion !== undefined) {
-      const lock = join(root, ".holdfast", `replacing~${name.replaceAll("/", "~")}`);
-      await replaceIfVersion(files, { temporary, path, lock, name }, options.onlyIfVersion, versionOf, options.signal);
-      return;
-    }
     if (options.onlyIfAbsent !== true) return files.rename(temporary, path);
     try {
       await files.link(temporary, path);
@@ -204,8 +198,6 @@ async function writeTemporary(
   await file.sync();
 }
 
-const versionOf = (status: FileStatus): string => `${status.inode}-${status.size}-${status.modifiedAt}`;
-
 function describe(name: string, status: FileStatus): ObjectInfo {
-  return { name, size: status.size, modifiedAt: status.modifiedAt, version: versionOf(status) };
+  return { name, size: status.size, modifiedAt: status.modifiedAt };
 }

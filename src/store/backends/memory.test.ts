@@ -1,7 +1,7 @@
 import { memoryStore } from "./memory.ts";
 import { objectStoreContract } from "./testing/object-store-contract.ts";
 
-const supports = { objectLock: true, atomicConditions: true, contentCheck: true };
+const supports = { objectLock: true, atomicCreate: true, contentCheck: true };
 
 objectStoreContract(
   "memory",

@@ -19,13 +19,12 @@ export interface MemoryStoreOptions {
 
 export function memoryStore({ clock = systemClock, location = "memory:" }: MemoryStoreOptions = {}): ObjectStore {
   const objects = new Map<string, Held>();
-  let writes = 0;
   const isLocked = (held: Held | undefined): boolean =>
     held?.lockedUntil !== undefined && held.lockedUntil > clock.now();
 
   return {
     location,
-    supports: { objectLock: true, atomicConditions: true, contentCheck: true },
+    supports: { objectLock: true, atomicCreate: true, contentCheck: true },
     put: async (name, content, options = {}) => {
       checkObjectName(name);
       options.signal?.throwIfAborted();
@@ -34,13 +33,9 @@ export function memoryStore({ clock = systemClock, location = "memory:" }: Memor
       if (options.onlyIfAbsent === true && present !== undefined) {
         throw objectErrors.ObjectExists(`${location} already holds ${name}.`);
       }
-      if (options.onlyIfVersion !== undefined && present?.info.version !== options.onlyIfVersion) {
-        throw objectErrors.ObjectChanged(`${name} in ${location} is no longer version ${options.onlyIfVersion}.`);
-      }
       if (isLocked(present)) throw locked(name, present);
-      writes += 1;
       const bytes = Buffer.concat(piecesOf(content));
-      const info = { name, size: bytes.length, modifiedAt: clock.now(), version: String(writes) };
+      const info = { name, size: bytes.length, modifiedAt: clock.now() };
       objects.set(name, { info, bytes, lockedUntil: options.lockedUntil });
       return info;
     },

@@ -16,15 +16,11 @@ export interface ObjectInfo {
   readonly size: number;
   /** When the service says it was written, milliseconds; a hint only, never a reason to delete. */
   readonly modifiedAt: number;
-  /** Changes with the content; opaque. */
-  readonly version: string;
 }
 
 export interface PutOptions {
   /** Fail with ObjectExists when the name is taken. */
   readonly onlyIfAbsent?: boolean;
-  /** Fail with ObjectChanged unless the stored version is this one. */
-  readonly onlyIfVersion?: string;
   /** SHA-256 of the content; where `supports.contentCheck`, other bytes end in ObjectCorrupted. */
   readonly sha256?: Uint8Array;
   /** Keep the object undeletable until then (object lock), where the service can. */
@@ -42,7 +38,7 @@ export interface ReadOptions {
 export interface ObjectStoreSupport {
   readonly objectLock: boolean;
   /** False where two writers of one name at the same moment may both be told that they won. */
-  readonly atomicConditions: boolean;
+  readonly atomicCreate: boolean;
   /** Whether the far end compares what arrived with `PutOptions.sha256`. */
   readonly contentCheck: boolean;
 }
