@@ -1,0 +1,102 @@
+// Repeats what failed for a passing reason. The hard case is an answer that was lost: a conditional
+// put may have succeeded before it is sent again, and its own object must not be reported as
+// somebody else's. So after a failed attempt an ObjectExists is believed only when other bytes are there.
+
+import { seededRandom, randomBelow } from "../../../lib/random.ts";
+import { isErrorCode } from "../../../lib/errors.ts";
+import { retry, type RetryPolicy } from "../../../lib/time.ts";
+import { joined, type ObjectContent } from "../content.ts";
+import { isTransient, objectErrors } from "../errors.ts";
+import type { ObjectInfo, ObjectStore, PutOptions } from "../object-store.ts";
+
+export interface RetryOptions {
+  readonly attempts?: number;
+  readonly firstDelayMilliseconds?: number;
+  readonly maxDelayMilliseconds?: number;
+  /** An attempt that takes longer is given up and repeated: a connection can hang for ever. */
+  readonly attemptMilliseconds?: number;
+  readonly random?: () => number;
+}
+
+export function withRetry(store: ObjectStore, options: RetryOptions = {}): ObjectStore {
+  const policy: RetryPolicy = {
+    attempts: options.attempts ?? 6,
+    firstDelayMilliseconds: options.firstDelayMilliseconds ?? 200,
+    maxDelayMilliseconds: options.maxDelayMilliseconds ?? 10_000,
+    isTransient,
+  };
+  const random = options.random ?? seededRandom(randomBelow(2 ** 32));
+  const attemptMilliseconds = options.attemptMilliseconds ?? 120_000;
+
+  function repeat<T>(
+    what: string,
+    signal: AbortSignal | undefined,
+    attempt: (signal: AbortSignal, number: number) => Promise<T>,
+  ): Promise<T> {
+    return retry(policy, (number) => limited(what, attemptMilliseconds, signal, attempt, number), random, signal);
+  }
+
+  function put(name: string, content: ObjectContent, options: PutOptions = {}): Promise<ObjectInfo> {
+    return repeat(`Writing ${name}`, options.signal, async (signal, number) => {
+      try {
+        return await store.put(name, content, { ...options, signal });
+      } catch (error) {
+        if (number === 1 || !isErrorCode(error, "ObjectExists")) throw error;
+        const info = await store.head(name, signal);
+        if (info === undefined || !(await store.get(name, { signal })).equals(joined(content))) throw error;
+        return info;
+      }
+    });
+  }
+
+  return {
+    ...store,
+    put,
+    get: (name, options = {}) =>
+      repeat(`Reading ${name}`, options.signal, (signal) => store.get(name, { ...options, signal })),
+    head: (name, signal) => repeat(`Looking at ${name}`, signal, (signal) => store.head(name, signal)),
+    delete: (name, signal) => repeat(`Deleting ${name}`, signal, (signal) => store.delete(name, signal)),
+    list: async function* (prefix, signal) {
+      let last = "";
+      let isDone = false;
+      const start = (): AsyncIterator<ObjectInfo> => store.list(prefix, signal)[Symbol.asyncIterator]();
+      let listing = start();
+      while (!isDone) {
+        const info = await repeat(`Listing ${prefix}`, signal, async (_, number) => {
+          if (number > 1) listing = start();
+          for (;;) {
+            const next = await listing.next();
+            if (next.done === true) return undefined;
+            // A listing that was begun again passes over what was given already.
+            if (next.value.name > last) return next.value;
+          }
+        });
+        if (info === undefined) isDone = true;
+        else {
+          last = info.name;
+          yield info;
+        }
+      }
+    },
+  };
+}
+
+async function limited<T>(
+  what: string,
+  milliseconds: number,
+  signal: AbortSignal | undefined,
+  attempt: (signal: AbortSignal, number: number) => Promise<T>,
+  number: number,
+): Promise<T> {
+  const limit = new AbortController();
+  const timer = setTimeout(() => limit.abort(), milliseconds);
+  try {
+    return await attempt(signal === undefined ? limit.signal : AbortSignal.any([signal, limit.signal]), number);
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (!limit.signal.aborted) throw error;
+    throw objectErrors.StoreUnreachable(`${what} got no answer in ${milliseconds} ms.`, { cause: error });
+  } finally {
+    clearTimeout(timer);
+  }
+}
