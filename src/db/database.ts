@@ -2,12 +2,12 @@
 // state does it in `transaction`, together with the events and the outbox rows that tell of it.
 
 import { Kysely, type Transaction } from "kysely";
-import type { Pool } from "pg";
 import type { Clock } from "../lib/clock.ts";
 import { disk } from "../lib/files.ts";
 import { systemCode } from "../lib/errors.ts";
 import { databaseErrors } from "./errors.ts";
 import { migrate } from "./migrate.ts";
+import { localNotices, postgresNotices, type Notices } from "./notices.ts";
 import { retryConflicts } from "./postgres/conflicts.ts";
 import { postgresDialect } from "./postgres/dialect.ts";
 import type { Tables } from "./schema.ts";
@@ -35,8 +35,8 @@ export interface Database extends AsyncDisposable {
   readonly kysely: Kysely<Tables>;
   readonly dialect: DatabaseDialect;
   readonly clock: Clock;
-  /** PostgreSQL's pool, for what kysely has no words for (LISTEN). */
-  readonly pool: Pool | undefined;
+  readonly place: DatabasePlace;
+  readonly notices: Notices;
   /**
    * All or nothing, and as if alone. On PostgreSQL `work` runs again when it collided with another
    * transaction: it must do nothing but talk to the database; what else is to happen belongs in
@@ -63,22 +63,31 @@ export async function connectDatabase(options: DatabaseOptions): Promise<Databas
   options.signal?.throwIfAborted();
   if (options.url !== undefined) {
     const url = parseUrl(options.url);
-    const { dialect, pool } = postgresDialect(url, options.connections ?? 10, options.report ?? (() => {}));
-    return assemble("postgres", new Kysely<Tables>({ dialect }), options.clock, pool);
+    const report = options.report ?? (() => {});
+    const { dialect, pool } = postgresDialect(url, options.connections ?? 10, report);
+    return assemble("postgres", new Kysely<Tables>({ dialect }), options, postgresNotices(pool, report));
   }
   if (options.file === undefined)
     throw databaseErrors.DatabaseUrlInvalid("Neither a database file nor a URL is given.");
   await createPrivately(options.file);
-  return assemble("sqlite", new Kysely<Tables>({ dialect: sqliteDialect(options.file) }), options.clock, undefined);
+  return assemble("sqlite", new Kysely<Tables>({ dialect: sqliteDialect(options.file) }), options, localNotices());
 }
 
-function assemble(dialect: DatabaseDialect, kysely: Kysely<Tables>, clock: Clock, pool: Pool | undefined): Database {
-  const close = (): Promise<void> => kysely.destroy();
+function assemble(
+  dialect: DatabaseDialect,
+  kysely: Kysely<Tables>,
+  { clock, file, url }: DatabaseOptions,
+  notices: Notices,
+): Database {
+  const close = async (): Promise<void> => {
+    await notices.close();
+    await kysely.destroy();
+  };
   const attempt = async <T>(work: (trx: Transaction<Tables>) => Promise<T>): Promise<T> => {
     const { result, afterCommit } = await kysely
       .transaction()
       .setIsolationLevel("serializable")
-      .execute((trx) => runScoped(trx, dialect, clock, work));
+      .execute((trx) => runScoped(trx, dialect, clock, notices.ring, work));
     for (const step of afterCommit) step();
     return result;
   };
@@ -86,7 +95,8 @@ function assemble(dialect: DatabaseDialect, kysely: Kysely<Tables>, clock: Clock
     kysely,
     dialect,
     clock,
-    pool,
+    place: url === undefined ? { file } : { url },
+    notices,
     transaction: async (work) => {
       refuseInsideTransaction("A second transaction");
       return dialect === "postgres" ? retryConflicts(() => attempt(work)) : attempt(work);

@@ -5,5 +5,7 @@ import type { Migration } from "./migration.ts";
 import { leases } from "./migrations/0001-leases.ts";
 import { identity } from "./migrations/0002-identity.ts";
 import { arm } from "./migrations/0003-arm.ts";
+import { outbox } from "./migrations/0004-outbox.ts";
+import { events } from "./migrations/0005-events.ts";
 
-export const migrations: readonly Migration[] = [leases, identity, arm];
+export const migrations: readonly Migration[] = [leases, identity, arm, outbox, events];

@@ -2,9 +2,10 @@
 // has to run once it is durable. Found by the transaction that a caller hands down.
 
 import { AsyncLocalStorage } from "node:async_hooks";
-import type { Transaction } from "kysely";
+import { sql, type Transaction } from "kysely";
 import type { Clock } from "../lib/clock.ts";
 import { databaseErrors } from "./errors.ts";
+import { noticeChannel } from "./notices.ts";
 import type { Tables } from "./schema.ts";
 
 export type DatabaseDialect = "sqlite" | "postgres";
@@ -16,6 +17,8 @@ export interface TransactionScope {
   beforeCommit(step: () => Promise<void>): void;
   /** Runs when the transaction is durable; never when it is rolled back or tried again. */
   afterCommit(step: () => void): void;
+  /** Wakes whoever listens on the channel, here and in other processes, once it is durable. */
+  tell(channel: string): void;
 }
 
 const scopes = new WeakMap<object, TransactionScope>();
@@ -39,21 +42,28 @@ export async function runScoped<T>(
   trx: Transaction<Tables>,
   dialect: DatabaseDialect,
   clock: Clock,
+  ring: (channel: string) => void,
   work: (trx: Transaction<Tables>) => Promise<T>,
 ): Promise<{ result: T; afterCommit: readonly (() => void)[] }> {
   const last: (() => Promise<void>)[] = [];
   const afterCommit: (() => void)[] = [];
+  const channels = new Set<string>();
   scopes.set(trx, {
     dialect,
     clock,
     beforeCommit: (step) => last.push(step),
     afterCommit: (step) => afterCommit.push(step),
+    tell: (channel) => channels.add(channel),
   });
   const mark = { open: true };
   try {
     const result = await current.run(mark, async () => {
       const value = await work(trx);
       for (const step of last) await step();
+      for (const channel of channels) {
+        if (dialect === "postgres") await sql`select pg_notify(${noticeChannel}, ${channel})`.execute(trx);
+        afterCommit.push(() => ring(channel));
+      }
       return value;
     });
     return { result, afterCommit };

@@ -1,0 +1,140 @@
+// Who may work on a thing, until when. Every new holder gets a higher fence number, so that a holder
+// who slept through the end of its lease is told apart from the present one. Work done under a lease
+// is committed only in a transaction that calls `assertLeaseHeld`.
+
+import type { Transaction } from "kysely";
+import { defineErrors } from "../lib/errors.ts";
+import { newGuid } from "../lib/random.ts";
+import { sleep } from "../lib/time.ts";
+import type { Database } from "./database.ts";
+import type { Tables } from "./schema.ts";
+import { scopeOf } from "./transaction.ts";
+
+export const leaseErrors = defineErrors({
+  LeaseLost: { status: 409, remedy: "Stop this work; whoever holds the lease now goes on with it." },
+});
+
+export interface Lease {
+  readonly name: string;
+  readonly holder: string;
+  readonly fence: number;
+}
+
+/** Undefined while somebody else holds it. `holder` is for people to read. */
+export async function acquireLease(
+  database: Database,
+  name: string,
+  holder: string,
+  milliseconds: number,
+): Promise<Lease | undefined> {
+  return database.transaction(async (trx) => {
+    const now = database.clock.now();
+    const found = await trx
+      .selectFrom("leases")
+      .select(["fence", "expires_at"])
+      .where("name", "=", name)
+      .executeTakeFirst();
+    if (found !== undefined && found.expires_at > now) return undefined;
+    const fence = (found?.fence ?? 0) + 1;
+    const row = { holder, fence, acquired_at: now, expires_at: now + milliseconds };
+    await trx
+      .insertInto("leases")
+      .values({ name, ...row })
+      .onConflict((conflict) => conflict.column("name").doUpdateSet(row))
+      .execute();
+    return { name, holder, fence };
+  });
+}
+
+/** Moves the end. An expired lease that nobody took since may be renewed: a clock can jump. */
+export async function renewLease(database: Database, lease: Lease, milliseconds: number): Promise<void> {
+  const { numUpdatedRows } = await database.kysely
+    .updateTable("leases")
+    .set({ expires_at: database.clock.now() + milliseconds })
+    .where("name", "=", lease.name)
+    .where("fence", "=", lease.fence)
+    .where("expires_at", ">", 0)
+    .executeTakeFirstOrThrow();
+  if (numUpdatedRows === 0n) throw lost(lease);
+}
+
+/** Lets the next one in at once; does nothing when the lease was lost before. */
+export async function releaseLease(database: Database, lease: Lease): Promise<void> {
+  await database.kysely
+    .updateTable("leases")
+    .set({ expires_at: 0 })
+    .where("name", "=", lease.name)
+    .where("fence", "=", lease.fence)
+    .execute();
+}
+
+/**
+ * Makes `trx` fail unless the lease is held until its very end: the row is locked against a
+ * take-over, and the time is looked at once more before the commit.
+ */
+export async function assertLeaseHeld(trx: Transaction<Tables>, lease: Lease): Promise<void> {
+  const { dialect, clock, beforeCommit } = scopeOf(trx);
+  const row = trx.selectFrom("leases").select(["fence", "expires_at"]).where("name", "=", lease.name);
+  const found = await (dialect === "postgres" ? row.forShare() : row).executeTakeFirst();
+  const assertInTime = (): void => {
+    if (found === undefined || found.fence !== lease.fence || found.expires_at <= clock.now()) throw lost(lease);
+  };
+  assertInTime();
+  beforeCommit(async () => assertInTime());
+}
+
+/**
+ * Ends every lease. Only for the process that has just taken a data folder for itself
+ * (`holdDataFolder`): whoever held them is dead.
+ */
+export async function endAllLeases(database: Database): Promise<void> {
+  await database.kysely.updateTable("leases").set({ expires_at: 0 }).execute();
+}
+
+export interface LeaseTerms {
+  readonly name: string;
+  readonly milliseconds: number;
+  /** For people to read, beside a number that makes it unique. */
+  readonly holder: string;
+}
+
+/**
+ * Does `work` under a lease that is renewed in time; its signal is aborted when the lease is lost.
+ * Returns undefined without having worked while somebody else holds the lease.
+ */
+export async function withLease<T>(
+  database: Database,
+  terms: LeaseTerms,
+  work: (lease: Lease, signal: AbortSignal) => Promise<T>,
+  signal: AbortSignal,
+): Promise<{ readonly result: T } | undefined> {
+  const lease = await acquireLease(database, terms.name, `${terms.holder} ${newGuid()}`, terms.milliseconds);
+  if (lease === undefined) return undefined;
+  const ended = new AbortController();
+  const stolen = new AbortController();
+  const renewing = keepRenewed(database, lease, terms.milliseconds, ended.signal).catch((error: unknown) => {
+    stolen.abort(error);
+  });
+  try {
+    return { result: await work(lease, AbortSignal.any([signal, stolen.signal])) };
+  } finally {
+    ended.abort();
+    await renewing;
+    await releaseLease(database, lease);
+  }
+}
+
+async function keepRenewed(database: Database, lease: Lease, milliseconds: number, ended: AbortSignal): Promise<void> {
+  while (!ended.aborted) {
+    try {
+      await sleep(milliseconds / 3, ended);
+    } catch {
+      return;
+    }
+    await renewLease(database, lease, milliseconds);
+  }
+}
+
+function lost(lease: Lease): Error {
+  return leaseErrors.LeaseLost(`The lease ${lease.name} (number ${lease.fence}) of ${lease.holder} is lost or over.`);
+}
