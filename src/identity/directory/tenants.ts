@@ -1,0 +1,75 @@
+// Directories and the subscriptions that trust them.
+
+import { scopeOf } from "../../db/transaction.ts";
+import type { Reading, Writing } from "../database.ts";
+
+export interface Tenant {
+  readonly id: string;
+  readonly displayName: string;
+  readonly defaultDomain: string;
+  readonly isDefault: boolean;
+}
+
+export interface Subscription {
+  readonly id: string;
+  readonly tenantId: string;
+  readonly displayName: string;
+}
+
+export async function createTenant(trx: Writing, tenant: Tenant): Promise<void> {
+  await trx
+    .insertInto("identity_tenants")
+    .values({
+      id: tenant.id,
+      display_name: tenant.displayName,
+      default_domain: tenant.defaultDomain,
+      is_default: tenant.isDefault ? 1 : 0,
+      created_at: scopeOf(trx).clock.now(),
+    })
+    .execute();
+}
+
+export async function listTenants(reading: Reading): Promise<Tenant[]> {
+  const rows = await reading.selectFrom("identity_tenants").selectAll().orderBy("created_at").orderBy("id").execute();
+  return rows.map((row) => ({
+    id: row.id,
+    displayName: row.display_name,
+    defaultDomain: row.default_domain,
+    isDefault: row.is_default === 1,
+  }));
+}
+
+export async function createSubscription(trx: Writing, subscription: Subscription): Promise<void> {
+  await trx
+    .insertInto("identity_subscriptions")
+    .values({
+      id: subscription.id.toLowerCase(),
+      tenant_id: subscription.tenantId,
+      display_name: subscription.displayName,
+      created_at: scopeOf(trx).clock.now(),
+    })
+    .execute();
+}
+
+export async function findSubscription(reading: Reading, id: string): Promise<Subscription | undefined> {
+  const row = await reading
+    .selectFrom("identity_subscriptions")
+    .selectAll()
+    .where("id", "=", id.toLowerCase())
+    .executeTakeFirst();
+  return row === undefined ? undefined : fromRow(row);
+}
+
+export async function listSubscriptions(reading: Reading): Promise<Subscription[]> {
+  const rows = await reading
+    .selectFrom("identity_subscriptions")
+    .selectAll()
+    .orderBy("created_at")
+    .orderBy("id")
+    .execute();
+  return rows.map(fromRow);
+}
+
+function fromRow(row: { id: string; tenant_id: string; display_name: string }): Subscription {
+  return { id: row.id, tenantId: row.tenant_id, displayName: row.display_name };
+}
