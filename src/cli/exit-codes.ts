@@ -14,7 +14,7 @@ export const exitCodes = {
     ConfigurationInvalid: 2,
     PointNotFound: 3,
     ServiceNotRunning: 5,
-    DataInUse: 6,
+    DataFolderHeld: 6,
     ProgramMissing: 69,
   } as Readonly<Record<string, number>>,
 } as const;

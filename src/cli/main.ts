@@ -3,6 +3,10 @@
 
 import { Command, CommanderError } from "commander";
 import { HoldfastError } from "../lib/errors.ts";
+import { addAzEnvCommand } from "./az-env.ts";
+import { addDoctorCommand } from "./doctor.ts";
+import { addTokenCommand } from "./token.ts";
+import { addUpCommand } from "./up.ts";
 import { addCheckCommand } from "./check.ts";
 import { exitCodes, exitCodesHelp } from "./exit-codes.ts";
 import { addTestCommand } from "./test.ts";
@@ -14,7 +18,7 @@ const program = new Command("holdfast")
   .addHelpText("after", exitCodesHelp)
   .exitOverride();
 
-for (const add of [addCheckCommand, addTestCommand]) add(program);
+for (const add of [addCheckCommand, addTestCommand, addAzEnvCommand, addDoctorCommand, addTokenCommand, addUpCommand]) add(program);
 
 try {
   await program.parseAsync();

@@ -3,7 +3,6 @@
 
 import type { Command } from "commander";
 import { run as runNodeTests } from "node:test";
-import type { TestStream } from "node:test/reporters";
 import { defineErrors } from "../lib/errors.ts";
 import { findFiles } from "../lib/files.ts";
 import { ended, findProgram, start } from "../lib/processes.ts";
@@ -111,7 +110,7 @@ async function runGroup(group: TestGroup, files: readonly string[], long: boolea
   await follow(stream, total);
 }
 
-async function follow(stream: TestStream, total: Tally): Promise<void> {
+async function follow(stream: ReturnType<typeof runNodeTests>, total: Tally): Promise<void> {
   stream.on("test:pass", (event) => {
     if (event.details.type === "suite") return;
     if (event.skip !== undefined && event.skip !== false) {

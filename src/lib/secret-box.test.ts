@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { isErrorCode } from "./errors.ts";
 import { randomBytes } from "./random.ts";
 import { secretBox } from "./secret-box.ts";

@@ -3,13 +3,6 @@ import type { Migration } from "../migration.ts";
 export const arm: Migration = {
   name: "0003-arm",
   apply: async ({ createTable, types, trx }) => {
-    await createTable("subscriptions")
-      .addColumn("subscription_id", types.text, (column) => column.primaryKey())
-      .addColumn("display_name", types.text, (column) => column.notNull())
-      .addColumn("tenant_id", types.text, (column) => column.notNull())
-      .addColumn("created_at", types.integer, (column) => column.notNull())
-      .execute();
-
     await createTable("registrations")
       .addColumn("subscription_id", types.text, (column) => column.notNull())
       .addColumn("name", types.text, (column) => column.notNull())

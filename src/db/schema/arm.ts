@@ -1,16 +1,8 @@
 export interface ArmTables {
-  subscriptions: SubscriptionRow;
   registrations: RegistrationRow;
   resources: ResourceRow;
   operations: OperationRow;
   activity: ActivityRow;
-}
-
-export interface SubscriptionRow {
-  subscription_id: string;
-  display_name: string;
-  tenant_id: string;
-  created_at: number;
 }
 
 /** State of a provider or of a feature in a subscription; no row = the default. */

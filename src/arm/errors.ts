@@ -1,0 +1,37 @@
+// Every code that the ARM wire answers with from here, with its status. Providers add their own.
+
+import { defineErrors } from "../lib/errors.ts";
+
+export const armErrors = defineErrors({
+  AuthorizationFailed: { status: 403 },
+  BadRequest: { status: 400 },
+  Conflict: { status: 409 },
+  InvalidApiVersionParameter: { status: 400 },
+  InvalidFilterInQueryString: { status: 400 },
+  InvalidParameter: { status: 400 },
+  InvalidRequestContent: { status: 400 },
+  InvalidRequestUri: { status: 400 },
+  InvalidResourceGroupLocation: { status: 409 },
+  InvalidResourceName: { status: 400 },
+  InvalidResourceNamespace: { status: 404 },
+  InvalidResourceType: { status: 404 },
+  InvalidSkipToken: { status: 400 },
+  InvalidTopInQueryString: { status: 400 },
+  LocationRequired: { status: 400 },
+  LocationNotAvailableForResourceType: { status: 400 },
+  LockedResource: { status: 409 },
+  MethodNotAllowed: { status: 405 },
+  MissingApiVersionParameter: { status: 400 },
+  MissingSubscriptionRegistration: { status: 409 },
+  OperationNotFound: { status: 404 },
+  PreconditionFailed: { status: 412 },
+  RequestEntityTooLarge: { status: 413 },
+  ResourceGroupNotFound: { status: 404 },
+  ResourceGroupBeingDeleted: { status: 409 },
+  ResourceNotFound: { status: 404 },
+  NotFound: { status: 404 },
+  ScopeLocked: { status: 409 },
+  SubscriptionNotFound: { status: 404 },
+  TooManyRequests: { status: 429 },
+  InternalServerError: { status: 500 },
+});

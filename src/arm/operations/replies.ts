@@ -1,0 +1,43 @@
+// The answers by which clients follow a long operation. az takes the last path segment of the
+// Azure-AsyncOperation URL; the SDKs fetch it as it is: both must lead to the same row.
+
+import type { ArmReply, ArmRequest } from "../request.ts";
+import { subscriptionScope } from "../resource-id.ts";
+import { renderOperation, type Operation } from "./operation.ts";
+
+export const retryAfterSeconds = "1";
+
+export interface OperationPlace {
+  readonly namespace: string;
+  readonly location: string;
+}
+
+export function operationHeaders(request: ArmRequest, subscriptionId: string, place: OperationPlace, operationId: string): Record<string, string> {
+  const base = `${request.origin}${subscriptionScope(subscriptionId)}/providers/${place.namespace}/locations/${place.location}`;
+  const version = `api-version=${encodeURIComponent(request.apiVersion)}`;
+  return {
+    "Azure-AsyncOperation": `${base}/operationStatuses/${operationId}?${version}`,
+    Location: `${base}/operationResults/${operationId}?${version}`,
+    "Retry-After": retryAfterSeconds,
+  };
+}
+
+export function statusReply(request: ArmRequest, operation: Operation): ArmReply {
+  const headers = operation.status === "InProgress" ? { "Retry-After": retryAfterSeconds } : undefined;
+  return { status: 200, body: renderOperation(operation, request.path), headers };
+}
+
+/** 202 until it has ended, then what it led to. */
+export function resultReply(request: ArmRequest, operation: Operation): ArmReply {
+  switch (operation.status) {
+    case "InProgress": {
+      const location = `${request.origin}${request.path}?api-version=${encodeURIComponent(request.apiVersion)}`;
+      return { status: 202, headers: { Location: location, "Retry-After": retryAfterSeconds } };
+    }
+    case "Succeeded":
+      return operation.result === undefined ? { status: 200 } : { status: 200, body: operation.result };
+    case "Failed":
+    case "Canceled":
+      return { status: 409, body: { error: operation.error } };
+  }
+}

@@ -1,0 +1,144 @@
+// Carries out long operations: takes rows that nobody works on, under a lease each, and ends them.
+// A process that dies leaves its lease to run out; the next holder runs the handler again, so
+// handlers are written to be run twice.
+
+import type { Database } from "../../db/database.ts";
+import { assertLeaseHeld, leaseErrors, withLease } from "../../db/leases.ts";
+import { isErrorCode } from "../../lib/errors.ts";
+import type { Writer } from "../resources/resource-store.ts";
+import { asHoldfastError, endOperation, operationFromRow, type Operation, type Outcome } from "./operation.ts";
+
+export interface OperationWork {
+  readonly operation: Operation;
+  /** Part of every transaction that a handler makes: no work is committed under a lost lease. */
+  readonly assertHeld: (trx: Writer) => Promise<void>;
+  /** Aborted when the service ends or the lease is lost: hand the work back by throwing. */
+  readonly signal: AbortSignal;
+}
+
+/** Returns what the operation's result request answers; throws to fail it. */
+export type OperationHandler = (work: OperationWork) => Promise<unknown>;
+
+export interface OperationRunner extends AsyncDisposable {
+  register(kind: string, handler: OperationHandler): void;
+  /** Begins to take work up; fails when rows wait for a kind that nobody registered. */
+  start(): Promise<void>;
+  /** There may be something to do: called after a transaction that started an operation. */
+  wake(): void;
+}
+
+export interface RunnerOptions {
+  readonly database: Database;
+  /** For people to read in the leases. */
+  readonly holder: string;
+  readonly atOnce: number;
+  readonly report: (error: unknown, operation: Operation | undefined) => void;
+  /** Runs in the transaction that ends an operation (activity log, events). */
+  readonly onEnd?: (trx: Writer, operation: Operation, outcome: Outcome) => Promise<void>;
+}
+
+const leaseMilliseconds = 15_000;
+const lookAgainMilliseconds = 1000;
+
+export function createOperationRunner(options: RunnerOptions): OperationRunner {
+  const { database } = options;
+  const handlers = new Map<string, OperationHandler>();
+  const running = new Map<string, Promise<void>>();
+  const ending = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  let looking: Promise<void> | undefined;
+  let lookOnceMore = false;
+
+  const look = async (): Promise<void> => {
+    const waiting = await database.kysely
+      .selectFrom("operations")
+      .selectAll()
+      .where("status", "=", "InProgress")
+      .orderBy("started_at")
+      .limit(options.atOnce + running.size)
+      .execute();
+    for (const row of waiting) {
+      if (ending.signal.aborted || running.size >= options.atOnce) return;
+      if (running.has(row.operation_id)) continue;
+      const operation = operationFromRow(row);
+      const done = runOne(operation).finally(() => {
+        running.delete(operation.id);
+        if (!ending.signal.aborted) wake();
+      });
+      running.set(operation.id, done);
+    }
+  };
+
+  const wake = (): void => {
+    if (ending.signal.aborted) return;
+    if (looking !== undefined) {
+      lookOnceMore = true;
+      return;
+    }
+    looking = look()
+      .catch((error: unknown) => options.report(error, undefined))
+      .finally(() => {
+        looking = undefined;
+        if (lookOnceMore) {
+          lookOnceMore = false;
+          wake();
+        }
+      });
+  };
+
+  const runOne = async (operation: Operation): Promise<void> => {
+    const terms = { name: `operation/${operation.id}`, holder: options.holder, milliseconds: leaseMilliseconds };
+    try {
+      await withLease(
+        database,
+        terms,
+        async (lease, signal) => {
+          const handler = handlers.get(operation.kind);
+          if (handler === undefined) throw new Error(`no handler for operations of kind ${operation.kind}`);
+          const assertHeld = (trx: Writer): Promise<void> => assertLeaseHeld(trx, lease);
+          const outcome = await outcomeOf(() => handler({ operation, assertHeld, signal }));
+          if (outcome.status !== "Succeeded") {
+            // Neither the service's end nor a lost lease is the operation's failure: somebody goes on with it.
+            if (signal.aborted || isErrorCode(outcome.error, leaseLostCode)) return;
+            if (asHoldfastError(outcome.error).status >= 500) options.report(outcome.error, operation);
+          }
+          await database.transaction(async (trx) => {
+            await assertHeld(trx);
+            if (await endOperation(trx, database.clock, operation.id, outcome)) await options.onEnd?.(trx, operation, outcome);
+          });
+        },
+        ending.signal,
+      );
+    } catch (error) {
+      if (!ending.signal.aborted) options.report(error, operation);
+    }
+  };
+
+  return {
+    register: (kind, handler) => handlers.set(kind, handler),
+    start: async () => {
+      const kinds = await database.kysely.selectFrom("operations").select("kind").distinct().where("status", "=", "InProgress").execute();
+      const orphan = kinds.find(({ kind }) => !handlers.has(kind));
+      if (orphan !== undefined) throw new Error(`operations of kind ${orphan.kind} wait, but this version does not know them`);
+      timer = setInterval(wake, lookAgainMilliseconds);
+      wake();
+    },
+    wake,
+    [Symbol.asyncDispose]: async () => {
+      clearInterval(timer);
+      ending.abort(new Error("the service is ending"));
+      await looking;
+      await Promise.allSettled(running.values());
+    },
+  };
+}
+
+const leaseLostCode = leaseErrors.LeaseLost("").code;
+
+async function outcomeOf(work: () => Promise<unknown>): Promise<Outcome> {
+  try {
+    return { status: "Succeeded", result: await work() };
+  } catch (error) {
+    return { status: "Failed", error };
+  }
+}

@@ -1,0 +1,102 @@
+// `eval "$(./holdfast az-env)"`: makes the az on this machine speak to the service, in that shell
+// only. Everything az remembers goes below the data folder; the user's own az stays untouched.
+
+import type { Command } from "commander";
+import { join, resolve } from "node:path";
+import { createHash } from "node:crypto";
+import { defineErrors } from "../lib/errors.ts";
+import { disk } from "../lib/files.ts";
+import { findProgram, run } from "../lib/processes.ts";
+import { dataFolder } from "../server/data-folder.ts";
+import { dataOption } from "./data-option.ts";
+import { projectRoot } from "./project.ts";
+import { connectService, type ServiceClient } from "./service-client.ts";
+
+const errors = defineErrors({
+  ProgramMissing: { status: 500, remedy: "Install it (Debian: apt-get install azure-cli)." },
+  AzureCliFailed: { status: 500 },
+});
+
+const cloudName = "Holdfast";
+
+/** Where Debian's package keeps the library that its az cannot use as it is. */
+const debianCompute = "/usr/lib/python3/dist-packages/azure/mgmt/compute";
+
+export function addAzEnvCommand(program: Command): void {
+  program
+    .command("az-env")
+    .description('print shell commands after which `az` speaks to the running service: eval "$(./holdfast az-env)"')
+    .addOption(dataOption())
+    .action(async ({ data }: { data: string }) => {
+      const client = await connectService(data);
+      if (findProgram("az") === undefined) throw errors.ProgramMissing("The Azure CLI (az) is not installed.");
+      const environment = await azEnvironment(client, data);
+      await signIn(client, data, environment);
+      for (const [name, value] of Object.entries(environment)) process.stdout.write(`export ${name}=${shellQuoted(value)}\n`);
+    });
+}
+
+async function azEnvironment(client: ServiceClient, data: string): Promise<Record<string, string>> {
+  const needsRepair =
+    (await disk.status(debianCompute)) !== undefined && (await disk.status(join(debianCompute, "v2022_11_01"))) === undefined;
+  const kept = (process.env["PYTHONPATH"] ?? "").split(":").filter((path) => path !== "" && path !== repairFolder);
+  return {
+    AZURE_CONFIG_DIR: dataFolder(resolve(data)).az,
+    REQUESTS_CA_BUNDLE: client.service.ca,
+    AZURE_CORE_COLLECT_TELEMETRY: "0",
+    AZURE_CORE_NO_COLOR: "1",
+    ...(needsRepair ? { PYTHONPATH: [repairFolder, ...kept].join(":") } : {}),
+  };
+}
+
+const repairFolder = join(projectRoot, "src/cli/az");
+
+/** Registers the cloud and signs in, unless that was done for this very endpoint and credential. */
+async function signIn(client: ServiceClient, data: string, environment: Record<string, string>): Promise<void> {
+  const folder = dataFolder(resolve(data)).az;
+  await disk.makeDirectory(folder);
+  const { service, admin } = client;
+  const wanted = createHash("sha256").update(`${service.endpoint} ${admin.clientId} ${admin.clientSecret} ${service.subscriptionId}`).digest("hex");
+  const stamp = join(folder, "holdfast-signed-in");
+  if ((await disk.status(stamp)) !== undefined && (await disk.read(stamp)).toString("utf8") === wanted) return;
+
+  const az = async (...args: string[]): Promise<void> => {
+    const { exitCode, stderr } = await run("az", args, { env: environment, timeoutMilliseconds: 120_000, acceptedExitCodes: [0, 1, 2, 3] });
+    if (exitCode !== 0) throw errors.AzureCliFailed(`az ${args.slice(0, 2).join(" ")} failed: ${stderr.trim().slice(-800)}`);
+  };
+  const description = join(folder, "cloud.json");
+  await disk.writeDurably(description, JSON.stringify(cloudDescription(service.endpoint)));
+  // A cloud of that name from an earlier endpoint is brought up to date.
+  const isKnown = (await disk.status(join(folder, "clouds.config"))) !== undefined;
+  await az("cloud", isKnown ? "update" : "register", "--name", cloudName, "--cloud-config", `@${description}`);
+  await az("cloud", "set", "--name", cloudName);
+  await az("login", "--service-principal", "--username", admin.clientId, "--password", admin.clientSecret, "--tenant", service.tenantId);
+  await az("account", "set", "--subscription", service.subscriptionId);
+  await disk.writeDurably(stamp, wanted);
+}
+
+/** An authority that ends in /adfs keeps az from asking Microsoft's servers about ours. */
+function cloudDescription(endpoint: string): object {
+  return {
+    endpoints: {
+      resourceManager: endpoint,
+      management: endpoint,
+      activeDirectory: `${endpoint}/adfs`,
+      activeDirectoryResourceId: endpoint,
+      activeDirectoryGraphResourceId: `${endpoint}/graph`,
+      microsoftGraphResourceId: endpoint,
+      logAnalyticsResourceId: endpoint,
+      batchResourceId: endpoint,
+    },
+    suffixes: { storageEndpoint: `blob.localhost${portOf(endpoint)}`, keyvaultDns: `.vault.localhost${portOf(endpoint)}` },
+  };
+}
+
+function portOf(endpoint: string): string {
+  const { port } = new URL(endpoint);
+  return port === "" ? "" : `:${port}`;
+}
+
+function shellQuoted(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}

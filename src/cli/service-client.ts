@@ -1,0 +1,48 @@
+// How a command talks to the service that runs on a data folder: over HTTPS, trusting its authority.
+
+import { request } from "node:https";
+import { defineErrors } from "../lib/errors.ts";
+import { disk } from "../lib/files.ts";
+import { findService, readAdmin, type AdminCredentials, type RunningService } from "../server/data-folder.ts";
+
+const clientErrors = defineErrors({
+  RequestRefused: { status: 500 },
+  ServiceNotRunning: { status: 503, remedy: "Start it with ./holdfast up, or name its folder with --data DIR." },
+});
+
+export interface ServiceClient {
+  readonly service: RunningService;
+  readonly admin: AdminCredentials;
+  token(scope: string): Promise<string>;
+}
+
+export async function connectService(data: string): Promise<ServiceClient> {
+  const service = await findService(data);
+  const admin = await readAdmin(data);
+  if (admin === undefined) throw clientErrors.RequestRefused(`${data} has no admin.json. Start the service again: it writes a new one.`);
+  const authority = await disk.read(service.ca);
+  return {
+    service,
+    admin,
+    token: async (scope) => {
+      const form = new URLSearchParams({ grant_type: "client_credentials", client_id: admin.clientId, client_secret: admin.clientSecret, scope });
+      const answer = await post(`${service.endpoint}/${service.tenantId}/oauth2/v2.0/token`, form.toString(), authority);
+      const body = JSON.parse(answer.text) as { access_token?: string; error_description?: string };
+      if (body.access_token === undefined) throw clientErrors.RequestRefused(`The service gave no token: ${body.error_description ?? answer.text.slice(0, 300)}`);
+      return body.access_token;
+    },
+  };
+}
+
+function post(url: string, body: string, authority: Buffer): Promise<{ status: number; text: string }> {
+  return new Promise((resolve, reject) => {
+    const sent = request(url, { method: "POST", ca: authority, timeout: 30_000, headers: { "Content-Type": "application/x-www-form-urlencoded" } }, (answer) => {
+      const chunks: Buffer[] = [];
+      answer.on("data", (chunk: Buffer) => chunks.push(chunk));
+      answer.on("end", () => resolve({ status: answer.statusCode ?? 0, text: Buffer.concat(chunks).toString("utf8") }));
+    });
+    sent.on("timeout", () => sent.destroy(new Error("no answer in 30 s")));
+    sent.on("error", (cause) => reject(clientErrors.ServiceNotRunning(`The service does not answer: ${cause.message}.`, { cause })));
+    sent.end(body);
+  });
+}

@@ -1,0 +1,62 @@
+// `./holdfast up`: runs the service in the foreground until SIGINT or SIGTERM.
+
+import { Option, type Command } from "commander";
+import { dataFolder } from "../server/data-folder.ts";
+import type { Service } from "../server/service.ts";
+import type { SettingsFlags } from "../server/settings.ts";
+
+interface UpOptions extends SettingsFlags {
+  readonly json?: boolean;
+}
+
+/** After this the process ends, whatever still hangs. */
+const lastResortMilliseconds = 9000;
+
+export function addUpCommand(program: Command): void {
+  program
+    .command("up")
+    .description("start the service; it runs in the foreground until it is interrupted")
+    .option("--data <dir>", "data folder (default: ./.holdfast; HOLDFAST_DATA)")
+    .option("--listen <host:port>", "where it listens (default: 127.0.0.1:8443)")
+    .option("--config <file>", "configuration file: JSON with comments")
+    .option("--database-url <url>", "keep the control data in PostgreSQL: postgresql://user:password@host/database")
+    .addOption(new Option("--test-clock <file>", "run on real time plus the seconds that stand in this file").hideHelp())
+    .option("--json", "print one line of JSON when ready")
+    .action(async (options: UpOptions) => {
+      const { json, ...flags } = options;
+      const [{ readSettings }, { startService }] = await Promise.all([import("../server/settings.ts"), import("../server/service.ts")]);
+      const settings = await readSettings(flags, process.env);
+      const stopped = waitForStop();
+      const service = await startService(settings);
+      announce(service, settings.data, json === true);
+      service.log.info({ signal: await stopped }, "ending");
+      setTimeout(() => process.exit(1), lastResortMilliseconds).unref();
+      await service.stop();
+    });
+}
+
+function waitForStop(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve(signal));
+  });
+}
+
+function announce({ running }: Service, data: string, json: boolean): void {
+  const { endpoint, ca, tenantId, subscriptionId, pid } = running;
+  const adminFile = dataFolder(data).admin;
+  if (json) {
+    const line = { ready: true, endpoint, portal: `${endpoint}/`, data, ca, tenantId, subscriptionId, adminFile, pid };
+    process.stdout.write(`${JSON.stringify(line)}\n`);
+    return;
+  }
+  const flag = process.env["HOLDFAST_DATA"] === undefined && data.endsWith("/.holdfast") ? "" : ` --data ${data}`;
+  process.stdout.write(`Holdfast is ready.
+
+  portal   ${endpoint}/   (sign in with the user name and password in ${adminFile})
+  az       eval "$(./holdfast az-env${flag})" && az group list
+  token    ./holdfast token${flag}
+  trust    ${ca}
+
+It runs until you press Ctrl-C.
+`);
+}

@@ -1,0 +1,46 @@
+// The URLs by which clients follow long operations: one pair for each namespace, all over the same
+// rows, and the one that a group's deletion answers with.
+
+import { getOperation, type Operation } from "../../arm/operations/operation.ts";
+import { resultReply, statusReply } from "../../arm/operations/replies.ts";
+import { armErrors } from "../../arm/errors.ts";
+import { param, type ArmRequest } from "../../arm/request.ts";
+import type { Route } from "../../arm/routes.ts";
+import type { Services } from "../services.ts";
+
+export function operationRoutes({ database }: Services, namespaces: readonly string[]): Route[] {
+  const find = async (request: ArmRequest): Promise<Operation> => {
+    const operation = await getOperation(database.kysely, param(request, "operationId"));
+    // Nobody follows the operations of another subscription.
+    if (operation.subscriptionId !== param(request, "subscriptionId").toLowerCase()) {
+      throw armErrors.OperationNotFound(`The operation '${operation.id}' was not found in this subscription.`);
+    }
+    return operation;
+  };
+  const perNamespace = namespaces.flatMap((namespace): Route[] => {
+    const base = `/subscriptions/{subscriptionId}/providers/${namespace}/locations/{location}`;
+    return [
+      {
+        method: "GET",
+        path: `${base}/operationStatuses/{operationId}`,
+        action: "",
+        handle: async (request) => statusReply(request, await find(request)),
+      },
+      {
+        method: "GET",
+        path: `${base}/operationResults/{operationId}`,
+        action: "",
+        handle: async (request) => resultReply(request, await find(request)),
+      },
+    ];
+  });
+  return [
+    ...perNamespace,
+    {
+      method: "GET",
+      path: "/subscriptions/{subscriptionId}/operationresults/{operationId}",
+      action: "",
+      handle: async (request) => resultReply(request, await find(request)),
+    },
+  ];
+}

@@ -1,0 +1,21 @@
+// Every resource provider of this service, in one list.
+
+import { providerDirectory, type Provider, type ProviderDirectory } from "../arm/provider.ts";
+import { featuresProvider } from "../providers/features/features.ts";
+import { activityLogProvider } from "../providers/insights/activity-log.ts";
+import { locksProvider } from "../providers/locks/locks.ts";
+import { managedIdentityProvider } from "../providers/managedidentity/user-assigned.ts";
+import { resourcesProvider } from "../providers/resources/provider.ts";
+import type { Services } from "../providers/services.ts";
+
+export function assembleProviders(services: Services): ProviderDirectory {
+  const own: Provider[] = [
+    activityLogProvider(services),
+    featuresProvider(services),
+    locksProvider(services),
+    managedIdentityProvider(services),
+  ];
+  const namespaces = [...new Set([...own.map(({ namespace }) => namespace), "Microsoft.Resources"])];
+  const directory: ProviderDirectory = providerDirectory([...own, resourcesProvider(services, namespaces, () => directory)]);
+  return directory;
+}

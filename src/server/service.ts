@@ -1,0 +1,177 @@
+// The service as a whole: opens the data folder, puts the parts together, listens, and ends in order.
+
+import type { Hono } from "hono";
+import { hostname } from "node:os";
+import { createDispatcher } from "../arm/dispatch.ts";
+import { createLocations } from "../arm/locations.ts";
+import { createOperationRunner } from "../arm/operations/runner.ts";
+import { createPaging } from "../arm/paging.ts";
+import type { Caller } from "../arm/request.ts";
+import { createThrottle } from "../arm/throttle.ts";
+import { removeOldActivity } from "../arm/activity/activity.ts";
+import { holdDataFolder } from "../db/data-folder.ts";
+import { openDatabase, type Database } from "../db/database.ts";
+import { endAllLeases } from "../db/leases.ts";
+import { openIdentity, type Identity } from "../identity/identity.ts";
+import { challengeOf } from "../identity/tokens/verifier.ts";
+import { offsetFileClock, systemClock } from "../lib/clock.ts";
+import { HoldfastError } from "../lib/errors.ts";
+import { disk } from "../lib/files.ts";
+import { secretBox } from "../lib/secret-box.ts";
+import type { Services } from "../providers/services.ts";
+import { createApp } from "./app.ts";
+import { ensureCertificate, givenCertificate } from "./certificates.ts";
+import { dataFolder, ensurePlatformKey, removeRun, writeAdmin, writeRun, type RunningService } from "./data-folder.ts";
+import { listen } from "./listener.ts";
+import { createLog, type Log } from "./log.ts";
+import { createMetrics } from "./metrics.ts";
+import { assembleProviders } from "./providers.ts";
+import { listenAddress, type Settings } from "./settings.ts";
+
+export interface Service {
+  readonly running: RunningService;
+  readonly log: Log;
+  /** Resolves when everything has ended; work under way is handed back. */
+  stop(): Promise<void>;
+}
+
+const drainMilliseconds = 5000;
+const maintenanceMilliseconds = 3_600_000;
+
+export async function startService(settings: Settings): Promise<Service> {
+  const clock = settings.testClock === undefined ? systemClock : offsetFileClock(settings.testClock);
+  const log = createLog(settings.logLevel);
+  const folder = dataFolder(settings.data);
+  await using ends = new AsyncDisposableStack();
+
+  // What is opened here is closed in the opposite order, also when a later step fails.
+  ends.use(await holdDataFolder(settings.data, systemClock));
+  const isNew = settings.databaseUrl === undefined ? (await disk.status(folder.database)) === undefined : true;
+  const platformKey = await ensurePlatformKey(settings.data, isNew);
+  const database = ends.use(
+    await openDatabase({ file: folder.database, url: settings.databaseUrl, clock, report: (error) => log.warn({ err: error }, "a database connection broke") }),
+  );
+  // On SQLite nobody else can be working: what a dead predecessor held is free at once.
+  if (database.dialect === "sqlite") await endAllLeases(database);
+
+  const certificate =
+    settings.tls === undefined ? await ensureCertificate(folder.tls, settings.hostNames) : await givenCertificate(settings.tls.certificate, settings.tls.key);
+  let origins: readonly string[] = [];
+  const identity = openIdentity({
+    database,
+    secretBox: secretBox(platformKey),
+    origins: () => origins,
+    portalRedirectUris: () => origins.map((origin) => `${origin}/`),
+    addressOf: (context) => (context.env as { incoming: { socket: { remoteAddress?: string } } }).incoming.socket.remoteAddress ?? "",
+    onSignIn: (signIn) => log.info({ signIn }, "sign-in"),
+  });
+  const { tenantId, subscriptionIds } = await identity.ensureBootstrap(
+    { tenantName: "Holdfast", domain: "holdfast.local", subscriptionNames: ["Holdfast"] },
+    (secrets) => writeAdmin(settings.data, secrets),
+  );
+  const subscriptionId = subscriptionIds[0] ?? "";
+
+  const operations = ends.use(
+    createOperationRunner({
+      database,
+      holder: `${hostname()} ${process.pid}`,
+      atOnce: settings.limits.operationsAtOnce,
+      report: (error, operation) => log.error({ err: error, operation: operation?.id, kind: operation?.kind }, "a long operation failed inside the service"),
+    }),
+  );
+  const services: Services = {
+    database,
+    paging: createPaging(platformKey),
+    locations: createLocations(settings.siteName),
+    access: identity.access,
+    operations,
+    tenantId,
+  };
+  const directory = assembleProviders(services);
+  const dispatcher = createDispatcher({
+    database,
+    directory,
+    throttle: createThrottle({ perSecond: settings.limits.requestsPerSecond, burst: settings.limits.burst }, systemClock),
+    authenticate: (authorization, tenant) => authenticate(identity, origins[0] ?? "", tenantId, authorization, tenant),
+    authorize: (caller, action, scope) => identity.access.check({ principal: { objectId: caller.principalId, name: caller.name }, action, scope }),
+    report: (error, requestId, correlationId) => log.error({ err: error, requestId, correlationId }, "a request failed inside the service"),
+  });
+  await operations.start();
+
+  const ending = new AbortController();
+  const app = createApp({
+    dispatcher,
+    mounted: [identity.identityRoutes, identity.graphRoutes],
+    metrics: createMetrics(),
+    log,
+    bodyBytes: settings.limits.bodyBytes,
+    requestsAtOnce: settings.limits.requestsAtOnce,
+    isReady: async () => !ending.signal.aborted && (await answers(database)),
+    ending: ending.signal,
+  });
+  const { host, port } = listenAddress(settings);
+  const listener = await listen({ fetch: app.fetch as Hono["fetch"] }, { host, port, certificate: certificate.certificate, key: certificate.key });
+  ends.defer(() => listener.drain(drainMilliseconds));
+  origins = originsOf(listener.port, settings.hostNames);
+
+  const maintenance = setInterval(() => void maintain(identity, database, log), maintenanceMilliseconds);
+  maintenance.unref();
+  ends.defer(() => clearInterval(maintenance));
+
+  const running: RunningService = { pid: process.pid, endpoint: origins[0] ?? "", ca: certificate.authorityFile, tenantId, subscriptionId };
+  await writeRun(settings.data, running);
+  ends.defer(() => removeRun(settings.data));
+  ends.defer(() => ending.abort(new Error("the service is ending")));
+  const owned = ends.move();
+  return { running, log, stop: () => owned.disposeAsync() };
+}
+
+/** The names under which clients reach the service; the first is the one that we print. */
+function originsOf(port: number, hostNames: readonly string[]): readonly string[] {
+  const suffix = port === 443 ? "" : `:${port}`;
+  return ["localhost", "127.0.0.1", "[::1]", hostname(), ...hostNames].map((name) => `https://${name}${suffix}`);
+}
+
+async function authenticate(
+  identity: Identity,
+  origin: string,
+  ownTenant: string,
+  authorization: string | undefined,
+  tenantId: string | undefined,
+): Promise<Caller> {
+  try {
+    const token = await identity.tokens.verifyHeader(authorization, { audiences: identity.audiences(), tenantId });
+    return {
+      principalId: token.objectId,
+      principalType: token.type,
+      name: token.name,
+      applicationId: token.appId,
+      tenantId: token.tenantId,
+      claims: token.claims,
+    };
+  } catch (error) {
+    if (!(error instanceof HoldfastError)) throw error;
+    throw new HoldfastError(error.code, { status: error.status }, error.message, {
+      cause: error,
+      facts: { wwwAuthenticate: challengeOf(error, origin, tenantId ?? ownTenant) },
+    });
+  }
+}
+
+async function answers(database: Database): Promise<boolean> {
+  try {
+    await database.kysely.selectFrom("registrations").select("state").limit(1).execute();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function maintain(identity: Identity, database: Database, log: Log): Promise<void> {
+  try {
+    await identity.maintain();
+    await database.transaction((trx) => removeOldActivity(trx, database.clock));
+  } catch (error) {
+    log.error({ err: error }, "maintenance failed; it runs again in an hour");
+  }
+}
