@@ -112,7 +112,7 @@ function readOnlyFsStore(files: FileSystem, root: string): ObjectStore {
 function writableFsStore(files: FileSystem, root: string, newTemporaryPath: () => string): ObjectStore {
   const folders = openFolders(files, root);
 
-  async function put(name: string, content: ObjectContent, options: PutOptions = {}): Promise<ObjectInfo> {
+  async function put(name: string, content: ObjectContent, options: PutOptions = {}): Promise<void> {
     checkObjectName(name);
     if (options.lockedUntil !== undefined) {
       throw objectErrors.StoreRefused(`file://${root} cannot lock ${name}: this backend has no object lock.`, {
@@ -126,9 +126,6 @@ function writableFsStore(files: FileSystem, root: string, newTemporaryPath: () =
       await folders.make(dirname(path));
       await giveName(temporary, path, name, options);
       await files.syncDirectory(dirname(path));
-      const status = await files.linkStatus(path);
-      if (status === undefined) throw objectErrors.StoreFailed(`${name} vanished from ${root} while it was written.`);
-      return describe(name, status);
     } catch (error) {
       throw fromSystemError(error, `Writing ${name} in ${root}`);
     } finally {

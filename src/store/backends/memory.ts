@@ -37,7 +37,6 @@ export function memoryStore({ clock = systemClock, location = "memory:" }: Memor
       const bytes = Buffer.concat(piecesOf(content));
       const info = { name, size: bytes.length, modifiedAt: clock.now() };
       objects.set(name, { info, bytes, lockedUntil: options.lockedUntil });
-      return info;
     },
     get: async (name, { offset, length, signal } = {}) => {
       checkObjectName(name);

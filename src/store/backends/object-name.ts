@@ -8,8 +8,12 @@ const prefixPattern = new RegExp(`^(${segment}/)*(${segment})?$`);
 const longest = 700;
 
 /** No segment begins with a dot: `.` and `..` cannot occur, and backends keep their own files there. */
+export function isObjectName(name: string): boolean {
+  return name.length <= longest && namePattern.test(name);
+}
+
 export function checkObjectName(name: string): void {
-  if (name.length <= longest && namePattern.test(name)) return;
+  if (isObjectName(name)) return;
   throw objectErrors.ObjectNameInvalid(
     `The object name ${JSON.stringify(name.slice(0, 120))} is not made of [a-z0-9._-] segments of at most 200 characters (${longest} in all).`,
   );

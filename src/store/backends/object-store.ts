@@ -47,7 +47,7 @@ export interface ObjectStore extends AsyncDisposable {
   /** For messages: `file:///vaults/a`, `s3://bucket/prefix`; never a secret. */
   readonly location: string;
   readonly supports: ObjectStoreSupport;
-  put(name: string, content: Uint8Array | readonly Uint8Array[], options?: PutOptions): Promise<ObjectInfo>;
+  put(name: string, content: Uint8Array | readonly Uint8Array[], options?: PutOptions): Promise<void>;
   /** Fails with ObjectTooShort when fewer bytes are there than were asked for. */
   get(name: string, options?: ReadOptions): Promise<Buffer>;
   head(name: string, signal?: AbortSignal): Promise<ObjectInfo | undefined>;

@@ -5,7 +5,7 @@
 import { seededRandom, randomBelow } from "../../../lib/random.ts";
 import { isErrorCode } from "../../../lib/errors.ts";
 import { retry, type RetryPolicy } from "../../../lib/time.ts";
-import { joined, type ObjectContent } from "../content.ts";
+import { joined, sizeOf, type ObjectContent } from "../content.ts";
 import { isTransient, objectErrors } from "../errors.ts";
 import type { ObjectInfo, ObjectStore, PutOptions } from "../object-store.ts";
 
@@ -36,15 +36,15 @@ export function withRetry(store: ObjectStore, options: RetryOptions = {}): Objec
     return retry(policy, (number) => limited(what, attemptMilliseconds, signal, attempt, number), random, signal);
   }
 
-  function put(name: string, content: ObjectContent, options: PutOptions = {}): Promise<ObjectInfo> {
+  function put(name: string, content: ObjectContent, options: PutOptions = {}): Promise<void> {
     return repeat(`Writing ${name}`, options.signal, async (signal, number) => {
       try {
-        return await store.put(name, content, { ...options, signal });
+        await store.put(name, content, { ...options, signal });
       } catch (error) {
         if (number === 1 || !isErrorCode(error, "ObjectExists")) throw error;
-        const info = await store.head(name, signal);
-        if (info === undefined || !(await store.get(name, { signal })).equals(joined(content))) throw error;
-        return info;
+        const present = await store.head(name, signal);
+        if (present?.size !== sizeOf(content)) throw error;
+        if (!(await store.get(name, { signal })).equals(joined(content))) throw error;
       }
     });
   }
