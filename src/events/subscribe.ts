@@ -1,0 +1,156 @@
+// A named subscriber gets every event once it is committed, in order, at least once, over restarts
+// and in whichever process holds its lease. `apply` does its work in the transaction that moves the
+// cursor, so its effects happen exactly once; `deliver` works outside, then the cursor moves.
+
+import { hostname } from "node:os";
+import type { Transaction } from "kysely";
+import type { Database } from "../db/database.ts";
+import { openDoorbell, type Doorbell } from "../db/doorbell.ts";
+import { assertLeaseHeld, withLease, type Lease } from "../db/leases.ts";
+import type { Tables } from "../db/schema.ts";
+import { isErrorCode } from "../lib/errors.ts";
+import { sleep } from "../lib/time.ts";
+import { eventErrors } from "./errors.ts";
+import { eventsChannel, type StoredEvent } from "./event.ts";
+import { newestPosition, readEvents, type EventPage } from "./read.ts";
+
+export interface Subscriber {
+  /** Names the cursor; never reuse one for something else. */
+  readonly name: string;
+  /** Where a new subscriber begins. */
+  readonly from: "beginning" | "now";
+  /** Chooses; all when absent. */
+  readonly types?: readonly string[];
+  readonly handle: Handler;
+  /** Hears of every failure; the same events are tried again after a while, one at a time. */
+  report(error: unknown, event: StoredEvent | undefined): void;
+}
+
+export type Handler =
+  | { readonly apply: (trx: Transaction<Tables>, events: readonly StoredEvent[]) => Promise<void> }
+  | { readonly deliver: (events: readonly StoredEvent[], signal: AbortSignal) => Promise<void> };
+
+const pageSize = 200;
+const leaseMilliseconds = 15_000;
+/** Events wake us; this is for the ring that got lost. */
+const lookAgainMilliseconds = 1_000;
+const firstRetryMilliseconds = 50;
+const maxRetryMilliseconds = 30_000;
+const passedOver = 100;
+
+/** Makes the subscriber known, so that events are kept for it from now on. */
+export async function registerSubscriber(database: Database, { name, from }: Subscriber): Promise<void> {
+  const position = from === "now" ? await newestPosition(database) : 0;
+  await database.kysely
+    .insertInto("event_subscribers")
+    .values({ name, position, updated_at: database.clock.now() })
+    .onConflict((conflict) => conflict.column("name").doNothing())
+    .execute();
+}
+
+/** Forgets the subscriber and its cursor, so that it holds up retention no longer. */
+export async function dropSubscriber(database: Database, name: string): Promise<void> {
+  await database.kysely.deleteFrom("event_subscribers").where("name", "=", name).execute();
+}
+
+/** Works until `signal`. */
+export async function runSubscriber(database: Database, subscriber: Subscriber, signal: AbortSignal): Promise<void> {
+  using doorbell = openDoorbell(database.notices, eventsChannel);
+  const terms = {
+    name: `subscriber/${subscriber.name}`,
+    milliseconds: leaseMilliseconds,
+    holder: `${hostname()} ${process.pid}`,
+  };
+  while (!signal.aborted) {
+    try {
+      await registerSubscriber(database, subscriber);
+      await withLease(
+        database,
+        terms,
+        (lease, held) => follow({ database, subscriber, lease, doorbell, signal: held }),
+        signal,
+      );
+    } catch (error) {
+      if (!signal.aborted) subscriber.report(error, undefined);
+    }
+    await doorbell.wait(lookAgainMilliseconds, signal);
+  }
+}
+
+interface Following {
+  readonly database: Database;
+  readonly subscriber: Subscriber;
+  readonly lease: Lease;
+  readonly doorbell: Doorbell;
+  readonly signal: AbortSignal;
+}
+
+async function follow(following: Following): Promise<void> {
+  const { database, subscriber, doorbell, signal } = following;
+  let stored = await readCursor(following);
+  let position = stored;
+  let failures = 0;
+  /** A page that failed is gone through one by one, to find out which event it was. */
+  let suspectThrough = 0;
+  while (!signal.aborted) {
+    const limit = position < suspectThrough ? 1 : pageSize;
+    const page = await readEvents(database, position, limit, subscriber.types);
+    if (page.position === position) {
+      await doorbell.wait(lookAgainMilliseconds, signal);
+      continue;
+    }
+    // What others are told is passed over in memory: a cursor written for each would cost a commit.
+    if (page.events.length === 0 && page.position - stored < passedOver) {
+      position = page.position;
+      continue;
+    }
+    try {
+      await consume(following, stored, page);
+      position = page.position;
+      failures = 0;
+    } catch (error) {
+      if (signal.aborted || isErrorCode(error, "LeaseLost")) return;
+      subscriber.report(error, page.events[0]);
+      await pause(Math.min(maxRetryMilliseconds, firstRetryMilliseconds * 2 ** failures), signal);
+      failures += 1;
+      suspectThrough = Math.max(suspectThrough, page.position);
+      position = await readCursor(following);
+    }
+    stored = position;
+  }
+}
+
+async function consume(
+  { database, subscriber, lease, signal }: Following,
+  stored: number,
+  page: EventPage,
+): Promise<void> {
+  const { handle } = subscriber;
+  if ("deliver" in handle && page.events.length > 0) await handle.deliver(page.events, signal);
+  await database.transaction(async (trx) => {
+    await assertLeaseHeld(trx, lease);
+    if ("apply" in handle && page.events.length > 0) await handle.apply(trx, page.events);
+    const { numUpdatedRows } = await trx
+      .updateTable("event_subscribers")
+      .set({ position: page.position, updated_at: database.clock.now() })
+      .where("name", "=", subscriber.name)
+      .where("position", "=", stored)
+      .executeTakeFirstOrThrow();
+    if (numUpdatedRows === 0n) {
+      throw eventErrors.CursorMoved(`The cursor of ${subscriber.name} is no longer at ${stored}.`);
+    }
+  });
+}
+
+async function readCursor({ database, subscriber }: Following): Promise<number> {
+  const { position } = await database.kysely
+    .selectFrom("event_subscribers")
+    .select("position")
+    .where("name", "=", subscriber.name)
+    .executeTakeFirstOrThrow();
+  return position;
+}
+
+async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  await sleep(milliseconds, signal).catch(() => {});
+}
