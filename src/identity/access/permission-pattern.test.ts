@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { compileActions } from "./permission-pattern.ts";
 
 /** The oracle: what the documentation says, word for word, as a regular expression. */

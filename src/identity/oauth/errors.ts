@@ -1,7 +1,7 @@
 // Refusals of the token and authorization endpoints: Azure's AADSTS numbers, which clients and
 // people search for, and the OAuth error that each of them stands under.
 
-import { defineErrors, HoldfastError } from "../../lib/errors.ts";
+import { defineErrors, type HoldfastError } from "../../lib/errors.ts";
 import { isoTime } from "../../lib/clock.ts";
 
 export const signInErrors = defineErrors({
