@@ -8,8 +8,8 @@ import { scratchFolder, startServer } from "../src/nbd/testing/tools.ts";
 import { randomBytes } from "../src/lib/random.ts";
 
 const size = 2 * 1024 ** 3;
-const request = 1024 * 1024;
-const depth = 8;
+const request = 512 * 1024;
+const depth = 4;
 const pairs = Number(process.argv[2] ?? 5);
 
 using scratch = scratchFolder();

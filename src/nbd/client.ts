@@ -63,7 +63,7 @@ export interface NbdClient extends AsyncDisposable {
 }
 
 /** Large enough to cost little per request, small enough that several are on their way at once. */
-const payloadPiece = 1024 * 1024;
+const payloadPiece = 512 * 1024;
 /** Requests without payload; a multiple of every block size, below QEMU's limit of 2 GiB. */
 const longPiece = 0x7fff0000;
 const defaultReconnectAttempts = 8;
