@@ -13,10 +13,15 @@ export interface RetryOptions {
   readonly attempts?: number;
   readonly firstDelayMilliseconds?: number;
   readonly maxDelayMilliseconds?: number;
-  /** An attempt that takes longer is given up and repeated: a connection can hang for ever. */
+  /** An attempt that takes longer is given up and repeated: a connection can hang for ever. Content adds to it. */
   readonly attemptMilliseconds?: number;
   readonly random?: () => number;
 }
+
+/** A line of 256 kbit/s still carries a backup. */
+const slowestBytesPerMillisecond = 32;
+/** What a read without a length may bring. */
+const largestObject = 64 * 1024 * 1024;
 
 export function withRetry(store: ObjectStore, options: RetryOptions = {}): ObjectStore {
   const policy: RetryPolicy = {
@@ -27,33 +32,45 @@ export function withRetry(store: ObjectStore, options: RetryOptions = {}): Objec
   };
   const random = options.random ?? seededRandom(randomBelow(2 ** 32));
   const attemptMilliseconds = options.attemptMilliseconds ?? 120_000;
+  const limitFor = (bytes: number): number => attemptMilliseconds + bytes / slowestBytesPerMillisecond;
 
   function repeat<T>(
     what: string,
     signal: AbortSignal | undefined,
     attempt: (signal: AbortSignal, number: number) => Promise<T>,
+    bytes = 0,
   ): Promise<T> {
-    return retry(policy, (number) => limited(what, attemptMilliseconds, signal, attempt, number), random, signal);
+    return retry(policy, (number) => limited(what, limitFor(bytes), signal, attempt, number), random, signal);
   }
 
   function put(name: string, content: ObjectContent, options: PutOptions = {}): Promise<void> {
-    return repeat(`Writing ${name}`, options.signal, async (signal, number) => {
-      try {
-        await store.put(name, content, { ...options, signal });
-      } catch (error) {
-        if (number === 1 || !isErrorCode(error, "ObjectExists")) throw error;
-        const present = await store.head(name, signal);
-        if (present?.size !== sizeOf(content)) throw error;
-        if (!(await store.get(name, { signal })).equals(joined(content))) throw error;
-      }
-    });
+    return repeat(
+      `Writing ${name}`,
+      options.signal,
+      async (signal, number) => {
+        try {
+          await store.put(name, content, { ...options, signal });
+        } catch (error) {
+          if (number === 1 || !isErrorCode(error, "ObjectExists")) throw error;
+          const present = await store.head(name, signal);
+          if (present?.size !== sizeOf(content)) throw error;
+          if (!(await store.get(name, { signal })).equals(joined(content))) throw error;
+        }
+      },
+      sizeOf(content),
+    );
   }
 
   return {
     ...store,
     put,
     get: (name, options = {}) =>
-      repeat(`Reading ${name}`, options.signal, (signal) => store.get(name, { ...options, signal })),
+      repeat(
+        `Reading ${name}`,
+        options.signal,
+        (signal) => store.get(name, { ...options, signal }),
+        options.length ?? largestObject,
+      ),
     head: (name, signal) => repeat(`Looking at ${name}`, signal, (signal) => store.head(name, signal)),
     delete: (name, signal) => repeat(`Deleting ${name}`, signal, (signal) => store.delete(name, signal)),
     list: async function* (prefix, signal) {

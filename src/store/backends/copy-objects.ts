@@ -1,0 +1,180 @@
+// Copies a vault's objects from one store to another: how a vault moves between tiers. Everything is
+// immutable, so what is there already is not sent again and a copy that was interrupted goes on
+// where it stopped.
+//
+// The order is that of writing (config, packs, index, points), but the points to copy are chosen
+// before the packs are listed: every pack that a chosen point needs was durable before the point, so
+// it is in the list. A point is copied only when all packs of the plan have arrived.
+
+import { createHash } from "node:crypto";
+import { isErrorCode } from "../../lib/errors.ts";
+import { hashOfName, prefixes } from "../format/object-names.ts";
+import { eachInParallel } from "../parallel.ts";
+import { objectErrors } from "./errors.ts";
+import type { ObjectInfo, ObjectStore } from "./object-store.ts";
+
+/** In the order in which they are written. */
+const stages = ["config", "packs", "index", "points"] as const;
+type Stage = (typeof stages)[number];
+
+export interface CopyPlan {
+  readonly missing: Readonly<Record<Stage, readonly ObjectInfo[]>>;
+  /** Objects that the target has already. */
+  readonly present: number;
+  readonly objects: number;
+  readonly bytes: number;
+}
+
+export interface CopyProgress {
+  readonly stage: Stage;
+  readonly objects: number;
+  readonly bytes: number;
+  readonly totalBytes: number;
+}
+
+export interface CopyOptions {
+  /** Objects on their way at once; each is held in memory. */
+  readonly parallel?: number;
+  /** Read each pack and index object back from the target and compare. */
+  readonly readBack?: boolean;
+  readonly onProgress?: (progress: CopyProgress) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface CopyResult {
+  readonly copied: number;
+  readonly bytes: number;
+  /** Objects that the source deleted between plan and copy. */
+  readonly vanished: readonly string[];
+}
+
+export async function planCopy(from: ObjectStore, to: ObjectStore, signal?: AbortSignal): Promise<CopyPlan> {
+  await refuseWhileDeleting(to, signal);
+  const listed = new Map<Stage, ObjectInfo[]>();
+  for (const stage of [...stages].reverse()) listed.set(stage, await collectInfos(from, prefixes[stage], signal));
+  const missing: Record<Stage, ObjectInfo[]> = { config: [], packs: [], index: [], points: [] };
+  let present = 0;
+  for (const stage of stages) {
+    const there = new Map((await collectInfos(to, prefixes[stage], signal)).map((info) => [info.name, info.size]));
+    for (const info of listed.get(stage) ?? []) {
+      const size = there.get(info.name);
+      if (size === undefined) missing[stage].push(info);
+      else if (size === info.size) present += 1;
+      else throw differs(info.name, from, to, `${info.size} bytes here and ${size} there`);
+    }
+    if (stage === "config") await compareConfigs(from, to, listed.get(stage) ?? [], there, signal);
+  }
+  const all = stages.flatMap((stage) => missing[stage]);
+  return { missing, present, objects: all.length, bytes: all.reduce((sum, info) => sum + info.size, 0) };
+}
+
+export async function copyObjects(
+  from: ObjectStore,
+  to: ObjectStore,
+  plan: CopyPlan,
+  options: CopyOptions = {},
+): Promise<CopyResult> {
+  const { signal } = options;
+  const vanished: string[] = [];
+  let copied = 0;
+  let bytes = 0;
+  for (const stage of stages) {
+    // A collector that began to delete in the target meanwhile may have taken a pack that was there.
+    if (stage === "points") await refuseWhileDeleting(to, signal);
+    await eachInParallel(plan.missing[stage], options.parallel ?? 3, async (info) => {
+      signal?.throwIfAborted();
+      const size = await copyOne(from, to, info, options);
+      if (size === undefined) vanished.push(info.name);
+      else {
+        copied += 1;
+        bytes += size;
+      }
+      options.onProgress?.({ stage, objects: copied, bytes, totalBytes: plan.bytes });
+    });
+  }
+  return { copied, bytes, vanished };
+}
+
+/** The size of what was copied, or undefined when the source no longer has it. */
+async function copyOne(
+  from: ObjectStore,
+  to: ObjectStore,
+  { name, size }: ObjectInfo,
+  { readBack, signal }: CopyOptions,
+): Promise<number | undefined> {
+  let content: Buffer;
+  try {
+    content = await from.get(name, { signal });
+  } catch (error) {
+    if (isErrorCode(error, "ObjectMissing")) return undefined;
+    throw error;
+  }
+  const sha256 = createHash("sha256").update(content).digest();
+  checkHash(name, from, content.length === size ? sha256 : undefined);
+  try {
+    await to.put(name, content, { onlyIfAbsent: true, sha256, signal });
+  } catch (error) {
+    if (!isErrorCode(error, "ObjectExists")) throw error;
+    // Another copier was faster; or another vault is there.
+    if (!(await to.get(name, { signal })).equals(content)) throw differs(name, from, to, "other bytes");
+  }
+  if (readBack === true)
+    checkHash(
+      name,
+      to,
+      createHash("sha256")
+        .update(await to.get(name, { signal }))
+        .digest(),
+    );
+  return content.length;
+}
+
+function checkHash(name: string, place: ObjectStore, sha256: Buffer | undefined): void {
+  const isNamedByHash = name.startsWith(prefixes.packs) || name.startsWith(prefixes.index);
+  const isRight = sha256 !== undefined && (!isNamedByHash || hashOfName(name) === sha256.toString("hex"));
+  if (isRight) return;
+  throw objectErrors.ObjectCorrupted(`${name} in ${place.location} does not hold what its name says.`, {
+    remedy: "Run `holdfast store scrub` there, repair it, and copy again: what arrived already is kept.",
+  });
+}
+
+async function compareConfigs(
+  from: ObjectStore,
+  to: ObjectStore,
+  configs: readonly ObjectInfo[],
+  there: ReadonlyMap<string, number>,
+  signal?: AbortSignal,
+): Promise<void> {
+  if (configs.length === 0) {
+    throw objectErrors.StoreMissing(`${from.location} holds no vault: there is no config/ object.`);
+  }
+  const newest = [...there.keys()].sort().at(-1);
+  if (newest === undefined) return;
+  if (!configs.some((info) => info.name === newest)) {
+    throw differs(newest, from, to, "it is not in the source; the target is newer or another vault");
+  }
+  if (!(await from.get(newest, { signal })).equals(await to.get(newest, { signal }))) {
+    throw differs(newest, from, to, "other bytes");
+  }
+}
+
+async function refuseWhileDeleting(to: ObjectStore, signal?: AbortSignal): Promise<void> {
+  for await (const { name } of to.list(prefixes.collect, signal)) {
+    if (!name.endsWith(".doomed")) continue;
+    throw objectErrors.StoreRefused(`${to.location} is in the middle of a collection (${name}).`, {
+      remedy: "Run `holdfast store collect` there to its end, and copy again.",
+    });
+  }
+}
+
+function differs(name: string, from: ObjectStore, to: ObjectStore, how: string): Error {
+  return objectErrors.ObjectExists(`${name} differs between ${from.location} and ${to.location}: ${how}.`, {
+    remedy: "Choose an empty target, or a copy of the same vault.",
+  });
+}
+
+async function collectInfos(store: ObjectStore, prefix: string, signal?: AbortSignal): Promise<ObjectInfo[]> {
+  const infos: ObjectInfo[] = [];
+  for await (const info of store.list(prefix, signal)) infos.push(info);
+  return infos;
+}
