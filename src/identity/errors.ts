@@ -19,6 +19,7 @@ export const accessErrors = defineErrors({
   },
   InvalidPrincipalId: { status: 400 },
   InvalidRoleDefinitionId: { status: 400 },
+  LinkedAuthorizationFailed: { status: 403 },
   PrincipalNotFound: { status: 400 },
   PrincipalTypeNotSupported: { status: 400 },
   RoleAssignmentExists: { status: 409 },

@@ -52,7 +52,8 @@ export interface AssignmentFilter {
 /** Makes an assignment, or changes the description of one that says the same. */
 export async function putAssignment(trx: Writing, wanted: NewAssignment): Promise<RoleAssignment> {
   const role = await findRole(trx, wanted.role);
-  if (role === undefined) throw roleDoesNotExist(wanted.role);
+  const isForeign = role?.tenantId !== undefined && role.tenantId !== wanted.tenantId;
+  if (role === undefined || isForeign) throw roleDoesNotExist(wanted.role);
   if (!role.assignableScopes.some((scope) => covers(scopeKey(scope), scopeKey(wanted.scope)))) {
     throw accessErrors.ScopeNotAssignable(
       `The role '${role.roleName}' cannot be assigned at '${wanted.scope}'. Add the scope to its assignableScopes: ${role.assignableScopes.join(", ")}.`,

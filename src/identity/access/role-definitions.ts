@@ -10,7 +10,8 @@ import { covers, scopeKey } from "./scope.ts";
 import { bumpAccessVersion } from "./version.ts";
 
 export interface StoredRole extends RoleDefinition {
-  /** Absent for built-in roles. */
+  /** Both absent for built-in roles, which every tenant has. */
+  readonly tenantId?: string;
   readonly stamps?: RoleStamps;
 }
 
@@ -31,6 +32,12 @@ export interface NewRole {
   /** Object id of who writes it. */
   readonly by: string;
 }
+
+/**
+ * May the caller write roles at this scope? A custom role is changed for every scope that it can be
+ * assigned at, so the right is needed at each of them, those it had before included.
+ */
+export type RoleWriter = (scope: string) => boolean;
 
 export async function findRole(reading: Reading, name: string): Promise<StoredRole | undefined> {
   return (await roleDefinitionsByName(reading, [name.toLowerCase()])).get(name.toLowerCase());
@@ -74,7 +81,7 @@ export async function rolesAssignableAt(
 }
 
 /** Makes or replaces a custom role; true when it is new. */
-export async function putRole(trx: Writing, role: NewRole): Promise<boolean> {
+export async function putRole(trx: Writing, role: NewRole, mayWrite: RoleWriter): Promise<boolean> {
   const name = role.name.toLowerCase();
   if (builtInRoleOf(name) !== undefined) {
     throw accessErrors.RoleDefinitionUpdateNotPermitted(
@@ -83,6 +90,8 @@ export async function putRole(trx: Writing, role: NewRole): Promise<boolean> {
   }
   const existing = await trx.selectFrom("role_definitions").selectAll().where("name", "=", name).executeTakeFirst();
   if (existing !== undefined && existing.tenant_id !== role.tenantId) throw roleDoesNotExist(name);
+  const before = existing === undefined ? [] : fromRow(existing).assignableScopes;
+  refuseBeyondRights([...before, ...role.assignableScopes], mayWrite);
   await refuseTakenName(trx, role, name);
   const now = scopeOf(trx).clock.now();
   const values = {
@@ -106,7 +115,12 @@ export async function putRole(trx: Writing, role: NewRole): Promise<boolean> {
 }
 
 /** The role that went, or undefined when there was none. */
-export async function deleteRole(trx: Writing, tenantId: string, name: string): Promise<StoredRole | undefined> {
+export async function deleteRole(
+  trx: Writing,
+  tenantId: string,
+  name: string,
+  mayWrite: RoleWriter,
+): Promise<StoredRole | undefined> {
   const key = name.toLowerCase();
   if (builtInRoleOf(key) !== undefined) {
     throw accessErrors.RoleDefinitionUpdateNotPermitted(`'${name}' is a built-in role; it cannot be deleted.`);
@@ -118,6 +132,7 @@ export async function deleteRole(trx: Writing, tenantId: string, name: string): 
     .where("tenant_id", "=", tenantId)
     .executeTakeFirst();
   if (row === undefined) return undefined;
+  refuseBeyondRights(fromRow(row).assignableScopes, mayWrite);
   const assigned = await trx
     .selectFrom("role_assignments")
     .select("id")
@@ -138,6 +153,15 @@ export function roleDoesNotExist(name: string): Error {
   return accessErrors.RoleDefinitionDoesNotExist(
     `The specified role definition with ID '${name.replaceAll("-", "")}' does not exist.`,
   );
+}
+
+function refuseBeyondRights(scopes: readonly string[], mayWrite: RoleWriter): void {
+  const beyond = scopes.find((scope) => !mayWrite(scope));
+  if (beyond !== undefined) {
+    throw accessErrors.LinkedAuthorizationFailed(
+      `The client may not change a role that can be assigned at '${beyond}': it does not have authorization to perform action 'Microsoft.Authorization/roleDefinitions/write' over that scope.`,
+    );
+  }
 }
 
 async function refuseTakenName(trx: Writing, role: NewRole, name: string): Promise<void> {
@@ -169,6 +193,7 @@ const scopesSchema = z.array(z.string());
 
 function fromRow(row: {
   name: string;
+  tenant_id: string;
   role_name: string;
   description: string;
   permissions: string;
@@ -180,6 +205,7 @@ function fromRow(row: {
 }): StoredRole {
   return {
     name: row.name,
+    tenantId: row.tenant_id,
     roleName: row.role_name,
     type: "CustomRole",
     description: row.description,
