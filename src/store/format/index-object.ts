@@ -1,0 +1,54 @@
+// Index objects: a copy of the directories of many packs, and which index objects this one replaces.
+
+import { ByteReader, ByteWriter } from "./bytes.ts";
+import { formatVersion, idLength, maxPackSize } from "./layout.ts";
+import { decodeEntries, encodeEntries, type PackEntry } from "./pack.ts";
+
+export interface IndexedPack {
+  readonly hash: string;
+  readonly size: number;
+  readonly epoch: number;
+  readonly salt: Buffer;
+}
+
+export interface IndexedPackEntries extends IndexedPack {
+  readonly entries: readonly PackEntry[];
+}
+
+export function encodeIndex(replaces: readonly string[], packs: readonly IndexedPackEntries[]): Buffer {
+  const writer = new ByteWriter(1 << 16);
+  writer.u8(formatVersion);
+  writer.varint(replaces.length);
+  for (const hash of replaces) writer.raw(Buffer.from(hash, "hex"));
+  writer.varint(packs.length);
+  for (const pack of packs) {
+    writer.raw(Buffer.from(pack.hash, "hex"));
+    writer.u32(pack.size);
+    writer.u32(pack.epoch);
+    writer.raw(pack.salt);
+    encodeEntries(writer, pack.entries);
+  }
+  return writer.finish();
+}
+
+export interface IndexVisitor {
+  replaces(hash: string): void;
+  /** Returns what to do with each entry of the pack, or undefined to skip them. */
+  pack(pack: IndexedPack): ((entry: PackEntry) => void) | undefined;
+}
+
+export function decodeIndex(bytes: Uint8Array, what: string, visitor: IndexVisitor): void {
+  const reader = new ByteReader(bytes, what);
+  reader.version();
+  for (let left = reader.count(idLength); left > 0; left -= 1) visitor.replaces(reader.raw(idLength).toString("hex"));
+  for (let left = reader.count(idLength + 44); left > 0; left -= 1) {
+    const hash = reader.raw(idLength).toString("hex");
+    const size = reader.u32();
+    const epoch = reader.u32();
+    const salt = Buffer.from(reader.raw(32));
+    if (size > maxPackSize) throw reader.damaged(`names a pack of ${size} bytes`);
+    const each = visitor.pack({ hash, size, epoch, salt });
+    decodeEntries(reader, size, each ?? (() => {}));
+  }
+  reader.end();
+}

@@ -1,0 +1,136 @@
+// Packs: header | blobs | directory | u32 length of the directory.
+
+import { createCipheriv, createDecipheriv } from "node:crypto";
+import { zstdDecompressSync } from "node:zlib";
+import { storeErrors } from "../errors.ts";
+import { ByteReader, ByteWriter } from "./bytes.ts";
+import { formatVersion, idLength, maxBlobSize, tagLength, type BlobKind } from "./layout.ts";
+import { headerLength, type ObjectHeader } from "./sealed.ts";
+
+export const entryLength = idLength + 6;
+const directoryMark = Buffer.from("directory");
+
+/** Bits 0-20 plain length, bit 21 zstd, bits 22-23 kind. */
+export type Shape = number;
+const compressedBit = 1 << 21;
+
+export const makeShape = (kind: BlobKind, length: number, compressed: boolean): Shape =>
+  length | (compressed ? compressedBit : 0) | (kind << 22);
+export const plainLength = (shape: Shape): number => shape & (compressedBit - 1);
+export const isCompressed = (shape: Shape): boolean => (shape & compressedBit) !== 0;
+export const kindOf = (shape: Shape): number => (shape >>> 22) & 3;
+
+export interface PackEntry {
+  readonly id: Buffer;
+  readonly offset: number;
+  readonly storedLength: number;
+  readonly shape: Shape;
+}
+
+export function packNonce(offset: number): Buffer {
+  const nonce = Buffer.alloc(12);
+  nonce.writeUInt32BE(offset, 8);
+  return nonce;
+}
+
+export function blobContext(shape: Shape, id: Uint8Array): Buffer {
+  const context = Buffer.allocUnsafe(4 + idLength);
+  context[0] = formatVersion;
+  context.writeUIntLE(shape, 1, 3);
+  context.set(id, 4);
+  return context;
+}
+
+/** Opens one blob; the plaintext is a new buffer. */
+export function openBlob(
+  key: Uint8Array,
+  entry: Pick<PackEntry, "id" | "offset" | "shape">,
+  stored: Uint8Array,
+): Buffer {
+  const what = `Blob ${Buffer.from(entry.id).toString("hex", 0, 8)}`;
+  if (stored.length < tagLength) throw storeErrors.ObjectDamaged(`${what} is shorter than its tag.`);
+  const decipher = createDecipheriv("aes-256-gcm", key, packNonce(entry.offset));
+  decipher.setAAD(blobContext(entry.shape, entry.id));
+  decipher.setAuthTag(stored.subarray(stored.length - tagLength));
+  const length = plainLength(entry.shape);
+  try {
+    const encoded = decipher.update(stored.subarray(0, stored.length - tagLength));
+    decipher.final();
+    const plain = isCompressed(entry.shape) ? zstdDecompressSync(encoded, { maxOutputLength: length }) : encoded;
+    if (plain.length === length) return plain;
+  } catch (cause) {
+    throw storeErrors.ObjectDamaged(`${what} does not open: its bytes were changed or moved.`, { cause });
+  }
+  throw storeErrors.ObjectDamaged(`${what} has another length than its directory says.`);
+}
+
+export function encodeEntries(writer: ByteWriter, entries: readonly PackEntry[]): void {
+  writer.u32(entries.length);
+  for (const entry of entries) {
+    writer.raw(entry.id);
+    writer.u24(entry.storedLength);
+    writer.u24(entry.shape);
+  }
+}
+
+/** Calls `each` per entry, with views; the offsets follow from the lengths. */
+export function decodeEntries(reader: ByteReader, packSize: number, each: (entry: PackEntry) => void): void {
+  const count = reader.u32();
+  if (count * entryLength > reader.remaining) throw reader.damaged(`announces ${count} blobs, more than fit`);
+  let offset = headerLength;
+  for (let index = 0; index < count; index += 1) {
+    const id = reader.raw(idLength);
+    const storedLength = reader.u24();
+    const shape = reader.u24();
+    if (plainLength(shape) > maxBlobSize || plainLength(shape) === 0 || storedLength < tagLength) {
+      throw reader.damaged("describes a blob of an impossible size");
+    }
+    each({ id, offset, storedLength, shape });
+    offset += storedLength;
+    if (offset > packSize) throw reader.damaged("describes blobs beyond the pack's end");
+  }
+}
+
+export function sealDirectory(
+  key: Uint8Array,
+  header: ObjectHeader,
+  offset: number,
+  entries: readonly PackEntry[],
+): Buffer {
+  const writer = new ByteWriter(8 + entries.length * entryLength);
+  writer.u8(formatVersion);
+  encodeEntries(writer, entries);
+  const cipher = createCipheriv("aes-256-gcm", key, packNonce(offset));
+  cipher.setAAD(Buffer.concat([header.bytes, directoryMark]));
+  const body = [cipher.update(writer.finish()), cipher.final(), cipher.getAuthTag()];
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(body.reduce((sum, part) => sum + part.length, 0));
+  return Buffer.concat([...body, length]);
+}
+
+/** `stored`: the directory without the trailing length; `offset`: where in the pack it begins. */
+export function openDirectory(
+  key: Uint8Array,
+  header: ObjectHeader,
+  offset: number,
+  stored: Buffer,
+  what: string,
+): PackEntry[] {
+  if (stored.length < tagLength) throw storeErrors.ObjectDamaged(`${what}: its directory is too short.`);
+  const decipher = createDecipheriv("aes-256-gcm", key, packNonce(offset));
+  decipher.setAAD(Buffer.concat([header.bytes, directoryMark]));
+  decipher.setAuthTag(stored.subarray(stored.length - tagLength));
+  let plain: Buffer;
+  try {
+    plain = decipher.update(stored.subarray(0, stored.length - tagLength));
+    decipher.final();
+  } catch (cause) {
+    throw storeErrors.ObjectDamaged(`${what}: its directory was changed.`, { cause });
+  }
+  const reader = new ByteReader(plain, `The directory of ${what}`);
+  reader.version();
+  const entries: PackEntry[] = [];
+  decodeEntries(reader, offset, (entry) => entries.push(entry));
+  reader.end();
+  return entries;
+}

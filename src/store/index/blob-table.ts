@@ -1,0 +1,174 @@
+// Where every blob is, in shared memory: open addressing, 48 bytes a slot, about 62 bytes a blob.
+// Any thread may look up at any time; changes take a lock that is held for less than a microsecond.
+//
+// A slot's location word is written last and read first and last, so a reader never sees half a
+// location. Which packs may be used for deduplication is a byte per pack beside the table.
+
+import { storeErrors } from "../errors.ts";
+
+export const packStates = {
+  /** Not known or gone: blobs in it count as absent. */
+  absent: 0,
+  usable: 1,
+  /** Doomed or quarantined: may be read, is never relied on by a new point. */
+  readOnly: 2,
+} as const;
+
+/** Being built by a session, or built and not yet durable: only that session may rely on it. */
+export const ownPackState = (session: number): number => 16 + (session % 240);
+
+export interface BlobLocation {
+  readonly pack: number;
+  readonly offset: number;
+  readonly storedLength: number;
+  readonly shape: number;
+}
+
+export interface SharedTable {
+  readonly slots: SharedArrayBuffer;
+  readonly packs: SharedArrayBuffer;
+}
+
+const headWords = 4;
+const slotWords = 12;
+const locationWord = 8;
+const busy = -1;
+export const maxPacks = 1 << 22;
+
+export class BlobTable {
+  readonly shared: SharedTable;
+  readonly capacity: number;
+  readonly #words: Int32Array;
+  readonly #packs: Uint8Array;
+
+  constructor(shared: SharedTable) {
+    this.shared = shared;
+    this.#words = new Int32Array(shared.slots);
+    this.#packs = new Uint8Array(shared.packs);
+    this.capacity = (this.#words.length - headWords) / slotWords;
+  }
+
+  static create(blobs: number, packs = new SharedArrayBuffer(maxPacks)): BlobTable {
+    const capacity = Math.ceil(blobs * 1.28) + 64;
+    return new BlobTable({ slots: new SharedArrayBuffer((headWords + capacity * slotWords) * 4), packs });
+  }
+
+  get count(): number {
+    return Atomics.load(this.#words, 1);
+  }
+
+  get room(): number {
+    return Math.floor(this.capacity * 0.9) - this.count;
+  }
+
+  packState(pack: number): number {
+    return this.#packs[pack] ?? packStates.absent;
+  }
+
+  setPackState(pack: number, state: number): void {
+    if (pack >= maxPacks) throw storeErrors.IndexFull(`The vault has more than ${maxPacks} packs.`);
+    this.#packs[pack] = state;
+  }
+
+  /** The slot of a blob, whatever the state of its pack; -1 when it is not there. */
+  find(id: Buffer): number {
+    const key = readKey(id);
+    for (let slot = this.#home(key); ; slot = slot + 1 === this.capacity ? 0 : slot + 1) {
+      const at = headWords + slot * slotWords;
+      if (Atomics.load(this.#words, at + locationWord) === 0) return -1;
+      if (this.#holds(at, key)) return slot;
+    }
+  }
+
+  /** Whether a new point may rely on the stored copy of this blob. */
+  isUsable(id: Buffer, session: number): boolean {
+    const slot = this.find(id);
+    if (slot < 0) return false;
+    const state = this.packState(this.location(slot).pack);
+    return state === packStates.usable || state === ownPackState(session);
+  }
+
+  location(slot: number): BlobLocation {
+    const words = this.#words;
+    const at = headWords + slot * slotWords + locationWord;
+    for (;;) {
+      const pack = Atomics.load(words, at);
+      const offset = Atomics.load(words, at + 1);
+      const storedLength = Atomics.load(words, at + 2);
+      const shape = Atomics.load(words, at + 3);
+      if (pack !== busy && Atomics.load(words, at) === pack) return { pack: pack - 1, offset, storedLength, shape };
+    }
+  }
+
+  idAt(slot: number): Buffer | undefined {
+    const at = headWords + slot * slotWords;
+    if (Atomics.load(this.#words, at + locationWord) === 0) return undefined;
+    const id = Buffer.allocUnsafe(32);
+    for (let word = 0; word < 8; word += 1) id.writeInt32LE(this.#words[at + word] ?? 0, word * 4);
+    return id;
+  }
+
+  /** Records a location unless a better one is known. Returns whether it was recorded. */
+  put(id: Buffer, pack: number, offset: number, storedLength: number, shape: number): boolean {
+    const words = this.#words;
+    const key = readKey(id);
+    this.#lock();
+    try {
+      for (let slot = this.#home(key); ; slot = slot + 1 === this.capacity ? 0 : slot + 1) {
+        const at = headWords + slot * slotWords;
+        const present = words[at + locationWord] ?? 0;
+        if (present === 0) {
+          if (this.room <= 0) throw storeErrors.IndexFull(`The blob table is full at ${this.count} blobs.`);
+          for (let word = 0; word < 8; word += 1) words[at + word] = key[word] ?? 0;
+          words[1] = (words[1] ?? 0) + 1;
+        } else if (!this.#holds(at, key)) continue;
+        else if (rank(this.packState(present - 1)) >= rank(this.packState(pack))) return false;
+        else Atomics.store(words, at + locationWord, busy);
+        Atomics.store(words, at + locationWord + 1, offset);
+        Atomics.store(words, at + locationWord + 2, storedLength);
+        Atomics.store(words, at + locationWord + 3, shape);
+        Atomics.store(words, at + locationWord, pack + 1);
+        return true;
+      }
+    } finally {
+      Atomics.store(words, 0, 0);
+      Atomics.notify(words, 0, 1);
+    }
+  }
+
+  /** A larger table with the same content; nobody may put while it is made. */
+  grownTo(blobs: number): BlobTable {
+    const larger = BlobTable.create(blobs, this.shared.packs);
+    for (let slot = 0; slot < this.capacity; slot += 1) {
+      const id = this.idAt(slot);
+      if (id === undefined) continue;
+      const { pack, offset, storedLength, shape } = this.location(slot);
+      larger.put(id, pack, offset, storedLength, shape);
+    }
+    return larger;
+  }
+
+  #home(key: Int32Array): number {
+    return Math.floor((((key[0] ?? 0) >>> 0) / 0x100000000) * this.capacity);
+  }
+
+  #holds(at: number, key: Int32Array): boolean {
+    for (let word = 0; word < 8; word += 1) if (this.#words[at + word] !== key[word]) return false;
+    return true;
+  }
+
+  #lock(): void {
+    while (Atomics.compareExchange(this.#words, 0, 0, 1) !== 0) Atomics.wait(this.#words, 0, 1, 1);
+  }
+}
+
+const rank = (state: number): number =>
+  state === packStates.usable ? 3 : state === packStates.readOnly ? 1 : state === packStates.absent ? 0 : 2;
+
+const scratchKey = new Int32Array(8);
+
+/** The result is valid until the next call. */
+function readKey(id: Buffer): Int32Array {
+  for (let word = 0; word < 8; word += 1) scratchKey[word] = id.readInt32LE(word * 4);
+  return scratchKey;
+}

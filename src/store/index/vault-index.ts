@@ -1,0 +1,260 @@
+// The index of an open vault: which packs are there, and where every blob is. It is derived: lost
+// index objects are replaced by the packs' own directories.
+
+import { isErrorCode } from "../../lib/errors.ts";
+import type { ObjectStore } from "../backends/object-store.ts";
+import { readDoomedPacks } from "../collect/records.ts";
+import { decodeIndex, type IndexedPackEntries } from "../format/index-object.ts";
+import { idLength, maxIndexSize, objectKinds } from "../format/layout.ts";
+import { hashOfName, indexName, prefixes } from "../format/object-names.ts";
+import { entryLength } from "../format/pack.ts";
+import { unseal } from "../format/sealed.ts";
+import type { VaultKeys } from "../keys/vault-keys.ts";
+import { eachInParallel } from "../parallel.ts";
+import type { FinishedPack } from "../pipeline/pack-builder.ts";
+import { BlobTable, ownPackState, packStates, type BlobLocation } from "./blob-table.ts";
+import { readPackDirectory } from "./pack-directory.ts";
+
+export interface PackRecord {
+  readonly hash: string;
+  readonly size: number;
+  readonly epoch: number;
+  readonly salt: Uint8Array;
+}
+
+export interface IndexProblem {
+  readonly object: string;
+  readonly message: string;
+}
+
+const parallelReads = 8;
+
+export class VaultIndex {
+  readonly #store: ObjectStore;
+  readonly #keys: VaultKeys;
+  readonly #packs: (PackRecord | undefined)[] = [];
+  readonly #byHash = new Map<string, number>();
+  readonly #onTable: (table: BlobTable) => Promise<void>;
+  #present = new Map<string, number>();
+  #loaded = new Set<string>();
+  #withEntries = new Set<string>();
+  #problems: IndexProblem[] = [];
+  #isWhole = true;
+  #refreshing: Promise<void> | undefined;
+  table = BlobTable.create(1024);
+
+  /** `onTable` is told, and waited for, whenever another table takes the place of the present one. */
+  constructor(store: ObjectStore, keys: VaultKeys, onTable: (table: BlobTable) => Promise<void>) {
+    this.#store = store;
+    this.#keys = keys;
+    this.#onTable = onTable;
+  }
+
+  /** Index objects and packs that could not be read at the last refresh. */
+  get problems(): readonly IndexProblem[] {
+    return this.#problems;
+  }
+
+  /** Whether every pack that an index object names is there and good, as far as is known. */
+  get isWhole(): boolean {
+    return this.#isWhole;
+  }
+
+  /** Packs that were there at the last refresh, with their sizes. */
+  get present(): ReadonlyMap<string, number> {
+    return this.#present;
+  }
+
+  pack(number: number): PackRecord | undefined {
+    return this.#packs[number];
+  }
+
+  packNumber(hash: string): number | undefined {
+    return this.#byHash.get(hash);
+  }
+
+  find(id: Buffer): BlobLocation | undefined {
+    const slot = this.table.find(id);
+    if (slot < 0) return undefined;
+    const location = this.table.location(slot);
+    return this.table.packState(location.pack) === packStates.absent ? undefined : location;
+  }
+
+  /** Reads what is new in the store; two callers at a time share one reading. */
+  async refresh(signal?: AbortSignal): Promise<void> {
+    const pending = this.#refreshing;
+    if (pending !== undefined) await pending.catch(() => {});
+    const reading = this.#read(signal);
+    this.#refreshing = reading;
+    try {
+      await reading;
+    } finally {
+      if (this.#refreshing === reading) this.#refreshing = undefined;
+    }
+  }
+
+  /** Makes room for that many more blobs. What a worker records while the table grows may be lost until its pack is added. */
+  async ensureRoom(blobs: number): Promise<void> {
+    if (this.table.room >= blobs) return;
+    await this.#replaceTable(this.table.grownTo(this.table.count + blobs + this.table.count / 8));
+  }
+
+  /** The number of a pack that a session begins to build. */
+  startPack(session: number): number {
+    this.#packs.push(undefined);
+    const number = this.#packs.length - 1;
+    this.table.setPackState(number, ownPackState(session));
+    return number;
+  }
+
+  /** The pack is durable: everybody may rely on it. */
+  addPack(number: number, pack: FinishedPack): void {
+    this.#packs[number] = pack;
+    this.#byHash.set(pack.hash, number);
+    this.#present.set(pack.hash, pack.size);
+    this.#withEntries.add(pack.hash);
+    this.table.setPackState(number, packStates.usable);
+    this.#putAll(number, pack);
+  }
+
+  /** An index object that this process wrote itself: its packs are known already. */
+  noteIndex(hash: string): void {
+    this.#loaded.add(hash);
+  }
+
+  /** The pack was not stored, or is bad: its blobs count as absent for new points. */
+  dropPack(number: number, readable = false): void {
+    if (readable) this.#isWhole = false;
+    this.table.setPackState(number, readable ? packStates.readOnly : packStates.absent);
+  }
+
+  async #read(signal?: AbortSignal): Promise<void> {
+    // Doomed packs are listed before packs: a pack that is deleted meanwhile is then seen as doomed.
+    const suspect = await readDoomedPacks(this.#store, this.#keys, signal);
+    for (const hash of await this.#listHashes(prefixes.quarantine, signal)) suspect.add(hash[0]);
+    const present = new Map(await this.#listHashes(prefixes.packs, signal));
+    const indexes = await this.#listHashes(prefixes.index, signal);
+    this.#problems = [];
+    this.#isWhole = suspect.size === 0;
+    if (this.#hasLost(present, suspect)) await this.#forget();
+    this.#present = present;
+    for (const [hash, number] of this.#byHash) {
+      const state = !present.has(hash)
+        ? packStates.absent
+        : suspect.has(hash)
+          ? packStates.readOnly
+          : packStates.usable;
+      this.table.setPackState(number, state);
+    }
+    await this.#loadIndexes(indexes, suspect, signal);
+    await this.#loadDirectories(suspect, signal);
+  }
+
+  /** A blob may have a second copy that was passed over while the first was there: then read all again. */
+  #hasLost(present: ReadonlyMap<string, number>, suspect: ReadonlySet<string>): boolean {
+    for (const hash of this.#withEntries) {
+      const number = this.#byHash.get(hash);
+      const wasUsable = number !== undefined && this.table.packState(number) === packStates.usable;
+      if (wasUsable && (!present.has(hash) || suspect.has(hash))) return true;
+    }
+    return false;
+  }
+
+  async #forget(): Promise<void> {
+    this.#loaded = new Set();
+    this.#withEntries = new Set();
+    await this.#replaceTable(BlobTable.create(this.table.count + 1024, this.table.shared.packs));
+  }
+
+  async #loadIndexes(
+    indexes: readonly (readonly [string, number])[],
+    suspect: ReadonlySet<string>,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const fresh = indexes.filter(([hash]) => !this.#loaded.has(hash));
+    const bytes = fresh.reduce((sum, [, size]) => sum + size, 0);
+    await this.ensureRoom(Math.ceil(bytes / entryLength) + 64);
+    await eachInParallel(fresh, 4, async ([hash]) => {
+      const name = indexName(hash);
+      try {
+        const sealed = await this.#store.get(name, { signal });
+        const content = unseal(this.#keys, objectKinds.index, "", sealed, maxIndexSize, name);
+        this.#loadIndex(content, name, suspect);
+        this.#loaded.add(hash);
+      } catch (error) {
+        this.#noteProblem(name, error);
+      }
+    });
+  }
+
+  #loadIndex(content: Buffer, name: string, suspect: ReadonlySet<string>): void {
+    decodeIndex(content, name, {
+      replaces: () => {},
+      pack: (pack) => {
+        if (!this.#present.has(pack.hash)) this.#isWhole = false;
+        if (!this.#present.has(pack.hash) || this.#withEntries.has(pack.hash)) return undefined;
+        const number = this.#register(pack, suspect);
+        this.#withEntries.add(pack.hash);
+        return (entry) => {
+          this.table.put(entry.id, number, entry.offset, entry.storedLength, entry.shape);
+        };
+      },
+    });
+  }
+
+  /** Packs that no index names: left by a writer that died, or the index is lost. */
+  async #loadDirectories(suspect: ReadonlySet<string>, signal?: AbortSignal): Promise<void> {
+    const unknown = [...this.#present].filter(([hash]) => !this.#withEntries.has(hash));
+    await eachInParallel(unknown, parallelReads, async ([hash, size]) => {
+      try {
+        const pack = await readPackDirectory(this.#store, this.#keys, hash, size, signal);
+        await this.ensureRoom(pack.entries.length + 64);
+        const number = this.#register(pack, suspect);
+        this.#withEntries.add(hash);
+        this.#putAll(number, pack);
+      } catch (error) {
+        this.#noteProblem(`pack ${hash}`, error);
+      }
+    });
+  }
+
+  #register(pack: PackRecord, suspect: ReadonlySet<string>): number {
+    const known = this.#byHash.get(pack.hash);
+    if (known !== undefined) return known;
+    this.#packs.push({ hash: pack.hash, size: pack.size, epoch: pack.epoch, salt: pack.salt });
+    const number = this.#packs.length - 1;
+    this.#byHash.set(pack.hash, number);
+    this.table.setPackState(number, suspect.has(pack.hash) ? packStates.readOnly : packStates.usable);
+    return number;
+  }
+
+  #putAll(number: number, pack: Pick<IndexedPackEntries, "entries">): void {
+    for (const { id, offset, storedLength, shape } of pack.entries) {
+      this.table.put(Buffer.from(id.buffer, id.byteOffset, idLength), number, offset, storedLength, shape);
+    }
+  }
+
+  /** What is damaged or vanished is passed over; what we may not read or cannot reach is a failure. */
+  #noteProblem(object: string, error: unknown): void {
+    const isHarmless = ["ObjectDamaged", "ObjectMissing", "ObjectTooShort", "ForeignObject", "EpochMissing"].some(
+      (code) => isErrorCode(error, code),
+    );
+    if (!isHarmless) throw error;
+    this.#isWhole = false;
+    this.#problems.push({ object, message: error instanceof Error ? error.message : String(error) });
+  }
+
+  async #replaceTable(table: BlobTable): Promise<void> {
+    this.table = table;
+    await this.#onTable(table);
+  }
+
+  async #listHashes(prefix: string, signal?: AbortSignal): Promise<[string, number][]> {
+    const found: [string, number][] = [];
+    for await (const { name, size } of this.#store.list(prefix, signal)) {
+      const hash = hashOfName(name);
+      if (hash !== undefined) found.push([hash, size]);
+    }
+    return found;
+  }
+}

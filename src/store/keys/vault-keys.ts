@@ -1,0 +1,44 @@
+// The unwrapped keys of an open vault, and everything that is derived from them.
+
+import { createHmac, hkdfSync } from "node:crypto";
+import { storeErrors } from "../errors.ts";
+import { blobKinds, type BlobKind } from "../format/layout.ts";
+
+export interface VaultKeys {
+  readonly vaultId: Buffer;
+  /** Per blob kind: the HMAC key of blob ids. */
+  readonly idKeys: readonly Buffer[];
+  readonly epochs: ReadonlyMap<number, Buffer>;
+  readonly currentEpoch: number;
+}
+
+export function vaultKeys(vaultId: Buffer, idKey: Buffer, epochs: ReadonlyMap<number, Buffer>): VaultKeys {
+  const idKeys = Object.values(blobKinds).map((kind) =>
+    deriveKey(idKey, vaultId, Buffer.concat([Buffer.from("holdfast 1 id "), Buffer.of(kind)])),
+  );
+  return { vaultId, idKeys, epochs, currentEpoch: Math.max(...epochs.keys()) };
+}
+
+export function epochKey(keys: VaultKeys, epoch: number): Buffer {
+  const key = keys.epochs.get(epoch);
+  if (key === undefined) {
+    throw storeErrors.EpochMissing(
+      `Key epoch ${epoch} is used by an object; the config knows ${[...keys.epochs.keys()].join(", ")}.`,
+    );
+  }
+  return key;
+}
+
+export function packKey(keys: VaultKeys, epoch: number, salt: Uint8Array): Buffer {
+  return deriveKey(epochKey(keys, epoch), salt, Buffer.concat([Buffer.from("holdfast 1 pack "), keys.vaultId]));
+}
+
+export function blobId(keys: VaultKeys, kind: BlobKind, content: Uint8Array): Buffer {
+  const key = keys.idKeys[kind];
+  if (key === undefined) throw storeErrors.ObjectDamaged(`There is no blob kind ${kind}.`);
+  return createHmac("sha256", key).update(content).digest();
+}
+
+export function deriveKey(key: Uint8Array, salt: Uint8Array, info: Uint8Array): Buffer {
+  return Buffer.from(hkdfSync("sha256", key, salt, info, 32));
+}

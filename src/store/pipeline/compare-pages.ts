@@ -1,0 +1,42 @@
+// Which pages of a region changed: the old content is put together from its blobs and compared.
+
+import { regionSize, regionUnits, unitSize } from "../format/layout.ts";
+import type { DiffTask } from "./messages.ts";
+import type { RangeOpener } from "./open-range.ts";
+
+export const pageResults = { unchanged: 0, changed: 1, zeroed: 2 } as const;
+
+/** Undefined when the old content cannot be opened. */
+export type PageComparer = (region: Buffer, task: DiffTask) => Uint8Array | undefined;
+
+export function comparePages(ranges: RangeOpener): PageComparer {
+  const old = Buffer.alloc(regionSize);
+  const zeroPage = Buffer.alloc(unitSize);
+  return (region, task) => {
+    const blobs = openAll(ranges, task);
+    if (blobs === undefined) return undefined;
+    old.fill(0);
+    for (const { start, length, blob, offset } of task.layout) {
+      blobs[blob]?.copy(old, start * unitSize, offset * unitSize, (offset + length) * unitSize);
+    }
+    const pages = new Uint8Array(regionUnits);
+    const count = Math.ceil(region.length / unitSize);
+    for (let page = 0; page < count; page += 1) {
+      if (task.mask !== undefined && task.mask[page] !== 1) continue;
+      const from = page * unitSize;
+      const to = Math.min(from + unitSize, region.length);
+      if (region.compare(old, from, to, from, to) === 0) continue;
+      const isZero = region.compare(zeroPage, 0, to - from, from, to) === 0;
+      pages[page] = isZero ? pageResults.zeroed : pageResults.changed;
+    }
+    return pages;
+  };
+}
+
+function openAll(ranges: RangeOpener, task: DiffTask): Buffer[] | undefined {
+  try {
+    return task.ranges.flatMap((range) => range.blobs.map((blob) => ranges.open(range, blob)));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,28 @@
+// A writer that decided "committed" and died before its point was written is finished by whoever
+// finds it.
+
+import { isErrorCode } from "../../lib/errors.ts";
+import { parsePointName, prefixes } from "../format/object-names.ts";
+import type { Vault } from "../vault.ts";
+import { removeSession, sessionObject, type SessionState } from "./session-records.ts";
+
+export async function finishCommitted(
+  vault: Pick<Vault, "store">,
+  session: SessionState,
+  signal?: AbortSignal,
+): Promise<void> {
+  const point = session.end?.point;
+  if (point !== undefined && session.isOpen) {
+    const name = prefixes.points + parsePointName(point.name);
+    try {
+      await vault.store.put(name, Buffer.from(point.sealed, "base64"), { onlyIfAbsent: true, signal });
+      // Its writer came through meanwhile, and somebody deleted the point already: it stays deleted.
+      if ((await vault.store.head(sessionObject(session.id, "open"), signal)) === undefined) {
+        await vault.store.delete(name, signal);
+      }
+    } catch (error) {
+      if (!isErrorCode(error, "ObjectExists")) throw error;
+    }
+  }
+  await removeSession(vault.store, session.id, signal);
+}

@@ -1,0 +1,111 @@
+// An open vault: its place, its keys, its index, and the threads that work for it. Everything else
+// in this folder is a function of it.
+
+import { systemClock, type Clock } from "../lib/clock.ts";
+import { randomBytes } from "../lib/random.ts";
+import type { ObjectStore } from "./backends/object-store.ts";
+import { storeErrors } from "./errors.ts";
+import { formatVersion } from "./format/layout.ts";
+import { VaultIndex } from "./index/vault-index.ts";
+import { encodeConfig, makeSlot, unlock, wrapEpochKey, wrapIdKey, type VaultConfig } from "./keys/config.ts";
+import { hasConfig, readConfig, writeConfig } from "./keys/config-store.ts";
+import type { KeyProvider } from "./keys/kek.ts";
+import type { VaultKeys } from "./keys/vault-keys.ts";
+import { mapReader, type MapReader } from "./map/map-reader.ts";
+import { WorkerPool } from "./pipeline/worker-pool.ts";
+import { BlobReader, type BadPack } from "./read/blob-reader.ts";
+
+export interface VaultOptions {
+  readonly clock?: Clock;
+  /** Threads; the number of cores, at most 8, when absent. */
+  readonly workers?: number;
+  /** A second copy of the vault, read where the first one is damaged. */
+  readonly fallback?: ObjectStore;
+}
+
+export interface Vault extends AsyncDisposable {
+  readonly store: ObjectStore;
+  readonly fallback: ObjectStore | undefined;
+  readonly config: VaultConfig;
+  readonly keys: VaultKeys;
+  readonly clock: Clock;
+  readonly index: VaultIndex;
+  readonly blobs: BlobReader;
+  readonly maps: MapReader;
+  /** Packs that did not open since the vault was opened. */
+  readonly badPacks: ReadonlyMap<string, BadPack>;
+  /** Started at first use. */
+  pool(): WorkerPool;
+}
+
+export interface CreateVaultOptions {
+  /** Name of the first key slot. */
+  readonly slotName?: string;
+  /** Size at which packs are closed; 16 MiB when absent. */
+  readonly packTarget?: number;
+  readonly clock?: Clock;
+}
+
+const defaultPackTarget = 16 * 1024 * 1024;
+
+/** Makes a vault in an empty place. Fails with VaultExists when there is one. */
+export async function createVault(
+  store: ObjectStore,
+  provider: KeyProvider,
+  options: CreateVaultOptions = {},
+  signal?: AbortSignal,
+): Promise<VaultConfig> {
+  if (await hasConfig(store, signal)) throw storeErrors.VaultExists(`There is a vault in ${store.location} already.`);
+  const vaultId = randomBytes(16);
+  const vaultKey = randomBytes(32);
+  const fields = {
+    format: formatVersion,
+    vaultId: vaultId.toString("hex"),
+    createdAt: (options.clock ?? systemClock).now(),
+    packTarget: options.packTarget ?? defaultPackTarget,
+    slots: [await makeSlot(vaultId, vaultKey, options.slotName ?? "main", provider)],
+    idKey: wrapIdKey(vaultKey, vaultId, randomBytes(32)),
+    epochs: [{ number: 1, key: wrapEpochKey(vaultKey, vaultId, 1, randomBytes(32)) }],
+  };
+  await writeConfig(store, 1, encodeConfig(vaultKey, fields), signal);
+  return (await readConfig(store, signal)).config;
+}
+
+/** Reads the config and unwraps the keys; the index is read when it is first needed. */
+export async function openVault(
+  store: ObjectStore,
+  provider: KeyProvider,
+  options: VaultOptions = {},
+  signal?: AbortSignal,
+): Promise<Vault> {
+  const { config } = await readConfig(store, signal);
+  const { keys } = await unlock(config, provider);
+  const badPacks = new Map<string, BadPack>();
+  let pool: WorkerPool | undefined;
+  let closed = false;
+  const index = new VaultIndex(store, keys, async (table) => {
+    await pool?.runEverywhere({ type: "table", table: table.shared });
+  });
+  const stores = options.fallback === undefined ? [store] : [store, options.fallback];
+  const blobs = new BlobReader(stores, index, keys, (bad) => void badPacks.set(bad.hash, bad));
+  return {
+    store,
+    fallback: options.fallback,
+    config,
+    keys,
+    clock: options.clock ?? systemClock,
+    index,
+    blobs,
+    maps: mapReader(blobs),
+    badPacks,
+    pool: () => {
+      if (closed) throw storeErrors.VaultClosed("The vault was closed.");
+      pool ??= new WorkerPool(keys, index.table, { workers: options.workers, packTarget: config.packTarget });
+      return pool;
+    },
+    [Symbol.asyncDispose]: async () => {
+      closed = true;
+      await pool?.[Symbol.asyncDispose]();
+    },
+  };
+}
