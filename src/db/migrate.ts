@@ -39,30 +39,42 @@ function applyOnce(
   known: readonly Migration[],
 ): Promise<boolean> {
   return connection.transaction().execute(async (trx) => {
-    await sql`create table if not exists schema_migrations (name text primary key, applied_at bigint not null)`.execute(
-      trx,
-    );
+    await createRecord(trx);
     const recorded = await trx.selectFrom("schema_migrations").select("name").execute();
     refuseUnknown(
       recorded.map(({ name }) => name),
       known,
     );
     if (recorded.some(({ name }) => name === migration.name)) return false;
-    await migration.apply(migrationTools(untyped(trx), database.dialect));
-    await trx
-      .insertInto("schema_migrations")
-      .values({ name: migration.name, applied_at: database.clock.now() })
-      .execute();
+    await applyMigration(trx, database, migration);
     return true;
   });
 }
 
-function refuseUnknown(recorded: readonly string[], known: readonly Migration[]): void {
+/** Applies one migration and records it; both are there after the commit, or neither. */
+export async function applyMigration(
+  trx: Transaction<Tables>,
+  { dialect, clock }: Pick<Database, "dialect" | "clock">,
+  migration: Migration,
+): Promise<void> {
+  await createRecord(trx);
+  await migration.apply(migrationTools(untyped(trx), dialect));
+  await trx.insertInto("schema_migrations").values({ name: migration.name, applied_at: clock.now() }).execute();
+}
+
+/** Throws when `recorded` names a migration that this release does not have. */
+export function refuseUnknown(recorded: readonly string[], known: readonly Migration[]): void {
   const unknown = recorded.filter((name) => !known.some((migration) => migration.name === name));
   if (unknown.length === 0) return;
   throw databaseErrors.DatabaseFromTheFuture(
     `The database was written by a newer release: it holds ${unknown.join(", ")}, ` +
       `and this release knows nothing after ${known.at(-1)?.name ?? "an empty database"}.`,
+  );
+}
+
+async function createRecord(trx: Transaction<Tables>): Promise<void> {
+  await sql`create table if not exists schema_migrations (name text primary key, applied_at bigint not null)`.execute(
+    trx,
   );
 }
 

@@ -5,10 +5,11 @@ export const arm: Migration = {
   apply: async ({ createTable, types, trx }) => {
     await createTable("registrations")
       .addColumn("subscription_id", types.text, (column) => column.notNull())
+      .addColumn("key", types.text, (column) => column.notNull())
       .addColumn("name", types.text, (column) => column.notNull())
       .addColumn("state", types.text, (column) => column.notNull())
       .addColumn("changed_at", types.integer, (column) => column.notNull())
-      .addPrimaryKeyConstraint("registrations_key", ["subscription_id", "name"])
+      .addPrimaryKeyConstraint("registrations_key", ["subscription_id", "key"])
       .execute();
 
     await createTable("resources")

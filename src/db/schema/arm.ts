@@ -9,6 +9,8 @@ export interface ArmTables {
 interface RegistrationRow {
   subscription_id: string;
   /** Lower case: `microsoft.compute`, `microsoft.compute/previewfeature`. */
+  key: string;
+  /** As it was written first. */
   name: string;
   state: string;
   changed_at: number;
