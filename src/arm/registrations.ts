@@ -9,7 +9,7 @@ export async function registrationState(reader: Reader, subscriptionId: string, 
     .selectFrom("registrations")
     .select("state")
     .where("subscription_id", "=", subscriptionId.toLowerCase())
-    .where("name", "=", name.toLowerCase())
+    .where("key", "=", name.toLowerCase())
     .executeTakeFirst();
   return row?.state ?? unlessSaid;
 }
@@ -17,16 +17,23 @@ export async function registrationState(reader: Reader, subscriptionId: string, 
 export async function setRegistrationState(trx: Writer, clock: Clock, subscriptionId: string, name: string, state: string): Promise<void> {
   await trx
     .insertInto("registrations")
-    .values({ subscription_id: subscriptionId.toLowerCase(), name: name.toLowerCase(), state, changed_at: clock.now() })
-    .onConflict((conflict) => conflict.columns(["subscription_id", "name"]).doUpdateSet({ state, changed_at: clock.now() }))
+    .values({ subscription_id: subscriptionId.toLowerCase(), key: name.toLowerCase(), name, state, changed_at: clock.now() })
+    .onConflict((conflict) => conflict.columns(["subscription_id", "key"]).doUpdateSet({ state, changed_at: clock.now() }))
     .execute();
 }
 
-export async function registrationStates(reader: Reader, subscriptionId: string): Promise<Map<string, string>> {
+export interface Registration {
+  readonly name: string;
+  readonly state: string;
+}
+
+/** By lower-case name. */
+export async function registrationStates(reader: Reader, subscriptionId: string): Promise<Map<string, Registration>> {
   const rows = await reader
     .selectFrom("registrations")
-    .select(["name", "state"])
+    .select(["key", "name", "state"])
     .where("subscription_id", "=", subscriptionId.toLowerCase())
+    .orderBy("key")
     .execute();
-  return new Map(rows.map((row) => [row.name, row.state]));
+  return new Map(rows.map(({ key, name, state }) => [key, { name, state }]));
 }

@@ -21,6 +21,20 @@ const azureCli: DebianPackage = { name: "azure-cli", shows: "/usr/bin/az" };
 export const testGroups: readonly TestGroup[] = [
   { name: "unit", about: "what stands beside the source", files: ["src/**/*.test.ts"], packages: [postgresql] },
   {
+    name: "access",
+    about: "every route and every built-in role",
+    files: ["test/access/**/*.test.ts"],
+    packages: [],
+    serial: true,
+  },
+  {
+    name: "sdk",
+    about: "Microsoft's JavaScript SDKs against a running service",
+    files: ["test/sdk/**/*.test.ts"],
+    packages: [],
+    serial: true,
+  },
+  {
     name: "az",
     about: "Debian's az against a running service",
     files: ["test/az/**/*.test.ts"],

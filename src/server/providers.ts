@@ -1,6 +1,7 @@
 // Every resource provider of this service, in one list.
 
 import { providerDirectory, type Provider, type ProviderDirectory } from "../arm/provider.ts";
+import { authorizationProvider } from "../providers/authorization/provider.ts";
 import { featuresProvider } from "../providers/features/features.ts";
 import { activityLogProvider } from "../providers/insights/activity-log.ts";
 import { locksProvider } from "../providers/locks/locks.ts";
@@ -11,6 +12,7 @@ import type { Services } from "../providers/services.ts";
 export function assembleProviders(services: Services): ProviderDirectory {
   const own: Provider[] = [
     activityLogProvider(services),
+    authorizationProvider(services, () => directory.providers),
     featuresProvider(services),
     locksProvider(services),
     managedIdentityProvider(services),

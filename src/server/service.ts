@@ -7,11 +7,14 @@ import { createLocations } from "../arm/locations.ts";
 import { createOperationRunner } from "../arm/operations/runner.ts";
 import { createPaging } from "../arm/paging.ts";
 import type { Caller } from "../arm/request.ts";
+import type { CompiledRoute } from "../arm/routes.ts";
 import { createThrottle } from "../arm/throttle.ts";
 import { removeOldActivity } from "../arm/activity/activity.ts";
+import { recordOperationEnd } from "../arm/activity/operation-end.ts";
 import { holdDataFolder } from "../db/data-folder.ts";
 import { openDatabase, type Database } from "../db/database.ts";
 import { endAllLeases } from "../db/leases.ts";
+import { purgeEvents } from "../events/retention.ts";
 import { openIdentity, type Identity } from "../identity/identity.ts";
 import { challengeOf } from "../identity/tokens/verifier.ts";
 import { offsetFileClock, systemClock } from "../lib/clock.ts";
@@ -31,12 +34,16 @@ import { listenAddress, type Settings } from "./settings.ts";
 export interface Service {
   readonly running: RunningService;
   readonly log: Log;
+  /** Every route that is served. */
+  readonly routes: readonly CompiledRoute[];
   /** Resolves when everything has ended; work under way is handed back. */
   stop(): Promise<void>;
 }
 
 const drainMilliseconds = 5000;
 const maintenanceMilliseconds = 3_600_000;
+/** How long the stream keeps what every subscriber has seen: for live views and late questions. */
+const eventDays = 30;
 
 export async function startService(settings: Settings): Promise<Service> {
   const clock = settings.testClock === undefined ? systemClock : offsetFileClock(settings.testClock);
@@ -76,6 +83,7 @@ export async function startService(settings: Settings): Promise<Service> {
       database,
       holder: `${hostname()} ${process.pid}`,
       atOnce: settings.limits.operationsAtOnce,
+      onEnd: (trx, operation, outcome) => recordOperationEnd(trx, clock, operation, outcome),
       report: (error, operation) => log.error({ err: error, operation: operation?.id, kind: operation?.kind }, "a long operation failed inside the service"),
     }),
   );
@@ -123,7 +131,7 @@ export async function startService(settings: Settings): Promise<Service> {
   ends.defer(() => removeRun(settings.data));
   ends.defer(() => ending.abort(new Error("the service is ending")));
   const owned = ends.move();
-  return { running, log, stop: () => owned.disposeAsync() };
+  return { running, log, routes: dispatcher.table.routes, stop: () => owned.disposeAsync() };
 }
 
 /** The names under which clients reach the service; the first is the one that we print. */
@@ -171,6 +179,7 @@ async function maintain(identity: Identity, database: Database, log: Log): Promi
   try {
     await identity.maintain();
     await database.transaction((trx) => removeOldActivity(trx, database.clock));
+    await purgeEvents(database, database.clock.now() - eventDays * 86_400_000);
   } catch (error) {
     log.error({ err: error }, "maintenance failed; it runs again in an hour");
   }

@@ -6,7 +6,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
-import { request } from "node:https";
+import { Agent, request } from "node:https";
 
 export const projectRoot = resolve(import.meta.dirname, "../..");
 export const holdfast = join(projectRoot, "holdfast");
@@ -119,9 +119,11 @@ async function adminToken(endpoint: string, authority: Buffer, admin: Admin): Pr
   return (JSON.parse(answer.text) as { access_token: string }).access_token;
 }
 
+const agent = new Agent({ keepAlive: true, maxSockets: 64 });
+
 export function send(url: string, method: string, authority: Buffer, headers: Record<string, string>, body?: string): Promise<Answer> {
   return new Promise((answered, failed) => {
-    const sent = request(url, { method, ca: authority, headers }, (answer) => {
+    const sent = request(url, { method, ca: authority, headers, agent }, (answer) => {
       const chunks: Buffer[] = [];
       answer.on("data", (chunk: Buffer) => chunks.push(chunk));
       answer.on("end", () => {

@@ -3,6 +3,7 @@
 
 import type { Clock } from "../../lib/clock.ts";
 import { isoTime } from "../../lib/clock.ts";
+import { appendEvent } from "../../events/append.ts";
 import { newGuid } from "../../lib/random.ts";
 import type { Caller } from "../request.ts";
 import { fromSegments, idKey } from "../resource-id.ts";
@@ -30,6 +31,9 @@ export interface Deed {
 
 export const activityRetentionDays = 90;
 
+/** The type under which the stream carries each entry; its data is the entry. */
+export const activityEvent = "activity.recorded";
+
 export async function recordActivity(trx: Writer, clock: Clock, deed: Deed): Promise<Record<string, unknown>> {
   const at = clock.now();
   const segments = deed.resourceId.split("/").filter((segment) => segment !== "");
@@ -51,6 +55,7 @@ export async function recordActivity(trx: Writer, clock: Clock, deed: Deed): Pro
       event: JSON.stringify(event),
     })
     .execute();
+  appendEvent(trx, { type: activityEvent, subject: deed.resourceId, data: event, correlationId: deed.correlationId, actor: deed.caller.name });
   return event;
 }
 

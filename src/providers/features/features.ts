@@ -4,7 +4,7 @@
 import { armErrors } from "../../arm/errors.ts";
 import type { Provider } from "../../arm/provider.ts";
 import { ok, param, type ArmReply, type ArmRequest } from "../../arm/request.ts";
-import { registrationStates, setRegistrationState } from "../../arm/registrations.ts";
+import { registrationStates, setRegistrationState, type Registration } from "../../arm/registrations.ts";
 import type { Services } from "../services.ts";
 
 const namespace = "Microsoft.Features";
@@ -13,16 +13,22 @@ const ofProvider = `/subscriptions/{subscriptionId}/providers/${namespace}/provi
 const one = `${ofProvider}/{feature}`;
 
 export function featuresProvider({ database }: Services): Provider {
-  const read = async (request: ArmRequest): Promise<ArmReply> => {
+  const find = async (request: ArmRequest): Promise<Registration> => {
     const states = await registrationStates(database.kysely, param(request, "subscriptionId"));
-    return ok(render(request, param(request, "providerNamespace"), param(request, "feature"), states));
+    const name = `${param(request, "providerNamespace")}/${param(request, "feature")}`;
+    return states.get(name.toLowerCase()) ?? { name, state: "NotRegistered" };
+  };
+
+  const read = async (request: ArmRequest): Promise<ArmReply> => {
+    return ok(render(request, await find(request)));
   };
 
   const list = async (request: ArmRequest): Promise<ArmReply> => {
     const states = await registrationStates(database.kysely, param(request, "subscriptionId"));
     const wanted = request.params["providerNamespace"]?.toLowerCase();
-    const names = [...states.keys()].filter((name) => name.includes("/") && (wanted === undefined || name.startsWith(`${wanted}/`)));
-    return ok({ value: names.map((name) => render(request, name.slice(0, name.indexOf("/")), name.slice(name.indexOf("/") + 1), states)) });
+    const isFeature = (key: string): boolean => key.includes("/") && (wanted === undefined || key.startsWith(`${wanted}/`));
+    const found = [...states].filter(([key]) => isFeature(key)).map(([, registration]) => registration);
+    return ok({ value: found.map((registration) => render(request, registration)) });
   };
 
   const change = async (request: ArmRequest, state: string): Promise<ArmReply> => {
@@ -32,7 +38,7 @@ export function featuresProvider({ database }: Services): Provider {
     }
     const subscriptionId = param(request, "subscriptionId");
     await database.transaction((trx) => setRegistrationState(trx, database.clock, subscriptionId, `${provider}/${feature}`, state));
-    return ok(render(request, provider, feature, await registrationStates(database.kysely, subscriptionId)));
+    return ok(render(request, await find(request)));
   };
 
   return {
@@ -51,11 +57,11 @@ export function featuresProvider({ database }: Services): Provider {
   };
 }
 
-function render(request: ArmRequest, provider: string, feature: string, states: ReadonlyMap<string, string>): Record<string, unknown> {
-  const state = states.get(`${provider}/${feature}`.toLowerCase()) ?? "NotRegistered";
+function render(request: ArmRequest, { name, state }: Registration): Record<string, unknown> {
+  const [provider, feature] = name.split("/");
   return {
     id: `/subscriptions/${param(request, "subscriptionId")}/providers/${namespace}/providers/${provider}/features/${feature}`,
-    name: `${provider}/${feature}`,
+    name,
     type: "Microsoft.Features/providers/features",
     properties: { state },
   };

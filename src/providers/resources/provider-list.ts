@@ -4,7 +4,7 @@ import { armErrors } from "../../arm/errors.ts";
 import type { Provider } from "../../arm/provider.ts";
 import { ok, param, type ArmReply, type ArmRequest } from "../../arm/request.ts";
 import type { Route } from "../../arm/routes.ts";
-import { registrationStates, setRegistrationState } from "../../arm/registrations.ts";
+import { registrationStates, setRegistrationState, type Registration } from "../../arm/registrations.ts";
 import { listResources } from "../../arm/resources/resource-store.ts";
 import type { Services } from "../services.ts";
 
@@ -38,7 +38,7 @@ export function providerListRoutes({ database, locations }: Services, providers:
     })),
   });
 
-  const stateOf = (provider: Provider, states: ReadonlyMap<string, string>): string => states.get(provider.namespace.toLowerCase()) ?? "Registered";
+  const stateOf = (provider: Provider, states: ReadonlyMap<string, Registration>): string => states.get(provider.namespace.toLowerCase())?.state ?? "Registered";
 
   const change = async (request: ArmRequest, state: "Registered" | "NotRegistered"): Promise<ArmReply> => {
     const provider = find(request);
