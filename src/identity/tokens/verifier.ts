@@ -196,5 +196,5 @@ function expired(expiresAt: number, now: number): HoldfastError {
 }
 
 function utcText(milliseconds: number): string {
-  return new Date(milliseconds).toLocaleString("en-US", { timeZone: "UTC" });
+  return new Date(milliseconds).toLocaleString("en-US", { timeZone: "UTC" }).replace(",", "");
 }
