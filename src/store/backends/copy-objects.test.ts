@@ -15,7 +15,7 @@ const pointName = (number: number): string => `points/vm/00000000000000${number}
 
 async function someVault(): Promise<ObjectStore> {
   const store = memoryStore({ location: "memory:source" });
-  await store.put("config/00000001", Buffer.from("config of a vault"));
+  await store.put("config/00000001", Buffer.from("config of a vault, so far"));
   for (let number = 1; number <= 8; number += 1) {
     const pack = randomBytes(1000 + number);
     await store.put(packName(hashOf(pack)), pack);
@@ -126,6 +126,22 @@ describe("copying a vault to another tier", () => {
     await newer.put("config/00000002", Buffer.from("config of a vault"));
     await assert.rejects(planCopy(from, newer), code("ObjectExists"));
     await assert.rejects(planCopy(memoryStore(), other), code("StoreMissing"));
+  });
+
+  it("brings a change of keys to the copy, and takes the old ones away there", async () => {
+    const from = await someVault();
+    const to = memoryStore();
+    await copyObjects(from, to, await planCopy(from, to));
+    await from.put("config/00000002", Buffer.from("config of a vault, with another key"));
+    await from.delete("config/00000001");
+    await copyObjects(from, to, await planCopy(from, to));
+    assert.deepEqual(
+      (await namesIn(to)).filter((name) => name.startsWith("config/")),
+      ["config/00000002"],
+    );
+    const foreign = memoryStore();
+    await foreign.put("config/00000001", Buffer.from("config of another vault"));
+    await assert.rejects(planCopy(from, foreign), code("ObjectExists"));
   });
 
   it("waits for a collection in the target to end", async () => {

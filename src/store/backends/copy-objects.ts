@@ -91,6 +91,7 @@ export async function copyObjects(
       }
       options.onProgress?.({ stage, objects: copied, bytes, totalBytes: plan.bytes });
     });
+    if (stage === "config") await removeOldConfigs(from, to, signal);
   }
   return { copied, bytes, vanished };
 }
@@ -138,6 +139,7 @@ function checkHash(name: string, place: ObjectStore, sha256: Buffer | undefined)
   });
 }
 
+/** The target is empty or an older state of the same vault: the vault's id stands in the first bytes. */
 async function compareConfigs(
   from: ObjectStore,
   to: ObjectStore,
@@ -145,16 +147,26 @@ async function compareConfigs(
   there: ReadonlyMap<string, number>,
   signal?: AbortSignal,
 ): Promise<void> {
-  if (configs.length === 0) {
+  const newest = configs.at(-1)?.name;
+  if (newest === undefined) {
     throw objectErrors.StoreMissing(`${from.location} holds no vault: there is no config/ object.`);
   }
-  const newest = [...there.keys()].sort().at(-1);
-  if (newest === undefined) return;
-  if (!configs.some((info) => info.name === newest)) {
-    throw differs(newest, from, to, "it is not in the source; the target is newer or another vault");
-  }
-  if (!(await from.get(newest, { signal })).equals(await to.get(newest, { signal }))) {
-    throw differs(newest, from, to, "other bytes");
+  const reached = [...there.keys()].sort().at(-1);
+  if (reached === undefined) return;
+  if (reached > newest) throw differs(reached, from, to, "the target is newer, or another vault");
+  const [ours, theirs] = [await from.get(newest, { signal }), await to.get(reached, { signal })];
+  const isSame = reached === newest ? ours.equals(theirs) : headOf(ours).equals(headOf(theirs));
+  if (!isSame) throw differs(reached, from, to, "it belongs to another vault");
+}
+
+const headOf = (config: Buffer): Buffer => config.subarray(0, 18);
+
+/** A key that was taken away must not open the copy either. */
+async function removeOldConfigs(from: ObjectStore, to: ObjectStore, signal?: AbortSignal): Promise<void> {
+  const current = new Set((await collectInfos(from, prefixes.config, signal)).map(({ name }) => name));
+  const newest = [...current].sort().at(-1) ?? "";
+  for (const { name } of await collectInfos(to, prefixes.config, signal)) {
+    if (!current.has(name) && name < newest) await to.delete(name, signal);
   }
 }
 
