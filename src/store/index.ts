@@ -26,5 +26,6 @@ export {
   type SessionOptions,
 } from "./session/backup-session.ts";
 export type { DiskProgress } from "./session/disk-writer.ts";
+export { openRawFile, type RawFileOptions, type RawFileSource } from "./sources/raw-file.ts";
 export type { DirtyRun, DiskSource, SourceExtent } from "./sources/disk-source.ts";
 export { createVault, openVault, type CreateVaultOptions, type Vault, type VaultOptions } from "./vault.ts";

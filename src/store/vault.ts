@@ -1,7 +1,8 @@
 // An open vault: its place, its keys, its index, and the threads that work for it. Everything else
 // in this folder is a function of it.
 
-import { systemClock, type Clock } from "../lib/clock.ts";
+import { createHmac } from "node:crypto";
+import { monotonicMilliseconds, systemClock, type Clock } from "../lib/clock.ts";
 import { randomBytes } from "../lib/random.ts";
 import type { ObjectStore } from "./backends/object-store.ts";
 import { storeErrors } from "./errors.ts";
@@ -10,7 +11,7 @@ import { VaultIndex } from "./index/vault-index.ts";
 import { encodeConfig, makeSlot, unlock, wrapEpochKey, wrapIdKey, type VaultConfig } from "./keys/config.ts";
 import { hasConfig, readConfig, writeConfig } from "./keys/config-store.ts";
 import type { KeyProvider } from "./keys/kek.ts";
-import type { VaultKeys } from "./keys/vault-keys.ts";
+import { nameHashes, type NameHash, type VaultKeys } from "./keys/vault-keys.ts";
 import { mapReader, type MapReader } from "./map/map-reader.ts";
 import { WorkerPool } from "./pipeline/worker-pool.ts";
 import { BlobReader, type BadPack } from "./read/blob-reader.ts";
@@ -43,6 +44,8 @@ export interface CreateVaultOptions {
   readonly slotName?: string;
   /** Size at which packs are closed; 16 MiB when absent. */
   readonly packTarget?: number;
+  /** How blobs are named; what this machine computes faster when absent. */
+  readonly nameHash?: NameHash;
   readonly clock?: Clock;
 }
 
@@ -63,6 +66,7 @@ export async function createVault(
     vaultId: vaultId.toString("hex"),
     createdAt: (options.clock ?? systemClock).now(),
     packTarget: options.packTarget ?? defaultPackTarget,
+    nameHash: options.nameHash ?? fasterNameHash(),
     slots: [await makeSlot(vaultId, vaultKey, options.slotName ?? "main", provider)],
     idKey: wrapIdKey(vaultKey, vaultId, randomBytes(32)),
     epochs: [{ number: 1, key: wrapEpochKey(vaultKey, vaultId, 1, randomBytes(32)) }],
@@ -108,4 +112,18 @@ export async function openVault(
       await pool?.[Symbol.asyncDispose]();
     },
   };
+}
+
+/** SHA-256 where the processor has instructions for it, BLAKE2b where it has not. */
+function fasterNameHash(): NameHash {
+  const block = Buffer.alloc(1 << 20, 0x55);
+  const times = nameHashes.map((name) => {
+    const rounds = [1, 2, 3, 4].map(() => {
+      const from = monotonicMilliseconds();
+      createHmac(name, block.subarray(0, 32)).update(block).digest();
+      return monotonicMilliseconds() - from;
+    });
+    return { name, time: Math.min(...rounds) };
+  });
+  return times.reduce((best, other) => (other.time < best.time * 0.9 ? other : best)).name;
 }

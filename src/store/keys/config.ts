@@ -8,7 +8,7 @@ import { checkVersion } from "../format/bytes.ts";
 import { formatVersion, maxPackSize, objectKinds } from "../format/layout.ts";
 import { parseDocument } from "../format/point.ts";
 import { openKey, sealKey, type KeyProvider } from "./kek.ts";
-import { deriveKey, vaultKeys, type VaultKeys } from "./vault-keys.ts";
+import { deriveKey, nameHashes, vaultKeys, type VaultKeys } from "./vault-keys.ts";
 
 const base64 = z.base64();
 const slotSchema = z.object({
@@ -30,6 +30,7 @@ const configSchema = z.object({
     .int()
     .min(1 << 16)
     .max(maxPackSize - (2 << 20)),
+  nameHash: z.enum(nameHashes),
   slots: z.array(slotSchema),
   idKey: base64,
   epochs: z.array(z.object({ number: z.number().int().min(1).max(0xffffffff), key: base64 })).min(1),
@@ -78,7 +79,7 @@ export async function unlock(config: VaultConfig, provider: KeyProvider): Promis
     return key;
   };
   const epochs = new Map(config.epochs.map(({ number, key }) => [number, open(key, epochContext(vaultId, number))]));
-  return { config, vaultKey, keys: vaultKeys(vaultId, open(config.idKey, idContext(vaultId)), epochs) };
+  return { config, vaultKey, keys: vaultKeys(vaultId, config.nameHash, open(config.idKey, idContext(vaultId)), epochs) };
 }
 
 async function unwrapVaultKey(config: VaultConfig, provider: KeyProvider): Promise<Buffer> {
@@ -156,6 +157,7 @@ function configMac(vaultKey: Buffer, head: Buffer, fields: ConfigFields): Buffer
     vaultId: fields.vaultId,
     createdAt: fields.createdAt,
     packTarget: fields.packTarget,
+    nameHash: fields.nameHash,
     slots: fields.slots.map(({ name, kind, keyId, wrapped, salt, cost }) => ({
       name,
       kind,

@@ -2,21 +2,31 @@
 
 import { createHmac, hkdfSync } from "node:crypto";
 import { storeErrors } from "../errors.ts";
-import { blobKinds, type BlobKind } from "../format/layout.ts";
+import { blobKinds, idLength, type BlobKind } from "../format/layout.ts";
+
+/** How blobs are named: chosen once per vault, because names decide what is equal. */
+export const nameHashes = ["sha256", "blake2b512"] as const;
+export type NameHash = (typeof nameHashes)[number];
 
 export interface VaultKeys {
   readonly vaultId: Buffer;
+  readonly nameHash: NameHash;
   /** Per blob kind: the HMAC key of blob ids. */
   readonly idKeys: readonly Buffer[];
   readonly epochs: ReadonlyMap<number, Buffer>;
   readonly currentEpoch: number;
 }
 
-export function vaultKeys(vaultId: Buffer, idKey: Buffer, epochs: ReadonlyMap<number, Buffer>): VaultKeys {
+export function vaultKeys(
+  vaultId: Buffer,
+  nameHash: NameHash,
+  idKey: Buffer,
+  epochs: ReadonlyMap<number, Buffer>,
+): VaultKeys {
   const idKeys = Object.values(blobKinds).map((kind) =>
     deriveKey(idKey, vaultId, Buffer.concat([Buffer.from("holdfast 1 id "), Buffer.of(kind)])),
   );
-  return { vaultId, idKeys, epochs, currentEpoch: Math.max(...epochs.keys()) };
+  return { vaultId, nameHash, idKeys, epochs, currentEpoch: Math.max(...epochs.keys()) };
 }
 
 export function epochKey(keys: VaultKeys, epoch: number): Buffer {
@@ -36,7 +46,8 @@ export function packKey(keys: VaultKeys, epoch: number, salt: Uint8Array): Buffe
 export function blobId(keys: VaultKeys, kind: BlobKind, content: Uint8Array): Buffer {
   const key = keys.idKeys[kind];
   if (key === undefined) throw storeErrors.ObjectDamaged(`There is no blob kind ${kind}.`);
-  return createHmac("sha256", key).update(content).digest();
+  const hash = createHmac(keys.nameHash, key).update(content).digest();
+  return hash.length === idLength ? hash : hash.subarray(0, idLength);
 }
 
 export function deriveKey(key: Uint8Array, salt: Uint8Array, info: Uint8Array): Buffer {

@@ -31,7 +31,7 @@ export async function writeTree(
     const isCut = id !== undefined && base + leavesBelow(at) > count && (await reaches(id, at, base));
     if (indexes.length === 0 && !isCut) return id;
     const children = new Map(id === undefined ? [] : (await maps.node(id, at, signal)).children);
-    for (const slot of [...children.keys()]) if (base + slot * span >= count) children.delete(slot);
+    for (const slot of children.keys()) if (base + slot * span >= count) children.delete(slot);
     const bySlot = new Map<number, number[]>();
     for (const index of indexes) {
       const slot = Math.floor((index - base) / span);

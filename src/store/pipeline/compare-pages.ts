@@ -15,7 +15,8 @@ export function comparePages(ranges: RangeOpener): PageComparer {
   return (region, task) => {
     const blobs = openAll(ranges, task);
     if (blobs === undefined) return undefined;
-    old.fill(0);
+    const covered = task.layout.reduce((sum, { length }) => sum + length, 0);
+    if (covered < regionUnits) old.fill(0);
     for (const { start, length, blob, offset } of task.layout) {
       blobs[blob]?.copy(old, start * unitSize, offset * unitSize, (offset + length) * unitSize);
     }

@@ -3,11 +3,13 @@
 
 import type { BlobKind } from "../format/layout.ts";
 import type { PackEntry } from "../format/pack.ts";
+import type { NameHash } from "../keys/vault-keys.ts";
 import type { SharedTable } from "../index/blob-table.ts";
 import type { FinishedPack } from "./pack-builder.ts";
 
 export interface WorkerSetup {
   readonly vaultId: Uint8Array;
+  readonly nameHash: NameHash;
   readonly idKeys: readonly Uint8Array[];
   readonly epochs: ReadonlyMap<number, Uint8Array>;
   readonly currentEpoch: number;

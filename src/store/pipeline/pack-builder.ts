@@ -18,7 +18,7 @@ export interface FinishedPack {
 }
 
 const compression = {
-  chunkSize: (1 << 20) + (1 << 12),
+  chunkSize: 512 * 1024,
   params: { [constants.ZSTD_c_compressionLevel]: 1 },
 };
 

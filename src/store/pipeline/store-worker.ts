@@ -31,6 +31,7 @@ if (port === null) throw storeErrors.WorkerFailed("The store's worker was starte
 
 const keys: VaultKeys = {
   vaultId: Buffer.from(setup.vaultId),
+  nameHash: setup.nameHash,
   idKeys: setup.idKeys.map((key) => Buffer.from(key)),
   epochs: new Map([...setup.epochs].map(([number, key]) => [number, Buffer.from(key)])),
   currentEpoch: setup.currentEpoch,

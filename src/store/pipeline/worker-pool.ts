@@ -62,6 +62,7 @@ export class WorkerPool implements AsyncDisposable {
     this.#slabs = openSemaphore(slabCount);
     const setup: WorkerSetup = {
       vaultId: keys.vaultId,
+      nameHash: keys.nameHash,
       idKeys: keys.idKeys,
       epochs: keys.epochs,
       currentEpoch: keys.currentEpoch,

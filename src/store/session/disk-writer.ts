@@ -195,10 +195,7 @@ export async function writeDisk(
   }
 
   async function readJobs(slab: Slab, jobs: readonly Job[]): Promise<void> {
-    for (const { visit, offset, length } of jobs) {
-      const covered = visit.data.reduce((sum, span) => sum + span.length, 0);
-      if (covered < length) slab.bytes.fill(0, offset, offset + length);
-    }
+    for (const job of jobs) clearUnread(slab.bytes, job, source.size);
     await Promise.all(
       readSpans(jobs).map(async ({ from, to, at }) => {
         try {
@@ -309,6 +306,19 @@ function expectations(jobs: readonly Job[]): Uint8Array {
     if (hash !== undefined) expected.set(hash, index * resultLength + 1);
   });
   return expected;
+}
+
+/** What is hashed or compared and not read must be zero; where only dirty units count, that is the last one's end. */
+function clearUnread(bytes: Buffer, { visit, offset, length }: Job, diskSize: number): void {
+  const end = regionLength(diskSize, visit.region);
+  bytes.fill(0, offset + end, offset + length);
+  if (visit.dirtyUnits !== undefined) return;
+  let from = 0;
+  for (const span of visit.data) {
+    bytes.fill(0, offset + from, offset + span.offset);
+    from = span.offset + span.length;
+  }
+  bytes.fill(0, offset + from, offset + end);
 }
 
 interface ReadSpan {

@@ -35,7 +35,7 @@ export function packUploads(
 ): PackUploads {
   const pool = vault.pool();
   const free: ArrayBuffer[] = [];
-  const buffers = openSemaphore(pool.size * 2);
+  const buffers = openSemaphore(pool.size + 1);
   const stopping = new AbortController();
   const running = new Set<Promise<void>>();
   let unindexed: IndexedPackEntries[] = [];
