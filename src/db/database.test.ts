@@ -1,11 +1,15 @@
 import assert from "node:assert/strict";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { sql } from "kysely";
+import { sql, type Transaction } from "kysely";
 import { systemClock } from "../lib/clock.ts";
 import { isErrorCode } from "../lib/errors.ts";
 import { openDatabase, type Database } from "./database.ts";
 import { migrate } from "./migrate.ts";
 import { migrations } from "./migrations.ts";
+import type { Tables } from "./schema.ts";
 import { describeEachDialect } from "./testing/each-dialect.ts";
 import { scopeOf } from "./transaction.ts";
 
@@ -66,6 +70,29 @@ describeEachDialect("a database", ({ dialect, newPlace }) => {
       ),
     );
     assert.equal((await find("counter"))?.fence, 21);
+  });
+
+  test("reads inside many transactions at once find a connection", async () => {
+    await Promise.all(
+      Array.from({ length: 40 }, (_, index) =>
+        database.transaction(async (trx) => {
+          await trx
+            .insertInto("leases")
+            .values(lease(`reader-${index}`))
+            .execute();
+          await find("kept");
+        }),
+      ),
+    );
+  });
+
+  test("a query that comes after its transaction has ended is refused", async () => {
+    let leaked: Transaction<Tables> | undefined;
+    await database.transaction(async (trx) => {
+      leaked = trx;
+    });
+    await assert.rejects(leaked!.insertInto("leases").values(lease("stray")).execute());
+    assert.equal(await find("stray"), undefined);
   });
 
   test("write skew is impossible: two transactions that each see the other's row absent cannot both insert", async () => {
@@ -204,4 +231,26 @@ test("a URL that is not PostgreSQL's is refused without repeating its password",
     assert.doesNotMatch(String(error), /secret/);
     return true;
   });
+});
+
+test("a server that does not answer and a file that is no database are said so, without the password", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "holdfast-db-"));
+  try {
+    const file = join(folder, "notes.txt");
+    await writeFile(file, "These are my notes, and they are no database at all. ".repeat(20));
+    for (const place of [
+      { url: "postgresql://a:secret@127.0.0.1:1/c" },
+      { file },
+      { file: join(folder, "missing", "control.sqlite") },
+    ]) {
+      await assert.rejects(openDatabase({ ...place, clock: systemClock }), (error) => {
+        assert.ok(isErrorCode(error, "DatabaseUnusable"));
+        assert.doesNotMatch(String(error), /secret/);
+        return true;
+      });
+    }
+    assert.match(await readFile(file, "utf8"), /^These are my notes/);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 });

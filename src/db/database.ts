@@ -1,7 +1,7 @@
 // The control data: one SQLite file, or PostgreSQL by URL, behind the same queries. Whoever changes
 // state does it in `transaction`, together with the events and the outbox rows that tell of it.
 
-import { Kysely, type Transaction } from "kysely";
+import { Kysely, sql, type Transaction } from "kysely";
 import type { Clock } from "../lib/clock.ts";
 import { disk } from "../lib/files.ts";
 import { systemCode } from "../lib/errors.ts";
@@ -61,30 +61,63 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
 /** Opens the database with the schema that it has. */
 export async function connectDatabase(options: DatabaseOptions): Promise<Database> {
   options.signal?.throwIfAborted();
-  if (options.url !== undefined) {
-    const url = parseUrl(options.url);
-    const report = options.report ?? (() => {});
-    const { dialect, pool } = postgresDialect(url, options.connections ?? 10, report);
-    return assemble("postgres", new Kysely<Tables>({ dialect }), options, postgresNotices(pool, report));
+  const connected =
+    options.url === undefined ? await connectSqlite(options.file) : connectPostgres(options.url, options);
+  const database = assemble(connected, options);
+  try {
+    await sql`select 1`.execute(database.kysely);
+    return database;
+  } catch (cause) {
+    await database.close();
+    const place = options.url === undefined ? `The database file ${options.file}` : "The PostgreSQL server";
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw databaseErrors.DatabaseUnusable(`${place} cannot be used: ${reason}.`, { cause });
   }
-  if (options.file === undefined)
-    throw databaseErrors.DatabaseUrlInvalid("Neither a database file nor a URL is given.");
-  await createPrivately(options.file);
-  return assemble("sqlite", new Kysely<Tables>({ dialect: sqliteDialect(options.file) }), options, localNotices());
+}
+
+interface Connected {
+  readonly dialect: DatabaseDialect;
+  readonly kysely: Kysely<Tables>;
+  /** Where transactions get their connections. */
+  readonly transactions: Kysely<Tables>;
+  readonly notices: Notices;
+}
+
+async function connectSqlite(file: string | undefined): Promise<Connected> {
+  if (file === undefined) throw databaseErrors.DatabaseUrlInvalid("Neither a database file nor a URL is given.");
+  await createPrivately(file);
+  const kysely = new Kysely<Tables>({ dialect: sqliteDialect(file) });
+  return { dialect: "sqlite", kysely, transactions: kysely, notices: localNotices() };
+}
+
+/**
+ * Reads and transactions have a pool each: a read inside a transaction would otherwise wait for a
+ * connection that only the end of such a transaction can free.
+ */
+function connectPostgres(url: string, options: DatabaseOptions): Connected {
+  const report = options.report ?? (() => {});
+  const half = Math.max(1, Math.floor((options.connections ?? 16) / 2));
+  const reads = postgresDialect(parseUrl(url), half, report);
+  const writes = postgresDialect(url, half, report);
+  return {
+    dialect: "postgres",
+    kysely: new Kysely<Tables>({ dialect: reads.dialect }),
+    transactions: new Kysely<Tables>({ dialect: writes.dialect }),
+    notices: postgresNotices(reads.pool, report),
+  };
 }
 
 function assemble(
-  dialect: DatabaseDialect,
-  kysely: Kysely<Tables>,
+  { dialect, kysely, transactions, notices }: Connected,
   { clock, file, url }: DatabaseOptions,
-  notices: Notices,
 ): Database {
   const close = async (): Promise<void> => {
     await notices.close();
+    await transactions.destroy();
     await kysely.destroy();
   };
   const attempt = async <T>(work: (trx: Transaction<Tables>) => Promise<T>): Promise<T> => {
-    const { result, afterCommit } = await kysely
+    const { result, afterCommit } = await transactions
       .transaction()
       .setIsolationLevel("serializable")
       .execute((trx) => runScoped(trx, dialect, clock, notices.ring, work));
@@ -111,7 +144,10 @@ async function createPrivately(file: string): Promise<void> {
   try {
     await (await disk.open(file, "createNew", 0o600)).close();
   } catch (error) {
-    if (systemCode(error) !== "EEXIST") throw error;
+    if (systemCode(error) === "EEXIST") return;
+    throw databaseErrors.DatabaseUnusable(`The database file ${file} cannot be made: ${systemCode(error)}.`, {
+      cause: error,
+    });
   }
 }
 

@@ -5,6 +5,7 @@ export const databaseErrors = defineErrors({
     status: 400,
     remedy: "Give postgresql://user:password@host:port/database, or leave the URL away to use SQLite.",
   },
+  DatabaseUnusable: { status: 503, remedy: "See that it is there, that we may use it, and that it is a database." },
   DatabaseFromTheFuture: {
     status: 500,
     remedy: "Start a release that is at least as new as the one that wrote it, or restore a backup made before.",

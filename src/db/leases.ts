@@ -2,7 +2,7 @@
 // who slept through the end of its lease is told apart from the present one. Work done under a lease
 // is committed only in a transaction that calls `assertLeaseHeld`.
 
-import type { Transaction } from "kysely";
+import type { Kysely, Transaction } from "kysely";
 import { defineErrors } from "../lib/errors.ts";
 import { newGuid } from "../lib/random.ts";
 import { sleep } from "../lib/time.ts";
@@ -27,14 +27,12 @@ export async function acquireLease(
   holder: string,
   milliseconds: number,
 ): Promise<Lease | undefined> {
+  const now = database.clock.now();
+  // Most who ask in vain ask again and again: they shall cost no transaction.
+  if (isTaken(await findLease(database.kysely, name), now)) return undefined;
   return database.transaction(async (trx) => {
-    const now = database.clock.now();
-    const found = await trx
-      .selectFrom("leases")
-      .select(["fence", "expires_at"])
-      .where("name", "=", name)
-      .executeTakeFirst();
-    if (found !== undefined && found.expires_at > now) return undefined;
+    const found = await findLease(trx, name);
+    if (isTaken(found, now)) return undefined;
     const fence = (found?.fence ?? 0) + 1;
     const row = { holder, fence, acquired_at: now, expires_at: now + milliseconds };
     await trx
@@ -44,6 +42,19 @@ export async function acquireLease(
       .execute();
     return { name, holder, fence };
   });
+}
+
+interface LeaseState {
+  readonly fence: number;
+  readonly expires_at: number;
+}
+
+function findLease(reader: Kysely<Tables>, name: string): Promise<LeaseState | undefined> {
+  return reader.selectFrom("leases").select(["fence", "expires_at"]).where("name", "=", name).executeTakeFirst();
+}
+
+function isTaken(lease: LeaseState | undefined, now: number): boolean {
+  return lease !== undefined && lease.expires_at > now;
 }
 
 /** Moves the end. An expired lease that nobody took since may be renewed: a clock can jump. */

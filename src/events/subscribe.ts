@@ -40,6 +40,12 @@ const passedOver = 100;
 
 /** Makes the subscriber known, so that events are kept for it from now on. */
 export async function registerSubscriber(database: Database, { name, from }: Subscriber): Promise<void> {
+  const known = await database.kysely
+    .selectFrom("event_subscribers")
+    .select("name")
+    .where("name", "=", name)
+    .executeTakeFirst();
+  if (known !== undefined) return;
   const position = from === "now" ? await newestPosition(database) : 0;
   await database.kysely
     .insertInto("event_subscribers")
