@@ -1,6 +1,7 @@
 // Evaluates expressions, and whole trees of values with expressions in their strings.
 
 import { isObject, type Json, newObject } from "../../relaxed-json/json.ts";
+import { addCopies, propertyCopies } from "../property-copy.ts";
 import { functionNamed } from "../functions/table.ts";
 import { EvaluationLimitError, ExpressionError, seeFunction } from "./expression-error.ts";
 import { isExpressionText, parseExpression, unescapeLiteral } from "./parse-expression.ts";
@@ -15,13 +16,18 @@ export function evaluateText(text: string, context: EvaluationContext): Json {
   return context.budget.admit(evaluate(parsed(text), context));
 }
 
-/** Evaluates every string in the value; names of members are taken as they are. */
+/** Evaluates every string in the value, and its loops. */
 export function evaluateTree(value: Json, context: EvaluationContext): Json {
   if (typeof value === "string") return evaluateText(value, context);
   if (Array.isArray(value)) return value.map((element) => evaluateTree(element, context));
   if (!isObject(value)) return value;
   const result = newObject();
   for (const name of Object.keys(value)) {
+    const copies = name === "copy" ? propertyCopies(value[name]) : undefined;
+    if (copies !== undefined) {
+      addCopies(result, copies, context, evaluateTree);
+      continue;
+    }
     const key = isExpressionText(name) ? evaluateText(name, context) : unescapeLiteral(name);
     if (typeof key !== "string") throw new ExpressionError(`The property name '${name}' does not evaluate to a string.`);
     result[key] = evaluateTree(value[name] ?? null, context);

@@ -15,6 +15,8 @@ export interface UserFunction {
 export interface CopyIteration {
   readonly name: string;
   readonly index: number;
+  /** `copyIndex()` without a name means the loop of the resource (or output), not one of a property. */
+  readonly kind: "resource" | "property";
 }
 
 /** A value that is not known before something was asked of a provider. */

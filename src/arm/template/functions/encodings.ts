@@ -27,7 +27,7 @@ export const encodingFunctions: BuiltInTable = {
     try {
       return decodeURIComponent(text);
     } catch (cause) {
-      throw refuse(name, `'${text.slice(0, 200)}' is not a URI encoded string`, { cause });
+      throw refuse(name, "the value is not a URI encoded string", { cause });
     }
   }),
 };
@@ -42,7 +42,7 @@ function encodeComponent(text: string): string {
 
 function decodeBase64(name: string, text: string): string {
   if (text.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) {
-    throw refuse(name, `the value '${text.slice(0, 80)}' cannot be decoded from base64 representation`);
+    throw refuse(name, "the value cannot be decoded from base64 representation");
   }
   return Buffer.from(text, "base64").toString("utf8");
 }
@@ -58,7 +58,7 @@ function readJson(name: string, text: string): Json {
 
 function readDataUri(name: string, text: string): string {
   const match = /^data:([^,]*),(.*)$/is.exec(text);
-  if (match === null) throw refuse(name, `the value '${text.slice(0, 80)}' is not a data URI`);
+  if (match === null) throw refuse(name, "the value is not a data URI");
   const content = match[2] ?? "";
   if (/;base64$/i.test(match[1] ?? "")) return decodeBase64(name, content);
   try {

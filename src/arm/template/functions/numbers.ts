@@ -35,7 +35,7 @@ export const numberFunctions: BuiltInTable = {
 function currentIndex(context: EvaluationContext, loop: string | undefined, name: string): number {
   const found =
     loop === undefined
-      ? context.copies.at(-1)
+      ? (context.copies.findLast((copy) => copy.kind === "resource") ?? context.copies.at(-1))
       : context.copies.findLast((copy) => copy.name.toLowerCase() === loop.toLowerCase());
   if (found !== undefined) return found.index;
   const what = loop === undefined ? "" : ` The specified loop '${loop}' is not around this place.`;

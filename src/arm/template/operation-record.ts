@@ -1,0 +1,88 @@
+// Begins and ends one recorded step of a deployment.
+
+import { HoldfastError } from "../../lib/errors.ts";
+import type { Json } from "../relaxed-json/json.ts";
+import type { DeploymentHost, DeploymentRecorder, OperationRecord, ProviderReply, ProvisioningOperation } from "./deployment-host.ts";
+import { murmur64 } from "./functions/hashes.ts";
+
+export interface Step {
+  readonly kind: ProvisioningOperation;
+  readonly target: OperationRecord["target"];
+}
+
+export function stepId(step: Step): string {
+  const text = `${step.kind}:${step.target?.id.toLowerCase() ?? ""}`;
+  return murmur64(Buffer.from(text, "utf8")).toString(16).toUpperCase().padStart(16, "0");
+}
+
+export async function recordStep(
+  host: DeploymentHost,
+  recorder: DeploymentRecorder,
+  step: Step,
+  work: () => Promise<ProviderReply>,
+): Promise<Json | undefined> {
+  const began = host.now();
+  const record = (state: OperationRecord["provisioningState"], statusCode: string, statusMessage: unknown): Promise<void> =>
+    recorder.operation({
+      operationId: stepId(step),
+      provisioningOperation: step.kind,
+      provisioningState: state,
+      timestamp: host.now(),
+      durationMilliseconds: host.now() - began,
+      statusCode,
+      statusMessage,
+      target: step.target,
+    });
+  await record("Running", "", undefined);
+  let reply: ProviderReply;
+  try {
+    reply = await work();
+  } catch (error) {
+    const status = error instanceof HoldfastError ? error.status : 500;
+    await record("Failed", statusName(status), { status: "Failed", error: errorBody(error) });
+    throw error;
+  }
+  await record("Succeeded", statusName(reply.statusCode), undefined);
+  return reply.body;
+}
+
+const statusNames: Readonly<Record<number, string>> = {
+  200: "OK",
+  201: "Created",
+  202: "Accepted",
+  204: "NoContent",
+  400: "BadRequest",
+  401: "Unauthorized",
+  403: "Forbidden",
+  404: "NotFound",
+  409: "Conflict",
+  412: "PreconditionFailed",
+  429: "TooManyRequests",
+  500: "InternalServerError",
+  502: "BadGateway",
+  503: "ServiceUnavailable",
+};
+
+function statusName(status: number): string {
+  return statusNames[status] ?? String(status);
+}
+
+export interface ErrorBody {
+  readonly code: string;
+  readonly message: string;
+  readonly target?: string;
+  readonly details?: readonly ErrorBody[];
+}
+
+/** What a client may see of a failure. */
+export function errorBody(error: unknown): ErrorBody {
+  if (!(error instanceof HoldfastError)) {
+    return { code: "InternalServerError", message: "The operation failed inside the service; its log has the details." };
+  }
+  return {
+    code: error.code,
+    message: error.sentence,
+    ...(error.target === undefined ? {} : { target: error.target }),
+    ...(error.details.length === 0 ? {} : { details: error.details.map(errorBody) }),
+  };
+}
