@@ -1,0 +1,114 @@
+// What a host of machines offers, whatever runs them. Drivers: qemu/ (monitor and agent sockets) and
+// images/ (a folder of disk images, powered off).
+//
+// Always true, whoever implements it:
+// - A machine's and a disk's `id` stay the same over renames, restarts and re-discovery; names do not.
+// - A snapshot session never leaves the guest frozen, paused or stopped, whatever fails.
+// - All disks of one session stand at one instant.
+// - What a session put on the host carries our prefix and is gone after `commit` or `abandon`; what a
+//   dead process left is removed by `cleanUp`.
+
+import type { GuestAgent } from "../guest/agent.ts";
+import type { NbdAddress } from "../nbd/address.ts";
+
+export type PowerState = "running" | "paused" | "stopped";
+
+export interface MachineDisk {
+  /** Stable within the machine. */
+  readonly id: string;
+  readonly name: string;
+  readonly sizeBytes: number;
+  readonly format: string;
+  /** Where the image lies, for people; never a key. */
+  readonly path: string | undefined;
+  readonly isReadOnly: boolean;
+  /** Position as in Azure: -1 for the system disk, then 0, 1, … */
+  readonly lun: number;
+}
+
+export interface Machine {
+  readonly id: string;
+  readonly name: string;
+  readonly powerState: PowerState;
+  readonly hasAgent: boolean;
+  readonly disks: readonly MachineDisk[];
+  readonly memoryBytes: number | undefined;
+  readonly processors: number | undefined;
+  /** Why the machine could not be looked at now; what is told of it is what was last seen. */
+  readonly problem: string | undefined;
+}
+
+export type WantedConsistency = "application" | "fileSystem" | "crash";
+
+export type ReachedConsistency =
+  | {
+      readonly level: "fileSystem";
+      readonly frozenMilliseconds: number;
+      readonly fileSystems: number;
+      readonly hasWatchdog: boolean;
+    }
+  | { readonly level: "crash"; readonly reason: string; readonly explanation: string };
+
+/** Why a disk must be read in full. */
+export type NoChangesReason = "FirstPoint" | "DiskIsNew" | "BitmapLost" | "BitmapInconsistent" | "NotTracked";
+
+export interface SnapshotRequest {
+  readonly consistency: WantedConsistency;
+  /** Ids of the disks to take; all writable ones when absent. */
+  readonly disks?: readonly string[];
+  /** Whose increments these are: letters, digits and `-`, at most 64. Chains do not see each other. */
+  readonly chain: string;
+  /** The name of the point that this session makes; spelt like a chain. */
+  readonly point: string;
+  /** The chain's last committed point, with the sizes that its disks had then, by disk id. */
+  readonly since?: { readonly point: string; readonly sizes: Readonly<Record<string, number>> };
+  /** Most room that the guest's own writes may take on the host while the snapshot is read. */
+  readonly overlayLimitBytes?: number;
+}
+
+export interface SnapshotDisk {
+  readonly disk: MachineDisk;
+  readonly address: NbdAddress;
+  readonly exportName: string;
+  readonly sizeBytes: number;
+  readonly changes:
+    | {
+        readonly known: true;
+        /** The meta context whose flag 1 marks what changed; always a superset of the truth. */
+        readonly metaContext: string;
+        /** From here to the end everything is new, whatever the context says: the disk has grown. */
+        readonly grownFrom: number;
+      }
+    | { readonly known: false; readonly reason: NoChangesReason };
+}
+
+export interface SnapshotSession extends AsyncDisposable {
+  readonly consistency: ReachedConsistency;
+  readonly disks: readonly SnapshotDisk[];
+  /** Milliseconds that the transaction over all disks took. */
+  readonly cutMilliseconds: number;
+  /** Fires when the snapshot can no longer be read (its overlay is full, QEMU ended). */
+  readonly lost: AbortSignal;
+  /** Everything is stored: the next session may ask for changes since this point. */
+  commit(): Promise<void>;
+  /** Nothing of this session counts; changes since the last committed point stay known. Also the disposal. */
+  abandon(): Promise<void>;
+}
+
+export interface Host {
+  readonly kind: "images" | "qemu";
+  listMachines(signal?: AbortSignal): Promise<Machine[]>;
+  findMachine(id: string, signal?: AbortSignal): Promise<Machine>;
+  /** One user of a machine's agent at a time; the others wait. */
+  withAgent<T>(machineId: string, use: (agent: GuestAgent) => Promise<T>, signal?: AbortSignal): Promise<T>;
+  snapshot(machineId: string, request: SnapshotRequest, signal?: AbortSignal): Promise<SnapshotSession>;
+  /** Removes what a dead predecessor left on the host, and thaws guests that it left frozen. */
+  cleanUp(signal?: AbortSignal): Promise<CleanUpReport>;
+  close(): Promise<void>;
+}
+
+export interface CleanUpReport {
+  readonly removed: readonly string[];
+  readonly thawed: readonly string[];
+  readonly failures: readonly { readonly machine: string; readonly explanation: string }[];
+}

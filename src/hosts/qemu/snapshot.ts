@@ -1,0 +1,335 @@
+// A snapshot of a running machine. In one transaction, so at one instant for all disks: a bitmap of
+// the new point begins to record, the changes since the last point are copied aside, and QEMU starts
+// to keep what the guest overwrites. The bitmap of the last committed point goes on recording until
+// the new one is committed, so an attempt that comes to nothing needs no repair.
+
+import { join } from "node:path";
+import type { AgentChannel } from "../../guest/agent.ts";
+import { defaultFreezeLimits, whileFrozen, type FreezeLimits, type FreezeOutcome } from "../../guest/freeze.ts";
+import { monotonicMilliseconds } from "../../lib/clock.ts";
+import { HoldfastError } from "../../lib/errors.ts";
+import { faultPoint } from "../../lib/faults.ts";
+import { disk as files } from "../../lib/files.ts";
+import { run } from "../../lib/processes.ts";
+import { dirtyBitmapContext } from "../../nbd/protocol.ts";
+import { hostErrors } from "../errors.ts";
+import type { NoChangesReason, ReachedConsistency, SnapshotDisk, SnapshotRequest, SnapshotSession } from "../host.ts";
+import { listBlockDevices, type BlockDevice } from "./block-devices.ts";
+import { removeOurs } from "./leftovers.ts";
+import { describeDisks } from "./machine.ts";
+import { chainPrefix, checkPointName, newSessionId, pointBitmap, sessionNames, type SessionNames } from "./names.ts";
+import { scratchReserve, watchOverlays, type OverlayWatch } from "./overlay-watch.ts";
+import type { QmpConnection } from "./qmp.ts";
+
+export interface SnapshotPlace {
+  readonly qmp: QmpConnection;
+  /** Opened only when the guest's file systems are wanted still. */
+  readonly withAgent: (<T>(use: (agent: AgentChannel) => Promise<T>) => Promise<T>) | undefined;
+  readonly isRunning: boolean;
+  /** A folder that QEMU may write and we may read. */
+  readonly scratchFolder: string;
+  readonly freezeLimits?: FreezeLimits;
+  /** Called once, when the session is over. */
+  readonly release: () => void;
+}
+
+interface TakenDisk {
+  readonly device: BlockDevice;
+  readonly names: SessionNames;
+  readonly overlayPath: string;
+  readonly previous: { readonly bitmap: string; readonly grownFrom: number } | NoChangesReason;
+}
+
+const bitmapGranularity = 65536;
+const defaultOverlayLimit = 8 * 1024 ** 3;
+
+export async function openSnapshot(
+  place: SnapshotPlace,
+  request: SnapshotRequest,
+  signal?: AbortSignal,
+): Promise<SnapshotSession> {
+  checkPointName("chain", request.chain);
+  checkPointName("point", request.point);
+  const { qmp, scratchFolder } = place;
+  await files.makeDirectory(scratchFolder, 0o770);
+  for (const path of (await removeOurs(qmp, signal)).overlayPaths) await files.remove(path);
+  const devices = await listBlockDevices(qmp, { signal });
+  const chosen = chooseDisks(devices, request.disks);
+  const free = await files.freeBytes(scratchFolder);
+  if (free < 2 * scratchReserve) {
+    throw hostErrors.SnapshotOverlayFull(
+      `${scratchFolder} has only ${free} bytes left; a snapshot needs room for what the machine overwrites.`,
+    );
+  }
+  const session = new QemuSnapshot(place, request, devices, chosen);
+  try {
+    await session.begin(signal);
+    return session;
+  } catch (error) {
+    await session.abandon().catch(() => {}); // the first failure is the one to tell; cleanUp comes again
+    throw error;
+  }
+}
+
+function chooseDisks(devices: readonly BlockDevice[], wanted: readonly string[] | undefined): BlockDevice[] {
+  const seen = new Set<string>();
+  for (const { id } of devices) {
+    if (seen.has(id)) throw hostErrors.DisksShareIdentity(`Two disks of the machine are called "${id}".`);
+    seen.add(id);
+  }
+  const missing = wanted?.find((id) => !seen.has(id));
+  if (missing !== undefined)
+    throw hostErrors.DiskNotFound(`The machine has no disk "${missing}"; it has: ${[...seen].join(", ")}.`);
+  return devices.filter(({ id, isReadOnly }) => (wanted === undefined ? !isReadOnly : wanted.includes(id)));
+}
+
+class QemuSnapshot implements SnapshotSession {
+  consistency: ReachedConsistency = { level: "crash", reason: "NotTaken", explanation: "no snapshot was taken" };
+  disks: readonly SnapshotDisk[] = [];
+  cutMilliseconds = 0;
+  readonly #place: SnapshotPlace;
+  readonly #request: SnapshotRequest;
+  readonly #taken: TakenDisk[];
+  readonly #devices: readonly BlockDevice[];
+  readonly #socketPath: string;
+  readonly #lost = new AbortController();
+  #watch: OverlayWatch | undefined;
+  #isOver = false;
+
+  constructor(
+    place: SnapshotPlace,
+    request: SnapshotRequest,
+    devices: readonly BlockDevice[],
+    chosen: readonly BlockDevice[],
+  ) {
+    const id = newSessionId();
+    this.#place = place;
+    this.#request = request;
+    this.#devices = devices;
+    this.#socketPath = join(place.scratchFolder, `holdfast.${id}.sock`);
+    this.#taken = chosen.map((device, index) => ({
+      device,
+      names: sessionNames(id, index),
+      overlayPath: join(place.scratchFolder, `holdfast.${id}.${index}.qcow2`),
+      previous: findPrevious(device, request),
+    }));
+    void place.qmp.ended.then((error) => this.#lost.abort(error));
+  }
+
+  get lost(): AbortSignal {
+    return this.#lost.signal;
+  }
+
+  async begin(signal: AbortSignal | undefined): Promise<void> {
+    const { qmp } = this.#place;
+    await this.#removeStaleBitmaps(signal);
+    for (const { device, names, overlayPath } of this.#taken) {
+      await run("qemu-img", ["create", "-q", "-f", "qcow2", overlayPath, String(device.sizeBytes)], { signal });
+      await qmp.command(
+        "blockdev-add",
+        {
+          driver: "qcow2",
+          "node-name": names.overlayNode,
+          file: { driver: "file", filename: overlayPath },
+          backing: device.node,
+        },
+        { signal },
+      );
+    }
+    faultPoint("snapshot.before-cut");
+    this.consistency = await this.#cut(signal);
+    faultPoint("snapshot.after-cut");
+    this.#watch = watchOverlays(
+      qmp,
+      {
+        paths: this.#taken.map(({ overlayPath }) => overlayPath),
+        scratchFolder: this.#place.scratchFolder,
+        limitBytes: this.#request.overlayLimitBytes ?? defaultOverlayLimit,
+      },
+      async () => void (await removeOurs(qmp)),
+    );
+    const { full } = this.#watch;
+    full.addEventListener("abort", () => this.#lost.abort(full.reason), { once: true });
+    await this.#export(signal);
+    this.#lost.signal.throwIfAborted();
+  }
+
+  async commit(): Promise<void> {
+    if (this.#isOver) return;
+    this.#lost.signal.throwIfAborted();
+    await this.#end(({ device }) => {
+      const keep = pointBitmap(this.#request.chain, this.#request.point);
+      return device.bitmaps
+        .map(({ name }) => name)
+        .filter((name) => name.startsWith(chainPrefix(this.#request.chain)) && name !== keep);
+    });
+  }
+
+  async abandon(): Promise<void> {
+    if (this.#isOver) return;
+    await this.#end(() => [pointBitmap(this.#request.chain, this.#request.point)]);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.abandon();
+  }
+
+  async #cut(signal: AbortSignal | undefined): Promise<ReachedConsistency> {
+    const { withAgent, isRunning } = this.#place;
+    const transact = async (): Promise<void> => {
+      const start = monotonicMilliseconds();
+      await this.#place.qmp.command(
+        "transaction",
+        { actions: this.#taken.flatMap((taken) => this.#actions(taken)) },
+        { signal },
+      );
+      this.cutMilliseconds = monotonicMilliseconds() - start;
+    };
+    const without = async (reason: string, explanation: string): Promise<ReachedConsistency> => {
+      await transact();
+      return { level: "crash", reason, explanation };
+    };
+    if (this.#request.consistency === "crash")
+      return without("CrashConsistencyWanted", "crash consistency was asked for");
+    if (!isRunning) return without("MachineNotRunning", "the machine is paused or stopped, so its agent cannot answer");
+    if (withAgent === undefined) return without("AgentAbsent", "the machine has no guest agent socket");
+    let outcome: FreezeOutcome | undefined;
+    try {
+      outcome = await withAgent(
+        async (agent) =>
+          (await whileFrozen(agent, this.#place.freezeLimits ?? defaultFreezeLimits, transact, signal)).outcome,
+      );
+    } catch (error) {
+      if (this.cutMilliseconds > 0 || !(error instanceof HoldfastError) || !error.code.startsWith("Agent")) throw error;
+      return without(error.code, error.sentence);
+    }
+    return outcome.held
+      ? {
+          level: "fileSystem",
+          frozenMilliseconds: outcome.milliseconds,
+          fileSystems: outcome.fileSystems,
+          hasWatchdog: outcome.hasWatchdog,
+        }
+      : { level: "crash", reason: outcome.reason, explanation: outcome.explanation };
+  }
+
+  #actions({ device, names, previous }: TakenDisk): unknown[] {
+    const { node, keepsBitmaps } = device;
+    const next = pointBitmap(this.#request.chain, this.#request.point);
+    const add = {
+      type: "block-dirty-bitmap-add",
+      data: { node, name: next, granularity: bitmapGranularity, persistent: keepsBitmaps },
+    };
+    const copy =
+      typeof previous === "string"
+        ? []
+        : [
+            {
+              type: "block-dirty-bitmap-add",
+              data: { node, name: names.changes, granularity: bitmapGranularity, disabled: true },
+            },
+            { type: "block-dirty-bitmap-merge", data: { node, target: names.changes, bitmaps: [previous.bitmap] } },
+          ];
+    const backup = {
+      type: "blockdev-backup",
+      data: {
+        "job-id": names.job,
+        device: node,
+        target: names.overlayNode,
+        sync: "none",
+        "filter-node-name": names.filterNode,
+      },
+    };
+    return [add, ...copy, backup];
+  }
+
+  async #export(signal: AbortSignal | undefined): Promise<void> {
+    const { qmp } = this.#place;
+    await qmp.command(
+      "nbd-server-start",
+      { addr: { type: "unix", data: { path: this.#socketPath } }, "max-connections": 64 },
+      { signal },
+    );
+    const descriptions = new Map(describeDisks(this.#devices).map((disk) => [disk.id, disk]));
+    const disks: SnapshotDisk[] = [];
+    for (const { device, names, previous } of this.#taken) {
+      const bitmaps = typeof previous === "string" ? [] : [{ node: device.node, name: names.changes }];
+      await qmp.command(
+        "block-export-add",
+        { type: "nbd", id: names.export, "node-name": names.overlayNode, name: names.export, writable: false, bitmaps },
+        { signal },
+      );
+      const disk = descriptions.get(device.id);
+      if (disk === undefined) throw hostErrors.DiskNotFound(`The disk "${device.id}" vanished.`);
+      disks.push({
+        disk,
+        address: { socketPath: this.#socketPath },
+        exportName: names.export,
+        sizeBytes: device.sizeBytes,
+        changes:
+          typeof previous === "string"
+            ? { known: false, reason: previous }
+            : { known: true, metaContext: dirtyBitmapContext(names.changes), grownFrom: previous.grownFrom },
+      });
+    }
+    this.disks = disks;
+  }
+
+  /** What earlier attempts of this chain left recording; the last committed point's bitmap stays. */
+  async #removeStaleBitmaps(signal: AbortSignal | undefined): Promise<void> {
+    const { chain, since } = this.#request;
+    const committed = since === undefined ? undefined : pointBitmap(chain, since.point);
+    for (const { device } of this.#taken) {
+      for (const { name, isInconsistent } of device.bitmaps) {
+        if (!name.startsWith(chainPrefix(chain)) || (name === committed && !isInconsistent)) continue;
+        await this.#place.qmp.command("block-dirty-bitmap-remove", { node: device.node, name }, { signal });
+      }
+    }
+  }
+
+  async #end(bitmapsToRemove: (taken: TakenDisk) => readonly string[]): Promise<void> {
+    this.#isOver = true;
+    const { qmp } = this.#place;
+    try {
+      await this.#watch?.stop();
+      if (await this.#isQemuThere()) {
+        await removeOurs(qmp);
+        for (const { id, node, bitmaps } of await listBlockDevices(qmp)) {
+          const taken = this.#taken.find(({ device }) => device.id === id);
+          if (taken === undefined) continue;
+          const wanted = bitmapsToRemove({ ...taken, device: { ...taken.device, bitmaps } });
+          for (const { name } of bitmaps) {
+            if (wanted.includes(name)) await qmp.command("block-dirty-bitmap-remove", { node, name });
+          }
+        }
+      }
+    } finally {
+      for (const { overlayPath } of this.#taken) await files.remove(overlayPath);
+      await files.remove(this.#socketPath);
+      this.#place.release();
+    }
+  }
+
+  /** A QEMU that is gone has taken everything of ours but the files with it. */
+  async #isQemuThere(): Promise<boolean> {
+    try {
+      await this.#place.qmp.command("query-name");
+      return true;
+    } catch (error) {
+      if (error instanceof HoldfastError && error.code === "MonitorLost") return false;
+      throw error;
+    }
+  }
+}
+
+function findPrevious(device: BlockDevice, { chain, since }: SnapshotRequest): TakenDisk["previous"] {
+  if (since === undefined) return "FirstPoint";
+  const oldSize = since.sizes[device.id];
+  if (oldSize === undefined) return "DiskIsNew";
+  const bitmap = device.bitmaps.find(({ name }) => name === pointBitmap(chain, since.point));
+  if (bitmap === undefined) return "BitmapLost";
+  if (bitmap.isInconsistent) return "BitmapInconsistent";
+  if (!bitmap.isRecording) return "NotTracked"; // somebody switched it off and it missed writes
+  // QEMU does not mark the room that a resize adds; what it held before the disk had it may be anything.
+  return { bitmap: bitmap.name, grownFrom: Math.min(oldSize, device.sizeBytes) };
+}
