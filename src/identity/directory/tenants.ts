@@ -39,14 +39,18 @@ export async function listTenants(reading: Reading): Promise<Tenant[]> {
   }));
 }
 
+/** Later than every other, also within one millisecond: the first subscription is the default. */
 export async function createSubscription(trx: Writing, subscription: Subscription): Promise<void> {
+  const latest = (await trx.selectFrom("identity_subscriptions").select("created_at").execute()).map(
+    ({ created_at }) => created_at,
+  );
   await trx
     .insertInto("identity_subscriptions")
     .values({
       id: subscription.id.toLowerCase(),
       tenant_id: subscription.tenantId,
       display_name: subscription.displayName,
-      created_at: scopeOf(trx).clock.now(),
+      created_at: Math.max(scopeOf(trx).clock.now(), ...latest.map((at) => at + 1)),
     })
     .execute();
 }

@@ -86,7 +86,7 @@ export function applicationRoutes(app: GraphApp, service: GraphService): void {
     await database.transaction(async (trx) => {
       const application = await find(trx, context);
       await refuseTakenUris(trx, application.tenantId, body.identifierUris ?? [], application.id);
-      const properties = { ...application.properties, ...withoutSecrets(body) };
+      const properties = merged(application.properties, withoutSecrets(body));
       const settings = derived(applicationBody.parse(properties));
       await updateApplication(trx, {
         ...application,
@@ -117,6 +117,23 @@ function derived(body: ApplicationBody): { isPublic: boolean; redirectUris: stri
     isPublic: body.isFallbackPublicClient === true || native.length > 0 || spa.length > 0,
     redirectUris: [...(body.web?.redirectUris ?? []), ...native, ...spa],
   };
+}
+
+/** A complex property takes over what the patch says of it and keeps the rest. */
+function merged(
+  stored: Readonly<Record<string, unknown>>,
+  patch: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
+  const result = { ...stored };
+  for (const [name, value] of Object.entries(patch)) {
+    const before = stored[name];
+    result[name] = isObject(before) && isObject(value) ? merged(before, value) : value;
+  }
+  return result;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function withoutSecrets(body: ApplicationBody): Record<string, unknown> {

@@ -54,7 +54,7 @@ export function graphRoutes(service: GraphService): Hono {
   userRoutes(app, service);
   groupRoutes(app, service);
   directoryObjectRoutes(app, service);
-  app.notFound((context) =>
+  app.all("*", (context) =>
     renderGraphError(
       service,
       context,

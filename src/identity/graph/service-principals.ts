@@ -110,7 +110,15 @@ export function servicePrincipalRoutes(app: GraphApp, service: GraphService): vo
   });
 
   app.delete("/servicePrincipals/:id", async (context) => {
-    await database.transaction(async (trx) => deleteServicePrincipal(trx, await find(trx, context)));
+    await database.transaction(async (trx) => {
+      const principal = await find(trx, context);
+      if (principal.kind === "ManagedIdentity") {
+        throw directoryErrors.Request_BadRequest(
+          `The managed identity '${principal.displayName}' goes with its resource '${principal.resourceId}'. Delete that, or take the identity off it.`,
+        );
+      }
+      await deleteServicePrincipal(trx, principal);
+    });
     return context.body(null, 204);
   });
 

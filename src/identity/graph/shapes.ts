@@ -23,7 +23,7 @@ export function renderSecret(secret: ClientSecret, text: string | null = null): 
 }
 
 export function renderApplication(application: Application, secrets: readonly ClientSecret[]): GraphObject {
-  const { properties } = application;
+  const { api, publicClient, spa, web, ...properties } = application.properties;
   return {
     id: application.id,
     appId: application.appId,
@@ -37,29 +37,33 @@ export function renderApplication(application: Application, secrets: readonly Cl
     notes: null,
     signInAudience: "AzureADMyOrg",
     tags: [],
-    api: {
+    appRoles: [],
+    optionalClaims: null,
+    requiredResourceAccess: [],
+    ...properties,
+    api: withDefaults(api, {
       acceptMappedClaims: null,
       knownClientApplications: [],
       oauth2PermissionScopes: [],
       preAuthorizedApplications: [],
-    },
-    appRoles: [],
-    optionalClaims: null,
-    requiredResourceAccess: [],
-    publicClient: { redirectUris: [] },
-    spa: { redirectUris: [] },
-    web: {
+    }),
+    publicClient: withDefaults(publicClient, { redirectUris: [] }),
+    spa: withDefaults(spa, { redirectUris: [] }),
+    web: withDefaults(web, {
       homePageUrl: null,
       logoutUrl: null,
       redirectUris: [],
       implicitGrantSettings: { enableAccessTokenIssuance: false, enableIdTokenIssuance: false },
-    },
-    ...properties,
+    }),
     keyCredentials: [],
     passwordCredentials: secrets
       .filter(({ ownerId }) => ownerId === application.id)
       .map((secret) => renderSecret(secret)),
   };
+}
+
+function withDefaults(stored: unknown, defaults: GraphObject): GraphObject {
+  return typeof stored === "object" && stored !== null ? { ...defaults, ...stored } : defaults;
 }
 
 export function renderServicePrincipal(
