@@ -9,6 +9,7 @@ export const exitCodes = {
   notRunning: 5,
   busy: 6,
   missingProgram: 69,
+  interrupted: 130,
   byErrorCode: {
     UsageInvalid: 2,
     ConfigurationInvalid: 2,
@@ -16,6 +17,22 @@ export const exitCodes = {
     ServiceNotRunning: 5,
     DataFolderHeld: 6,
     ProgramMissing: 69,
+    StoreLocationInvalid: 2,
+    ImageFormatWrong: 2,
+    BitmapInvalid: 2,
+    StoreMissing: 3,
+    VaultMissing: 3,
+    PointMissing: 3,
+    DiskMissing: 3,
+    ImageMissing: 3,
+    KeyFileMissing: 3,
+    ObjectDamaged: 4,
+    ObjectCorrupted: 4,
+    BlobMissing: 4,
+    DamageFound: 4,
+    DifferencesFound: 4,
+    ImageInUse: 6,
+    Interrupted: 130,
   } as Readonly<Record<string, number>>,
 } as const;
 
@@ -28,4 +45,5 @@ Exit codes:
   4   damage was found (verify, scrub, diff with differences)
   5   no service runs on that data folder
   6   somebody else holds the data folder or the vault
-  69  a program or module that this needs is not installed`;
+  69  a program or module that this needs is not installed
+  130 interrupted (SIGINT, SIGTERM); everything was left in order`;

@@ -9,6 +9,7 @@ import { addTokenCommand } from "./token.ts";
 import { addUpCommand } from "./up.ts";
 import { addCheckCommand } from "./check.ts";
 import { exitCodes, exitCodesHelp } from "./exit-codes.ts";
+import { addStoreCommand } from "./store/commands.ts";
 import { addTestCommand } from "./test.ts";
 
 const program = new Command("holdfast")
@@ -18,7 +19,7 @@ const program = new Command("holdfast")
   .addHelpText("after", exitCodesHelp)
   .exitOverride();
 
-for (const add of [addCheckCommand, addTestCommand, addAzEnvCommand, addDoctorCommand, addTokenCommand, addUpCommand]) add(program);
+for (const add of [addCheckCommand, addTestCommand, addStoreCommand, addAzEnvCommand, addDoctorCommand, addTokenCommand, addUpCommand]) add(program);
 
 try {
   await program.parseAsync();
