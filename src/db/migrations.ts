@@ -7,5 +7,7 @@ import { identity } from "./migrations/0002-identity.ts";
 import { arm } from "./migrations/0003-arm.ts";
 import { outbox } from "./migrations/0004-outbox.ts";
 import { events } from "./migrations/0005-events.ts";
+import { blobs } from "./migrations/0006-blobs.ts";
+import { keyVault } from "./migrations/0007-key-vault.ts";
 
-export const migrations: readonly Migration[] = [leases, identity, arm, outbox, events];
+export const migrations: readonly Migration[] = [leases, identity, arm, outbox, events, blobs, keyVault];

@@ -1,10 +1,21 @@
 // Every table of the control data. To add one: docs/control-data.md.
 
 import type { ArmTables } from "./schema/arm.ts";
+import type { BlobTables } from "./schema/blobs.ts";
 import type { EventTables } from "./schema/events.ts";
 import type { IdentityTables } from "./schema/identity.ts";
+import type { KeyVaultTables } from "./schema/key-vault.ts";
 import type { LeaseTables } from "./schema/leases.ts";
 import type { MigrationTables } from "./schema/migrations.ts";
 import type { OutboxTables } from "./schema/outbox.ts";
 
-export interface Tables extends IdentityTables, MigrationTables, LeaseTables, OutboxTables, EventTables, ArmTables {}
+export interface Tables
+  extends
+    IdentityTables,
+    MigrationTables,
+    LeaseTables,
+    OutboxTables,
+    EventTables,
+    ArmTables,
+    BlobTables,
+    KeyVaultTables {}
