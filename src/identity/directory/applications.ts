@@ -5,7 +5,6 @@ import { z } from "zod";
 import { scopeOf } from "../../db/transaction.ts";
 import { newGuid } from "../../lib/random.ts";
 import type { Reading, Writing } from "../database.ts";
-import { directoryErrors } from "../errors.ts";
 import { deleteServicePrincipal, findServicePrincipalByApp } from "./service-principals.ts";
 
 export interface Application {
@@ -109,12 +108,6 @@ export async function listApplications(reading: Reading, tenantId: string): Prom
     .orderBy("id")
     .execute();
   return rows.map(fromRow);
-}
-
-export function applicationNotFound(id: string): Error {
-  return directoryErrors.Request_ResourceNotFound(
-    `Resource '${id}' does not exist or one of its queried reference-property objects are not present.`,
-  );
 }
 
 function toRow(application: Application) {
