@@ -21,6 +21,13 @@ const azureCli: DebianPackage = { name: "azure-cli", shows: "/usr/bin/az" };
 export const testGroups: readonly TestGroup[] = [
   { name: "unit", about: "what stands beside the source", files: ["src/**/*.test.ts"], packages: [postgresql] },
   {
+    name: "crash",
+    about: "kill -9 at any moment",
+    files: ["test/crash/**/*.test.ts"],
+    packages: [postgresql],
+    serial: true,
+  },
+  {
     name: "access",
     about: "every route and every built-in role",
     files: ["test/access/**/*.test.ts"],

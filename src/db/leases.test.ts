@@ -7,7 +7,7 @@ import { openDatabase, type Database } from "./database.ts";
 import {
   acquireLease,
   assertLeaseHeld,
-  endAllLeases,
+  endLeasesOf,
   releaseLease,
   renewLease,
   withLease,
@@ -142,10 +142,12 @@ describeEachDialect("a lease", ({ newPlace }) => {
     assert.equal(await acquireLease(database, "eight", "c", 1_000), undefined);
   });
 
-  test("ends with all others when the data folder has a new holder", async () => {
+  test("ends when its holder's folder has a new process; another holder's stays", async () => {
     await acquire("nine");
-    await endAllLeases(database);
+    await acquire("ninety", "ab");
+    await endLeasesOf(database, "a");
     await acquire("nine", "b");
+    assert.equal(await acquireLease(database, "ninety", "b", 1_000), undefined);
   });
 
   test("is never held by two, whatever happens in whatever order", async () => {

@@ -3,7 +3,8 @@
 // is committed only in a transaction that calls `assertLeaseHeld`.
 
 import type { Kysely, Transaction } from "kysely";
-import { defineErrors } from "../lib/errors.ts";
+import { monotonicMilliseconds } from "../lib/clock.ts";
+import { defineErrors, isErrorCode } from "../lib/errors.ts";
 import { newGuid } from "../lib/random.ts";
 import { sleep } from "../lib/time.ts";
 import type { Database } from "./database.ts";
@@ -95,11 +96,17 @@ export async function assertLeaseHeld(trx: Transaction<Tables>, lease: Lease): P
 }
 
 /**
- * Ends every lease. Only for the process that has just taken a data folder for itself
- * (`holdDataFolder`): whoever held them is dead.
+ * Ends the leases that were taken under this holder's name. Only for a process that has just taken a data
+ * folder for itself (`holdDataFolder`): what its predecessor on that folder held, nobody works on.
  */
-export async function endAllLeases(database: Database): Promise<void> {
-  await database.kysely.updateTable("leases").set({ expires_at: 0 }).execute();
+export async function endLeasesOf(database: Database, holder: string): Promise<void> {
+  await database.kysely
+    .updateTable("leases")
+    .set({ expires_at: 0 })
+    // The name itself, or the name and a space: "!" is the character after the space.
+    .where("holder", ">=", holder)
+    .where("holder", "<", `${holder}!`)
+    .execute();
 }
 
 export interface LeaseTerms {
@@ -131,19 +138,33 @@ export async function withLease<T>(
   } finally {
     ended.abort();
     await renewing;
-    await releaseLease(database, lease);
+    // A lease that cannot be given back runs out by itself; how the work ended is what counts.
+    await releaseLease(database, lease).catch(() => {});
   }
 }
 
+/** Throws when the lease is lost, or could not be renewed for as long as it lasts. */
 async function keepRenewed(database: Database, lease: Lease, milliseconds: number, ended: AbortSignal): Promise<void> {
-  while (!ended.aborted) {
+  let renewedAt = monotonicMilliseconds();
+  let pause = milliseconds / 3;
+  while (await sleptThrough(pause, ended)) {
+    const askedAt = monotonicMilliseconds();
     try {
-      await sleep(milliseconds / 3, ended);
-    } catch {
-      return;
+      await renewLease(database, lease, milliseconds);
+      renewedAt = askedAt;
+      pause = milliseconds / 3;
+    } catch (error) {
+      if (isErrorCode(error, "LeaseLost") || askedAt - renewedAt > milliseconds) throw error;
+      pause = milliseconds / 30;
     }
-    await renewLease(database, lease, milliseconds);
   }
+}
+
+async function sleptThrough(milliseconds: number, signal: AbortSignal): Promise<boolean> {
+  return sleep(milliseconds, signal).then(
+    () => true,
+    () => false,
+  );
 }
 
 function lost(lease: Lease): Error {

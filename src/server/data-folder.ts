@@ -2,6 +2,7 @@
 //
 //   control.sqlite   the control data (unless --database-url)
 //   keys/platform.key  32 bytes that seal secrets at rest; without it the service cannot start again
+//   node-id          the name under which this folder's process holds leases
 //   tls/             the local authority and the leaf
 //   admin.json       the administrator's credentials, mode 0600
 //   run.json         the running service: endpoint and process
@@ -12,7 +13,7 @@ import { z } from "zod";
 import { defineErrors } from "../lib/errors.ts";
 import { disk } from "../lib/files.ts";
 import { isAlive } from "../lib/processes.ts";
-import { randomBytes } from "../lib/random.ts";
+import { newGuid, randomBytes } from "../lib/random.ts";
 
 const dataErrors = defineErrors({
   ServiceNotRunning: { status: 503, remedy: "Start it with ./holdfast up, or name its folder with --data DIR." },
@@ -23,6 +24,7 @@ export interface DataFolder {
   readonly root: string;
   readonly database: string;
   readonly platformKey: string;
+  readonly nodeId: string;
   readonly tls: string;
   readonly admin: string;
   readonly run: string;
@@ -34,6 +36,7 @@ export function dataFolder(root: string): DataFolder {
     root,
     database: join(root, "control.sqlite"),
     platformKey: join(root, "keys", "platform.key"),
+    nodeId: join(root, "node-id"),
     tls: join(root, "tls"),
     admin: join(root, "admin.json"),
     run: join(root, "run.json"),
@@ -76,6 +79,15 @@ export async function writeRun(root: string, running: RunningService): Promise<v
 
 export async function removeRun(root: string): Promise<void> {
   await disk.remove(dataFolder(root).run);
+}
+
+/** Who this folder's process is among those that share a database; stays over restarts. */
+export async function ensureNodeId(root: string): Promise<string> {
+  const path = dataFolder(root).nodeId;
+  if ((await disk.status(path)) !== undefined) return (await disk.read(path)).toString("utf8").trim();
+  const id = `node-${newGuid()}`;
+  await disk.writeDurably(path, `${id}\n`);
+  return id;
 }
 
 /** The key that seals secrets at rest; made once, never replaced in silence. */

@@ -13,7 +13,7 @@ import { removeOldActivity } from "../arm/activity/activity.ts";
 import { recordOperationEnd } from "../arm/activity/operation-end.ts";
 import { holdDataFolder } from "../db/data-folder.ts";
 import { openDatabase, type Database } from "../db/database.ts";
-import { endAllLeases } from "../db/leases.ts";
+import { endLeasesOf } from "../db/leases.ts";
 import { purgeEvents } from "../events/retention.ts";
 import { openIdentity, type Identity } from "../identity/identity.ts";
 import { challengeOf } from "../identity/tokens/verifier.ts";
@@ -24,7 +24,7 @@ import { secretBox } from "../lib/secret-box.ts";
 import type { Services } from "../providers/services.ts";
 import { createApp } from "./app.ts";
 import { ensureCertificate, givenCertificate } from "./certificates.ts";
-import { dataFolder, ensurePlatformKey, removeRun, writeAdmin, writeRun, type RunningService } from "./data-folder.ts";
+import { dataFolder, ensureNodeId, ensurePlatformKey, removeRun, writeAdmin, writeRun, type RunningService } from "./data-folder.ts";
 import { listen } from "./listener.ts";
 import { createLog, type Log } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
@@ -58,8 +58,9 @@ export async function startService(settings: Settings): Promise<Service> {
   const database = ends.use(
     await openDatabase({ file: folder.database, url: settings.databaseUrl, clock, report: (error) => log.warn({ err: error }, "a database connection broke") }),
   );
-  // On SQLite nobody else can be working: what a dead predecessor held is free at once.
-  if (database.dialect === "sqlite") await endAllLeases(database);
+  // This process holds the folder, so its predecessor is dead: what that one worked on is free at once.
+  const node = await ensureNodeId(settings.data);
+  await endLeasesOf(database, node);
 
   const certificate =
     settings.tls === undefined ? await ensureCertificate(folder.tls, settings.hostNames) : await givenCertificate(settings.tls.certificate, settings.tls.key);
@@ -81,7 +82,7 @@ export async function startService(settings: Settings): Promise<Service> {
   const operations = ends.use(
     createOperationRunner({
       database,
-      holder: `${hostname()} ${process.pid}`,
+      holder: node,
       atOnce: settings.limits.operationsAtOnce,
       onEnd: (trx, operation, outcome) => recordOperationEnd(trx, clock, operation, outcome),
       report: (error, operation) => log.error({ err: error, operation: operation?.id, kind: operation?.kind }, "a long operation failed inside the service"),
