@@ -9,6 +9,7 @@ import { addTokenCommand } from "./token.ts";
 import { addUpCommand } from "./up.ts";
 import { addCheckCommand } from "./check.ts";
 import { exitCodes, exitCodesHelp } from "./exit-codes.ts";
+import { addBenchCommand } from "./bench.ts";
 import { addStoreCommand } from "./store/commands.ts";
 import { addTestCommand } from "./test.ts";
 
@@ -19,7 +20,7 @@ const program = new Command("holdfast")
   .addHelpText("after", exitCodesHelp)
   .exitOverride();
 
-for (const add of [addCheckCommand, addTestCommand, addStoreCommand, addAzEnvCommand, addDoctorCommand, addTokenCommand, addUpCommand]) add(program);
+for (const add of [addCheckCommand, addTestCommand, addStoreCommand, addBenchCommand, addAzEnvCommand, addDoctorCommand, addTokenCommand, addUpCommand]) add(program);
 
 try {
   await program.parseAsync();

@@ -13,7 +13,7 @@ import { openImage } from "../../store/images/open-image.ts";
 import { monotonicMilliseconds } from "../../lib/clock.ts";
 import { amount, duration } from "./amounts.ts";
 import { readBitmapFile } from "./bitmap-file.ts";
-import { print, wholeNumber, withVault, type VaultAccess } from "./context.ts";
+import { peakMemoryMiB, print, wholeNumber, withVault, type VaultAccess } from "./context.ts";
 import { toolErrors } from "./errors.ts";
 import { checkDistinct, parseNamedFile, parseNamedImage, type NamedFile, type NamedImage } from "./named-file.ts";
 import { describePoint } from "./points.ts";
@@ -62,7 +62,7 @@ export function addPoint(options: AddOptions): Promise<void> {
       `Stored ${point.name} in ${duration(seconds)}: read ${amount(sums.bytesRead)}, new ${amount(sums.bytesNew)}, stored ${amount(sums.bytesStored)}.`,
       ...warnings.map((warning) => `WARNING: ${warning}`),
     ].join("\n");
-    print(options, { ...describePoint(point), ...sums, seconds, warnings }, text);
+    print(options, { ...describePoint(point), ...sums, seconds, peakMemoryMiB: peakMemoryMiB(), warnings }, text);
   });
 }
 

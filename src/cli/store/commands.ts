@@ -101,6 +101,47 @@ const commands: readonly StoreCommand[] = [
     load: async () => (await import("./copy.ts")).copyVault,
     keyless: true,
   },
+  {
+    name: "mount",
+    about: "serve the disks of a recovery point over NBD, read-only, until Ctrl-C",
+    options: [
+      ["!--point <name>", "the point's name, or ITEM/latest"],
+      ["--disk <name>", "only this disk (default: all)"],
+      ["--socket <path>", "listen on this unix socket (default: one in a new private folder)"],
+      ["--listen <[host:]port>", "listen on TCP instead; 127.0.0.1 when no host is named; there is no password"],
+      ["--fallback <url>", "a second copy of the vault, read where the first is damaged"],
+    ],
+    examples: [
+      "--store /vaults/a --point web-1/latest",
+      "--store /vaults/a --point web-1/latest --disk os --listen 10809",
+    ],
+    load: async () => (await import("./mount.ts")).mountPoint,
+  },
+  {
+    name: "delete-point",
+    about: "delete a recovery point; it can be brought back until a collection has purged it",
+    options: [["!--point <name>", "the point's full name, as `points` lists it"]],
+    examples: ["--store /vaults/a --point web-1/001795237122031-209514832004a4d5"],
+    load: async () => (await import("./delete-point.ts")).removePoint,
+  },
+  {
+    name: "undelete-point",
+    about: "bring a deleted recovery point back",
+    options: [["!--point <name>", "the point's full name"]],
+    examples: ["--store /vaults/a --point web-1/001795237122031-209514832004a4d5"],
+    load: async () => (await import("./delete-point.ts")).restorePoint,
+  },
+  {
+    name: "collect",
+    about: "free the space of deleted points: plan, condemn, and after the window delete",
+    options: [
+      ["--dry-run", "only say what would be done"],
+      ["--window-days <number>", "how long deleted things can be brought back (default: 14)"],
+      ["--allow-abnormal", "go on although more than half of the vault would go"],
+    ],
+    examples: ["--store /vaults/a --dry-run", "--store /vaults/a"],
+    load: async () => (await import("./collect.ts")).collectVault,
+  },
 ];
 
 export function addStoreCommand(program: Command): void {

@@ -72,6 +72,11 @@ export function print(options: { readonly json?: boolean }, document: unknown, t
   process.stdout.write(options.json === true ? `${JSON.stringify(document)}\n` : `${text}\n`);
 }
 
+/** The most memory that this process has had resident. */
+export function peakMemoryMiB(): number {
+  return Math.ceil(process.resourceUsage().maxRSS / 1024);
+}
+
 export function wholeNumber(name: string, text: string | undefined, least: number): number | undefined {
   if (text === undefined) return undefined;
   const number = Number(text);

@@ -6,7 +6,7 @@ import { diskOf, readDisk } from "../../store/index.ts";
 import { parseWritableFormat } from "../../store/images/format.ts";
 import { createImage } from "../../store/images/image-target.ts";
 import { amount, duration } from "./amounts.ts";
-import { print, withVault, type VaultAccess } from "./context.ts";
+import { peakMemoryMiB, print, withVault, type VaultAccess } from "./context.ts";
 import { findPoint } from "./find-point.ts";
 import { openProgress } from "./progress.ts";
 
@@ -49,6 +49,7 @@ export function restoreDisk(options: RestoreOptions): Promise<void> {
       bytesWritten: result.bytesWritten,
       bytesZero: result.bytesZero,
       seconds,
+      peakMemoryMiB: peakMemoryMiB(),
       warnings,
     };
     print(options, document, text);
