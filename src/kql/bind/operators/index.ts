@@ -1,0 +1,53 @@
+// Operators by the kind of their syntax node.
+
+import type { SyntaxNode } from "../../syntax/node.ts";
+import type { Scope } from "../scope.ts";
+import type { Bound, Session } from "../session.ts";
+import { bindPrint, bindRange } from "../sources.ts";
+import { bindJoin, bindLookup } from "./join.ts";
+import { bindCount, bindSample, bindSampleDistinct, bindSort, bindTake, bindTop, bindTopHitters } from "./order.ts";
+import {
+  bindDistinct,
+  bindExtend,
+  bindGetSchema,
+  bindProject,
+  bindProjectAway,
+  bindProjectKeep,
+  bindProjectRename,
+  bindProjectReorder,
+  bindWhere,
+} from "./shape.ts";
+import { bindSummarize } from "./summarize.ts";
+import { bindUnion } from "./union.ts";
+
+type Operator = (session: Session, node: SyntaxNode, input: Bound, scope: Scope) => Bound;
+
+export const operators: Readonly<Record<string, Operator>> = {
+  FilterOperator: bindWhere,
+  ExtendOperator: bindExtend,
+  SerializeOperator: bindExtend,
+  ProjectOperator: bindProject,
+  ProjectAwayOperator: bindProjectAway,
+  ProjectKeepOperator: bindProjectKeep,
+  ProjectRenameOperator: bindProjectRename,
+  ProjectReorderOperator: bindProjectReorder,
+  DistinctOperator: bindDistinct,
+  GetSchemaOperator: bindGetSchema,
+  SortOperator: bindSort,
+  TopOperator: bindTop,
+  TakeOperator: bindTake,
+  SampleOperator: bindSample,
+  SampleDistinctOperator: bindSampleDistinct,
+  CountOperator: bindCount,
+  TopHittersOperator: bindTopHitters,
+  SummarizeOperator: bindSummarize,
+  JoinOperator: bindJoin,
+  LookupOperator: bindLookup,
+  UnionOperator: (session, node, input, scope) => bindUnion(session, node, scope, input),
+};
+
+export const leadingOperators: Readonly<Record<string, (session: Session, node: SyntaxNode, scope: Scope) => Bound>> = {
+  PrintOperator: bindPrint,
+  RangeOperator: bindRange,
+  UnionOperator: bindUnion,
+};

@@ -1,0 +1,52 @@
+// Dynamic values: paths go to DuckDB's JSON functions, the rest to our own.
+
+import type { FunctionEmitter } from "../context.ts";
+import { plain, quoteText, sql, type Sql } from "../sql.ts";
+import { dynamicIsNull } from "./logic.ts";
+import { jsonOf } from "./convert.ts";
+
+const asJson = (value: Sql): string => (value.type === "dynamic" ? value.text : jsonOf(value));
+
+/** `$."key"` with the key quoted; a key that holds quotes goes another way. */
+function keyPath(key: string): string | undefined {
+  return /["\\*]/.test(key) || key === "" ? undefined : `$."${key}"`;
+}
+
+export const dynamicFunctions: Readonly<Record<string, FunctionEmitter>> = {
+  member: ([value, key], call) => {
+    if (value === undefined || key === undefined) return undefined as never;
+    if (typeof key.constant !== "string") return undefined as never;
+    const path = keyPath(key.constant);
+    return path === undefined ? (undefined as never) : sql(call.type, `json_extract(${asJson(value)}, ${quoteText(path)})`);
+  },
+  element: ([value, index], call) => {
+    if (value === undefined || index === undefined) return undefined as never;
+    const json = asJson(value);
+    if (typeof index.constant === "bigint") {
+      const path = index.constant < 0n ? `$[#${index.constant}]` : `$[${index.constant}]`;
+      return sql(call.type, `json_extract(${json}, '${path}')`);
+    }
+    return sql(call.type, `json_extract(${json}, '$[' || (CASE WHEN ${index.text} < 0 THEN '#' ELSE '' END) || (${index.text})::VARCHAR || ']')`);
+  },
+  array_length: ([value]) => sql("long", `(CASE WHEN json_type(${asJson(value as Sql)}) = 'ARRAY' THEN json_array_length(${asJson(value as Sql)})::BIGINT END)`),
+  bag_pack: (args, _call, emitter) => {
+    if (args.length === 0) return sql("dynamic", "'{}'::JSON");
+    const keys = args.filter((_, index) => index % 2 === 0).map((key) => key.constant);
+    if (new Set(keys).size !== keys.length || keys.includes(undefined)) return undefined as never;
+    void emitter;
+    return sql("dynamic", `json_object(${args.map((arg, index) => (index % 2 === 0 ? plain(arg) : jsonOf(arg))).join(", ")})`);
+  },
+  pack_array: (args) => sql("dynamic", args.length === 0 ? "'[]'::JSON" : `json_array(${args.map(jsonOf).join(", ")})`),
+  gettype: ([value]) => {
+    const json = asJson(value as Sql);
+    return sql(
+      "string",
+      `(CASE json_type(${json}) WHEN 'ARRAY' THEN 'array' WHEN 'OBJECT' THEN 'dictionary' WHEN 'VARCHAR' THEN 'string' WHEN 'BOOLEAN' THEN 'bool' WHEN 'DOUBLE' THEN 'double' WHEN 'BIGINT' THEN 'long' WHEN 'UBIGINT' THEN 'long' WHEN 'HUGEINT' THEN 'long' ELSE 'null' END)`,
+    );
+  },
+  gettypeOf: ([name, value]) => {
+    if (value === undefined || value.type === "string") return name as Sql;
+    return sql("string", `(CASE WHEN ${value.text} IS NULL THEN 'null' ELSE ${(name as Sql).text} END)`);
+  },
+  isnotnullDynamic: ([value]) => sql("bool", `(NOT ${dynamicIsNull(value as Sql)})`),
+};

@@ -1,0 +1,117 @@
+// Text: operators with term semantics, cutting, searching, regular expressions (RE2 on both sides).
+
+import type { FunctionEmitter } from "../context.ts";
+import { plain, quoteText, sql, type Sql } from "../sql.ts";
+import { textOf } from "./convert.ts";
+
+const boundary = String.raw`[^\p{L}\p{N}]`;
+
+function escapeRegex(text: string): string {
+  return text.replaceAll(/[\\^$.*+?()[\]{}|]/g, "\\$&");
+}
+
+const lower = (value: Sql): string =>
+  typeof value.constant === "string" ? quoteText(value.constant.toLowerCase()) : `lower(${plain(value)})`;
+
+/** Whole terms: a cheap search first, then the regular expression decides. */
+function term(before: boolean, after: boolean, ignoreCase: boolean): FunctionEmitter {
+  return ([text, word]) => {
+    if (text === undefined || word === undefined) return undefined as never;
+    const start = before ? `(^|${boundary})` : "";
+    const end = after ? `($|${boundary})` : "";
+    const flag = ignoreCase ? "(?i)" : "";
+    const contained = ignoreCase ? `contains(${lower(text)}, ${lower(word)})` : `contains(${plain(text)}, ${plain(word)})`;
+    if (typeof word.constant === "string") {
+      if (word.constant === "") return sql("bool", "true");
+      const pattern = quoteText(`${flag}${start}${escapeRegex(word.constant)}${end}`);
+      return sql("bool", `(${contained} AND regexp_matches(${plain(text)}, ${pattern}))`);
+    }
+    const pattern = `${quoteText(flag + start)} || regexp_escape(${plain(word)}) || ${quoteText(end)}`;
+    return sql("bool", `(${plain(word)} = '' OR (${contained} AND regexp_matches(${plain(text)}, ${pattern})))`);
+  };
+}
+
+function search(name: string, ignoreCase: boolean): FunctionEmitter {
+  return ([text, part]) => {
+    if (text === undefined || part === undefined) return undefined as never;
+    const side = ignoreCase ? lower : plain;
+    return sql("bool", `${name}(${side(text)}, ${side(part)})`);
+  };
+}
+
+const like =
+  (ignoreCase: boolean): FunctionEmitter =>
+  ([text, pattern]) =>
+    sql("bool", `(${plain(text as Sql)} ${ignoreCase ? "ILIKE" : "LIKE"} ${plain(pattern as Sql)})`);
+
+export const textFunctions: Readonly<Record<string, FunctionEmitter>> = {
+  has: term(true, true, true),
+  hasCs: term(true, true, false),
+  hasPrefix: term(true, false, true),
+  hasPrefixCs: term(true, false, false),
+  hasSuffix: term(false, true, true),
+  hasSuffixCs: term(false, true, false),
+  contains: search("contains", true),
+  containsCs: search("contains", false),
+  startsWith: search("starts_with", true),
+  startsWithCs: search("starts_with", false),
+  endsWith: search("ends_with", true),
+  endsWithCs: search("ends_with", false),
+  like: like(true),
+  likeCs: like(false),
+  equalIgnoreCase: ([left, right]) => sql("bool", `(${lower(left as Sql)} = ${lower(right as Sql)})`),
+  matchesRegex: ([text, pattern]) => sql("bool", `regexp_matches(${plain(text as Sql)}, ${plain(pattern as Sql)})`),
+  strcat: (args) => sql("string", `(${args.map(textOf).join(" || ")})`),
+  strlen: ([text]) => sql("long", `length(${textOf(text as Sql)})`),
+  string_size: ([text]) => sql("long", `strlen(${textOf(text as Sql)})`),
+  tolower: ([text]) => sql("string", `lower(${textOf(text as Sql)})`),
+  toupper: ([text]) => sql("string", `upper(${textOf(text as Sql)})`),
+  reverse: ([text]) => sql("string", `reverse(${textOf(text as Sql)})`),
+  strrep: ([text, times, delimiter]) => {
+    const count = `greatest(least(${(times as Sql).text}, 1024), 0)`;
+    if (delimiter === undefined) return sql("string", `repeat(${textOf(text as Sql)}, ${count})`);
+    return sql("string", `array_to_string(list_transform(range(${count}), lambda i: ${textOf(text as Sql)}), ${textOf(delimiter)})`);
+  },
+  substring: ([text, start, length]) => {
+    const from = (start as Sql).text;
+    const whole = textOf(text as Sql);
+    const first =
+      typeof (start as Sql).constant === "bigint" && ((start as Sql).constant as bigint) >= 0n
+        ? `${from} + 1`
+        : `(CASE WHEN ${from} < 0 THEN greatest(length(${whole}) + ${from}, 0) ELSE ${from} END) + 1`;
+    if (length === undefined) return sql("string", `coalesce(substr(${whole}, (${first})::BIGINT), '')`);
+    return sql("string", `coalesce(substr(${whole}, (${first})::BIGINT, greatest(${length.text}, 0)::BIGINT), '')`);
+  },
+  replace_string: ([text, from, to]) => {
+    const whole = textOf(text as Sql);
+    if (typeof (from as Sql).constant === "string" && (from as Sql).constant !== "") {
+      return sql("string", `replace(${whole}, ${plain(from as Sql)}, ${plain(to as Sql)})`);
+    }
+    return sql("string", `(CASE WHEN ${plain(from as Sql)} = '' THEN ${whole} ELSE replace(${whole}, ${plain(from as Sql)}, ${plain(to as Sql)}) END)`);
+  },
+  replace_regex: ([text, pattern, to]) =>
+    sql("string", `regexp_replace(${textOf(text as Sql)}, ${plain(pattern as Sql)}, ${plain(to as Sql)}, 'g')`),
+  extract: ([pattern, group, text], call) => {
+    const found = sql("string", `coalesce(regexp_extract(${textOf(text as Sql)}, ${plain(pattern as Sql)}, (${(group as Sql).text})::INTEGER), '')`);
+    return call.type === "string" ? found : undefined as never;
+  },
+  regex_quote: ([text]) => sql("string", `regexp_escape(${textOf(text as Sql)})`),
+  trim: ([pattern, text]) => {
+    const expression = `(${plain(pattern as Sql)})`;
+    const start = `regexp_replace(${textOf(text as Sql)}, '^(?:' || ${expression} || ')', '')`;
+    return sql("string", `regexp_replace(${start}, '(?:' || ${expression} || ')$', '')`);
+  },
+  trim_start: ([pattern, text]) =>
+    sql("string", `regexp_replace(${textOf(text as Sql)}, '^(?:' || ${plain(pattern as Sql)} || ')', '')`),
+  trim_end: ([pattern, text]) =>
+    sql("string", `regexp_replace(${textOf(text as Sql)}, '(?:' || ${plain(pattern as Sql)} || ')$', '')`),
+  strcat_delim: ([delimiter, ...args]) =>
+    sql("string", `(${args.map(textOf).join(` || ${textOf(delimiter as Sql)} || `)})`),
+  strcmp: ([left, right]) => {
+    const [a, b] = [textOf(left as Sql), textOf(right as Sql)];
+    return sql("long", `(CASE WHEN ${a} = ${b} THEN 0 WHEN ${a} < ${b} THEN -1 ELSE 1 END)::BIGINT`);
+  },
+  capture: ([text, pattern, group]) =>
+    sql("string", `coalesce(regexp_extract(${plain(text as Sql)}, ${plain(pattern as Sql)}, (${(group as Sql).text})::INTEGER, 's'), '')`),
+  captures: ([text, pattern]) => sql("bool", `regexp_matches(${plain(text as Sql)}, ${plain(pattern as Sql)}, 's')`),
+};

@@ -1,0 +1,121 @@
+// Text and catalogue in, syntax tree out; what the language service objects to becomes a refusal.
+
+import { QueryRefusal } from "../errors.ts";
+import type { DatabaseSchema } from "../types.ts";
+import { construct, kusto, listOf, toArray, type GlobalState, type KustoObject } from "./kusto.ts";
+import type { SyntaxNode } from "./node.ts";
+
+export interface Limits {
+  readonly maxQueryLength: number;
+  readonly maxNestingDepth: number;
+}
+
+/**
+ * The engine accepts some queries that the language service marks: count(x) of a number and reals in
+ * make_timespan, wildcards without a table under isfuzzy, and plugins that it does not know yet.
+ */
+const tolerated = new Set(["KS107", "KS134", "KS124", "KS116", "KS205"]);
+
+export function globalsFor(databases: readonly DatabaseSchema[]): GlobalState {
+  const symbols = databases.map(databaseSymbol);
+  const cluster = construct("ClusterSymbol", "ctor", "local", symbols);
+  let globals = kusto.GlobalState.Default.WithCluster(cluster);
+  if (symbols[0] !== undefined) globals = globals.WithDatabase(symbols[0]);
+  const functions = [...toArray(globals["Functions"]), databaseFunction("workspace"), databaseFunction("app")];
+  return globals.WithFunctions(listOf("FunctionSymbol", functions));
+}
+
+function databaseSymbol(database: DatabaseSchema): KustoObject {
+  const tables = database.tables.map((table) => {
+    const columns = table.columns.map(({ name, type }) => construct("ColumnSymbol", "ctor", name, typeSymbol(type)));
+    return construct("TableSymbol", "$ctor4", table.name, columns);
+  });
+  const functions = database.functions.map(({ name, parameters, body }) =>
+    construct("FunctionSymbol", "$ctor16", name, `(${parameters})`, `{${body}}`, null),
+  );
+  return construct("DatabaseSymbol", "ctor", database.name, [...tables, ...functions]);
+}
+
+function typeSymbol(type: string): unknown {
+  const types = kusto.Symbols["ScalarTypes"] as unknown as Readonly<Record<string, unknown>>;
+  const member: Readonly<Record<string, string>> = {
+    datetime: "DateTime",
+    timespan: "TimeSpan",
+  };
+  return types[member[type] ?? type.charAt(0).toUpperCase() + type.slice(1)];
+}
+
+function databaseFunction(name: string): KustoObject {
+  const kind = (kusto.Symbols["ReturnTypeKind"] as unknown as Readonly<Record<string, unknown>>)["Parameter0Database"];
+  const parameter = construct("Parameter", "$ctor2", "name", typeSymbol("string"));
+  return construct("FunctionSymbol", "$ctor2", name, kind, [parameter]);
+}
+
+/** The statements of a query, checked. */
+export function analyze(text: string, globals: GlobalState, limits: Limits): SyntaxNode[] {
+  refuseHugeText(text, limits);
+  const code = kusto.KustoCode.ParseAndAnalyze(text, globals);
+  refuseDiagnostics(toArray((code["GetSyntaxDiagnostics"] as () => unknown).call(code)), "SyntaxError", new Set());
+  refuseDiagnostics(toArray((code["GetDiagnostics"] as () => unknown).call(code)), "SemanticError", tolerated);
+  if (code["Kind"] !== "Query") {
+    throw new QueryRefusal("Unsupported", "Management commands (.show, .create, …) are not queries.", {
+      start: 0,
+      length: text.length,
+    });
+  }
+  return statementsOf(code);
+}
+
+/** Syntax alone, for the text of a saved function. */
+export function parseOnly(text: string): SyntaxNode[] {
+  const code = kusto.KustoCode.Parse(text);
+  refuseDiagnostics(toArray((code["GetSyntaxDiagnostics"] as () => unknown).call(code)), "SyntaxError", new Set());
+  return statementsOf(code);
+}
+
+function statementsOf(code: KustoObject): SyntaxNode[] {
+  const block = code["Syntax"] as SyntaxNode & { readonly Statements: SyntaxNode };
+  const found: SyntaxNode[] = [];
+  for (let index = 0; index < block.Statements.ChildCount; index += 1) {
+    const element = block.Statements.GetChild(index) as (SyntaxNode & { readonly Element$1: SyntaxNode }) | null;
+    if (element !== null) found.push(element.Element$1);
+  }
+  return found;
+}
+
+/** Cheap checks before the parser runs: it needs seconds for thousands of nested brackets. */
+function refuseHugeText(text: string, limits: Limits): void {
+  if (text.length > limits.maxQueryLength) {
+    throw new QueryRefusal(
+      "QueryTooComplex",
+      `The query has ${text.length} characters; at most ${limits.maxQueryLength} are read.`,
+    );
+  }
+  let depth = 0;
+  for (let index = 0; index < text.length; index += 1) {
+    const character = text[index];
+    if (character === "(" || character === "[" || character === "{") depth += 1;
+    else if (character === ")" || character === "]" || character === "}") depth -= 1;
+    if (depth > limits.maxNestingDepth) {
+      throw new QueryRefusal("QueryTooComplex", `Brackets are nested more than ${limits.maxNestingDepth} deep.`, {
+        start: index,
+        length: 1,
+      });
+    }
+  }
+}
+
+function refuseDiagnostics(
+  diagnostics: readonly KustoObject[],
+  code: "SyntaxError" | "SemanticError",
+  accepted: ReadonlySet<string>,
+): void {
+  const first = diagnostics.find(
+    (item) => item["Severity"] === "Error" && !accepted.has(item["Code"] as string),
+  );
+  if (first === undefined) return;
+  throw new QueryRefusal(code, String(first["Message"]), {
+    start: first["Start"] as number,
+    length: first["Length"] as number,
+  });
+}

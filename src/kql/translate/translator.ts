@@ -1,0 +1,147 @@
+// Query texts become plans in a thread of their own, one after another, each with a deadline.
+// A thread that misses the deadline is ended and replaced; only its query is refused.
+
+import { Worker } from "node:worker_threads";
+import type { KnownColumn, SchemaQuestion } from "../bind/session.ts";
+import { asKqlError, kqlErrors, positionOf } from "../errors.ts";
+import type { LiteralExpression } from "../plan/expression.ts";
+import type { Plan } from "../plan/relation.ts";
+import type { DatabaseSchema } from "../types.ts";
+import type { TranslateAnswer, TranslateRequest, TranslatorSettings } from "./messages.ts";
+
+export interface Translator extends AsyncDisposable {
+  translate(query: TextQuery, signal?: AbortSignal): Promise<Translation>;
+}
+
+export interface TextQuery {
+  readonly text: string;
+  readonly databases: readonly DatabaseSchema[];
+  /** Changes when the databases do; the thread keeps what it has loaded under this name. */
+  readonly catalogKey: string;
+  readonly knownSchemas: ReadonlyMap<string, readonly KnownColumn[]>;
+  readonly parameters: ReadonlyMap<string, LiteralExpression>;
+}
+
+export type Translation =
+  | { readonly kind: "plan"; readonly plan: Plan }
+  | { readonly kind: "question"; readonly question: SchemaQuestion };
+
+export interface TranslatorOptions extends TranslatorSettings {
+  readonly deadlineMilliseconds: number;
+  /** Loading the parser takes a second; the first query of a thread may wait that much longer. */
+  readonly startMilliseconds: number;
+}
+
+interface Thread {
+  readonly worker: Worker;
+  readonly loadedCatalogs: Set<string>;
+  used: boolean;
+}
+
+export function createTranslator(options: TranslatorOptions): Translator {
+  let thread: Thread | undefined;
+  let lastId = 0;
+  let queue: Promise<unknown> = Promise.resolve();
+
+  const start = (): Thread => {
+    const settings: TranslatorSettings = {
+      supported: options.supported,
+      maxQueryLength: options.maxQueryLength,
+      maxNestingDepth: options.maxNestingDepth,
+      maxSteps: options.maxSteps,
+    };
+    const worker = new Worker(new URL("worker.ts", import.meta.url), {
+      workerData: settings,
+      resourceLimits: { maxOldGenerationSizeMb: 1024, stackSizeMb: 4 },
+    });
+    worker.unref();
+    return { worker, loadedCatalogs: new Set(), used: false };
+  };
+
+  const ask = async (query: TextQuery, signal?: AbortSignal): Promise<Translation> => {
+    signal?.throwIfAborted();
+    thread ??= start();
+    const current = thread;
+    lastId += 1;
+    const request: TranslateRequest = {
+      id: lastId,
+      text: query.text,
+      catalogKey: query.catalogKey,
+      databases: current.loadedCatalogs.has(query.catalogKey) ? undefined : query.databases,
+      knownSchemas: [...query.knownSchemas],
+      parameters: [...query.parameters],
+    };
+    const limit = options.deadlineMilliseconds + (current.used ? 0 : options.startMilliseconds);
+    try {
+      const answer = await answerOf(current.worker, request, limit, signal);
+      current.used = true;
+      // The thread keeps a few catalogues; sending one again is cheap next to not having it.
+      if (current.loadedCatalogs.size >= 8) current.loadedCatalogs.clear();
+      current.loadedCatalogs.add(query.catalogKey);
+      if (answer.kind !== "refused") return answer;
+      const position = answer.span === undefined ? undefined : positionOf(query.text, answer.span);
+      throw asKqlError(answer.code, answer.message, position);
+    } catch (error) {
+      if (error instanceof ThreadLost) {
+        thread = undefined;
+        await current.worker.terminate();
+        throw error.reason;
+      }
+      throw error;
+    }
+  };
+
+  return {
+    translate: (query, signal) => {
+      const result = queue.then(() => ask(query, signal));
+      queue = result.catch(() => {});
+      return result;
+    },
+    [Symbol.asyncDispose]: async () => {
+      await queue;
+      await thread?.worker.terminate();
+      thread = undefined;
+    },
+  };
+}
+
+class ThreadLost extends Error {
+  readonly reason: Error;
+
+  constructor(reason: Error) {
+    super(reason.message);
+    this.reason = reason;
+  }
+}
+
+function answerOf(worker: Worker, request: TranslateRequest, limit: number, signal?: AbortSignal): Promise<TranslateAnswer> {
+  return new Promise((resolve, reject) => {
+    const lost = (reason: Error): void => {
+      settle();
+      reject(new ThreadLost(reason));
+    };
+    const onMessage = (answer: TranslateAnswer): void => {
+      if (answer.id !== request.id) return;
+      settle();
+      resolve(answer);
+    };
+    const onError = (cause: Error): void => {
+      lost(kqlErrors.QueryTooComplex("The query needs too much memory or depth to be understood.", { cause }));
+    };
+    const onExit = (): void => lost(kqlErrors.EngineFailed("The thread that reads queries ended."));
+    const onAbort = (): void => lost(kqlErrors.QueryCancelled("The query was cancelled."));
+    const timer = setTimeout(() => {
+      lost(kqlErrors.QueryTooComplex(`The query could not be understood within ${limit} ms.`));
+    }, limit);
+    const settle = (): void => {
+      clearTimeout(timer);
+      worker.off("message", onMessage).off("error", onError).off("exit", onExit);
+      signal?.removeEventListener("abort", onAbort);
+      worker.unref();
+    };
+    worker.ref();
+    worker.on("message", onMessage).on("error", onError).on("exit", onExit);
+    signal?.addEventListener("abort", onAbort, { once: true });
+    worker.postMessage(request);
+  });
+}

@@ -1,0 +1,68 @@
+// The thread that understands query texts. Whatever a text does to it, the process stays unharmed:
+// the engine ends this thread when a deadline passes.
+
+import { parentPort, workerData } from "node:worker_threads";
+import { bindQuery } from "../bind/query.ts";
+import { SchemaNeeded } from "../bind/session.ts";
+import { QueryRefusal } from "../errors.ts";
+import { analyze, globalsFor } from "../syntax/analyze.ts";
+import type { GlobalState } from "../syntax/kusto.ts";
+import type { DatabaseSchema } from "../types.ts";
+import type { TranslateAnswer, TranslateRequest, TranslatorSettings } from "./messages.ts";
+
+interface LoadedCatalog {
+  readonly databases: readonly DatabaseSchema[];
+  readonly globals: GlobalState;
+}
+
+const settings = workerData as TranslatorSettings;
+const supported = new Set(settings.supported);
+const catalogs = new Map<string, LoadedCatalog>();
+const keptCatalogs = 8;
+
+parentPort?.on("message", (request: TranslateRequest) => {
+  parentPort?.postMessage(translate(request));
+});
+
+function translate(request: TranslateRequest): TranslateAnswer {
+  const { id } = request;
+  try {
+    const catalog = catalogFor(request);
+    const statements = analyze(request.text, catalog.globals, settings);
+    const plan = bindQuery(statements, {
+      databases: catalog.databases,
+      supported,
+      knownSchemas: new Map(request.knownSchemas),
+      parameters: new Map(request.parameters),
+      maxSteps: settings.maxSteps,
+    });
+    return { id, kind: "plan", plan };
+  } catch (error) {
+    if (error instanceof SchemaNeeded) return { id, kind: "question", question: error.question };
+    if (error instanceof QueryRefusal) {
+      return { id, kind: "refused", code: error.code, message: error.message, span: error.span };
+    }
+    if (error instanceof RangeError) {
+      return { id, kind: "refused", code: "QueryTooComplex", message: "The query is nested too deeply.", span: undefined };
+    }
+    const message = error instanceof Error ? `${error.message} ${process.env["HOLDFAST_DEBUG"] === undefined ? "" : error.stack}` : String(error);
+    return { id, kind: "refused", code: "EngineFailed", message: `The query could not be understood: ${message}`, span: undefined };
+  }
+}
+
+function catalogFor(request: TranslateRequest): LoadedCatalog {
+  const known = catalogs.get(request.catalogKey);
+  if (known !== undefined) {
+    catalogs.delete(request.catalogKey);
+    catalogs.set(request.catalogKey, known);
+    return known;
+  }
+  const databases = request.databases ?? [];
+  const loaded = { databases, globals: globalsFor(databases) };
+  if (catalogs.size >= keptCatalogs) {
+    const [oldest] = catalogs.keys();
+    if (oldest !== undefined) catalogs.delete(oldest);
+  }
+  catalogs.set(request.catalogKey, loaded);
+  return loaded;
+}
