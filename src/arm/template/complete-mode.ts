@@ -33,7 +33,13 @@ export async function deleteOthers(
       await recordStep(host, recorder, { kind: "Delete", target }, () => host.delete(id, signal));
     } catch (error) {
       if (!(error instanceof HoldfastError)) throw error;
-      failures.push(new HoldfastError(error.code, { status: error.status }, error.sentence, { target: id, details: error.details, cause: error }));
+      failures.push(
+        new HoldfastError(error.code, { status: error.status }, error.sentence, {
+          target: id,
+          details: error.details,
+          cause: error,
+        }),
+      );
     }
   }
 }

@@ -85,10 +85,16 @@ function explicitDependencies(
       if (found === undefined) {
         // A loop that ran zero times has nothing to wait for.
         if (isEmptyLoop(context, name)) return [];
-        throw invalidTemplate(`The resource '${name}' is not defined in the template. ${templateHelp.syntax}`, resource.position);
+        throw invalidTemplate(
+          `The resource '${name}' is not defined in the template. ${templateHelp.syntax}`,
+          resource.position,
+        );
       }
       if (found.some(({ key }) => key === resource.key) && found.length === 1) {
-        throw invalidTemplate(`Circular dependency detected on resource: '${resource.id}'. ${templateHelp.resources}`, resource.position);
+        throw invalidTemplate(
+          `Circular dependency detected on resource: '${resource.id}'. ${templateHelp.resources}`,
+          resource.position,
+        );
       }
       return found.map(({ key }) => key);
     });
@@ -125,7 +131,9 @@ function outerPart(properties: JsonObject): Json {
 export function evaluatesInOuterScope(properties: JsonObject): boolean {
   const options = memberOf(properties, "expressionEvaluationOptions");
   const scope = isObject(options) ? memberOf(options, "scope") : undefined;
-  return memberOf(properties, "template") !== undefined && !(typeof scope === "string" && scope.toLowerCase() === "inner");
+  return (
+    memberOf(properties, "template") !== undefined && !(typeof scope === "string" && scope.toLowerCase() === "inner")
+  );
 }
 
 function collectMentions(value: Json, context: EvaluationContext, mentions: Mention[]): void {
@@ -157,7 +165,8 @@ function collectFromExpression(expression: Expression, context: EvaluationContex
   }
   for (const argument of expression.args) collectFromExpression(argument, context, mentions);
   const [target] = expression.args;
-  if (target === undefined || expression.namespace !== undefined || !/^(references?$|list)/i.test(expression.name)) return;
+  if (target === undefined || expression.namespace !== undefined || !/^(references?$|list)/i.test(expression.name))
+    return;
   try {
     const name = evaluate(target, context);
     if (typeof name === "string") mentions.push({ name: name.replace(/\/+$/, ""), isId: name.startsWith("/") });
@@ -236,4 +245,3 @@ function reaches(graph: Graph, from: string, to: string): boolean {
   }
   return false;
 }
-

@@ -46,7 +46,9 @@ export interface OperationRecord {
   readonly durationMilliseconds: number;
   readonly statusCode: string;
   readonly statusMessage: unknown;
-  readonly target: { readonly id: string; readonly type: string; readonly name: string; readonly apiVersion: string } | undefined;
+  readonly target:
+    | { readonly id: string; readonly type: string; readonly name: string; readonly apiVersion: string }
+    | undefined;
 }
 
 export interface DeploymentResult {

@@ -44,11 +44,23 @@ export async function executeDeployment(
   tree: TreeBudget,
   signal: AbortSignal,
 ): Promise<ExecutedDeployment> {
-  const values = liveValues(host, recorder, tree.budget);
-  const run: Run = { plan, host, recorder, tree, values, signal, outputResources: [], failures: [], running: 0, waiting: [] };
+  const values = liveValues(host, recorder, tree.budget, plan.request.outer?.runtime);
+  const run: Run = {
+    plan,
+    host,
+    recorder,
+    tree,
+    values,
+    signal,
+    outputResources: [],
+    failures: [],
+    running: 0,
+    waiting: [],
+  };
   await deployAll(run);
   signal.throwIfAborted();
-  if (run.failures.length === 0 && plan.request.mode === "Complete") await deleteOthers(plan, host, recorder, run.failures, signal);
+  if (run.failures.length === 0 && plan.request.mode === "Complete")
+    await deleteOthers(plan, host, recorder, run.failures, signal);
   signal.throwIfAborted();
   if (run.failures.length > 0) {
     throw templateErrors.DeploymentFailed(
@@ -125,11 +137,19 @@ function failureOf(resource: PlannedResource, error: unknown): HoldfastError {
   if (error instanceof ExpressionError) {
     return templateErrors.InvalidTemplate(
       `Unable to process template language expressions for resource '${resource.id}'${placed(resource.position)}. '${error.message}'`,
-      { target: resource.id, cause: error, facts: { lineNumber: resource.position?.line ?? 0, linePosition: resource.position?.column ?? 0, path: "" } },
+      {
+        target: resource.id,
+        cause: error,
+        facts: { lineNumber: resource.position?.line ?? 0, linePosition: resource.position?.column ?? 0, path: "" },
+      },
     );
   }
   if (error instanceof HoldfastError) {
-    return new HoldfastError(error.code, { status: error.status }, error.sentence, { target: resource.id, details: error.details, cause: error });
+    return new HoldfastError(error.code, { status: error.status }, error.sentence, {
+      target: resource.id,
+      details: error.details,
+      cause: error,
+    });
   }
   throw error;
 }
@@ -138,7 +158,8 @@ async function deployResource(run: Run, resource: PlannedResource): Promise<void
   const { id, type, name, apiVersion } = resource;
   const step: Step = { kind: "Create", target: { id, type, name, apiVersion } };
   if (run.recorder.succeeded.has(stepId(step))) return;
-  const work = resource.nestedTarget === undefined ? () => putResource(run, resource) : () => deployNested(run, resource);
+  const work =
+    resource.nestedTarget === undefined ? () => putResource(run, resource) : () => deployNested(run, resource);
   const body = await recordStep(run.host, run.recorder, step, work);
   if (body !== undefined) run.values.keep(id, apiVersion, body);
 }

@@ -26,14 +26,23 @@ interface Expansion {
   readonly found: PlannedResource[];
 }
 
-export function expandResources(template: Template, target: DeploymentTarget, context: EvaluationContext): PlannedResource[] {
+export function expandResources(
+  template: Template,
+  target: DeploymentTarget,
+  context: EvaluationContext,
+): PlannedResource[] {
   const expansion: Expansion = { template, target, found: [] };
   for (const resource of template.resources) expandOne(expansion, resource, undefined, context);
   refuseDuplicates(expansion.found);
   return expansion.found;
 }
 
-function expandOne(expansion: Expansion, resource: TemplateResource, parent: Parent | undefined, context: EvaluationContext): void {
+function expandOne(
+  expansion: Expansion,
+  resource: TemplateResource,
+  parent: Parent | undefined,
+  context: EvaluationContext,
+): void {
   const loop = memberOf(resource.source, "copy");
   if (loop === undefined || loop === null) {
     place(expansion, resource, parent, context, undefined);
@@ -77,11 +86,17 @@ function place(
   expansion.found.push(planned);
   const children = memberOf(source, "resources");
   if (children === undefined || children === null) return;
-  if (!Array.isArray(children) && !isObject(children)) throw invalidResource(planned.name, position, new ExpressionError("'resources' must be an array."));
+  if (!Array.isArray(children) && !isObject(children))
+    throw invalidResource(planned.name, position, new ExpressionError("'resources' must be an array."));
   const scope = textOf(memberOf(source, "scope"));
   const next: Parent = { type: planned.type, name: planned.name, key: planned.key, scope };
   for (const [key, child] of Object.entries(children)) {
-    if (!isObject(child)) throw invalidResource(planned.name, position, new ExpressionError(`the child resource '${key}' must be an object.`));
+    if (!isObject(child))
+      throw invalidResource(
+        planned.name,
+        position,
+        new ExpressionError(`the child resource '${key}' must be an object.`),
+      );
     expandOne(expansion, { symbolicName: Array.isArray(children) ? undefined : key, source: child }, next, context);
   }
 }
@@ -97,7 +112,8 @@ function identify(
   const position = template.positions.of(source);
   const ownName = requiredText(source, "name", context);
   const ownType = requiredText(source, "type", context);
-  const isWhole = parent === undefined || ownType.toLowerCase().startsWith(`${parent.type.toLowerCase()}/`) || ownType.includes(".");
+  const isWhole =
+    parent === undefined || ownType.toLowerCase().startsWith(`${parent.type.toLowerCase()}/`) || ownType.includes(".");
   const type = parent === undefined || isWhole ? ownType : `${parent.type}/${ownType}`;
   const name = parent === undefined || isWhole ? ownName : `${parent.name}/${ownName}`;
   checkSegments(type, name, position);
@@ -134,21 +150,30 @@ function identify(
 function checkSegments(type: string, name: string, position: Parameters<typeof placed>[0]): void {
   const types = type.split("/");
   const names = name.split("/");
-  if (types.length === names.length + 1 && types.every((part) => part !== "") && names.every((part) => part !== "")) return;
+  if (types.length === names.length + 1 && types.every((part) => part !== "") && names.every((part) => part !== ""))
+    return;
   throw new ExpressionError(
     `The template resource '${name}' for type '${type}'${placed(position)} has incorrect segment lengths. A nested resource type must have identical number of segments as its resource name. A root resource type must have segment length one greater than its resource name. ${templateHelp.resources}`,
   );
 }
 
 /** Existing resources may live in another group or subscription than the deployment. */
-function resourceTarget(target: DeploymentTarget, source: TemplateResource["source"], context: EvaluationContext): DeploymentTarget {
+function resourceTarget(
+  target: DeploymentTarget,
+  source: TemplateResource["source"],
+  context: EvaluationContext,
+): DeploymentTarget {
   const subscriptionId = textOf(evaluated(source, "subscriptionId", context)) ?? target.subscriptionId;
   const resourceGroup = textOf(evaluated(source, "resourceGroup", context)) ?? target.resourceGroup;
   return { subscriptionId, resourceGroup };
 }
 
 /** A nested deployment that names only a subscription goes to the subscription itself. */
-function nestedTargetOf(target: DeploymentTarget, source: TemplateResource["source"], context: EvaluationContext): DeploymentTarget {
+function nestedTargetOf(
+  target: DeploymentTarget,
+  source: TemplateResource["source"],
+  context: EvaluationContext,
+): DeploymentTarget {
   const subscriptionId = textOf(evaluated(source, "subscriptionId", context));
   const resourceGroup = textOf(evaluated(source, "resourceGroup", context));
   if (resourceGroup !== undefined) return { subscriptionId: subscriptionId ?? target.subscriptionId, resourceGroup };
@@ -180,7 +205,13 @@ function refuseDuplicates(resources: readonly PlannedResource[]): void {
   for (const resource of resources) {
     const earlier = seen.get(resource.key);
     // Two entries of which only one is deployed describe alternatives.
-    if (earlier !== undefined && earlier.isDeployed && resource.isDeployed && !earlier.isExisting && !resource.isExisting) {
+    if (
+      earlier !== undefined &&
+      earlier.isDeployed &&
+      resource.isDeployed &&
+      !earlier.isExisting &&
+      !resource.isExisting
+    ) {
       throw invalidTemplate(
         `The resource '${resource.id}'${placed(resource.position)} is defined multiple times in a template. ${templateHelp.resources}`,
         resource.position,
@@ -205,7 +236,11 @@ function shown({ symbolicName, source }: TemplateResource): string {
   return symbolicName ?? (typeof name === "string" ? name.slice(0, 200) : "");
 }
 
-export function evaluated(source: TemplateResource["source"], name: string, context: EvaluationContext): Json | undefined {
+export function evaluated(
+  source: TemplateResource["source"],
+  name: string,
+  context: EvaluationContext,
+): Json | undefined {
   const value = memberOf(source, name);
   return value === undefined || value === null ? undefined : evaluateTree(value, context);
 }

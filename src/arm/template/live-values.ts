@@ -15,7 +15,13 @@ export interface LiveValues extends RuntimeValues {
   resolve<T>(evaluate: () => T, signal: AbortSignal): Promise<T>;
 }
 
-export function liveValues(host: DeploymentHost, recorder: DeploymentRecorder, budget: Budget): LiveValues {
+/** `parent` knows what a nested template of the outer scope may ask of the template around it. */
+export function liveValues(
+  host: DeploymentHost,
+  recorder: DeploymentRecorder,
+  budget: Budget,
+  parent: RuntimeValues | undefined,
+): LiveValues {
   const resources = new Map<string, Json>();
   const answers = new Map<string, Json>();
 
@@ -64,8 +70,10 @@ export function liveValues(host: DeploymentHost, recorder: DeploymentRecorder, b
     keep,
     value: (request) => {
       const value = known(request);
-      if (value === undefined) throw new RuntimeValueNeeded(request);
-      return value;
+      if (value !== undefined) return value;
+      const inherited = parent === undefined ? undefined : knownTo(parent, request);
+      if (inherited === undefined) throw new RuntimeValueNeeded(request);
+      return inherited;
     },
     resolve: async (evaluate, signal) => {
       for (;;) {
@@ -79,6 +87,15 @@ export function liveValues(host: DeploymentHost, recorder: DeploymentRecorder, b
       }
     },
   };
+}
+
+function knownTo(values: RuntimeValues, request: RuntimeRequest): Json | undefined {
+  try {
+    return values.value(request);
+  } catch (error) {
+    if (error instanceof RuntimeValueNeeded) return undefined;
+    throw error;
+  }
 }
 
 function view(resource: Json, full: boolean): Json {

@@ -45,13 +45,16 @@ export async function nestedRequest(
   resource: PlannedResource,
   properties: NestedProperties,
   context: EvaluationContext,
-  host: DeploymentHost,
+  host: Pick<DeploymentHost, "loadTemplate" | "secret">,
   signal: AbortSignal,
 ): Promise<DeploymentRequest> {
   const isOuter = evaluatesInOuterScope(properties.source);
   const parentLink = plan.request.templateLink;
   const loaded = await loadTemplateOf(properties.source, properties.templateLink, parentLink, host, signal);
-  const given = properties.parametersLink === undefined ? properties.parameters : await loadParameters(properties.parametersLink, parentLink, host, signal);
+  const given =
+    properties.parametersLink === undefined
+      ? properties.parameters
+      : await loadParameters(properties.parametersLink, parentLink, host, signal);
   return {
     name: resource.name,
     target: resource.nestedTarget ?? plan.request.target,
@@ -82,11 +85,16 @@ export async function loadTemplateOf(
 ): Promise<LoadedTemplate> {
   const template = memberOf(properties, "template");
   if (template !== undefined && template !== null) {
-    if (link !== undefined) throw templateErrors.InvalidTemplate("Deployment template validation failed: 'A deployment has either 'template' or 'templateLink', not both'.");
+    if (link !== undefined)
+      throw templateErrors.InvalidTemplate(
+        "Deployment template validation failed: 'A deployment has either 'template' or 'templateLink', not both'.",
+      );
     return { template, positions: undefined, link: undefined };
   }
   if (link === undefined) {
-    throw templateErrors.InvalidTemplate(`Deployment template validation failed: 'The deployment has neither 'template' nor 'templateLink''. ${templateHelp.syntax}`);
+    throw templateErrors.InvalidTemplate(
+      `Deployment template validation failed: 'The deployment has neither 'template' nor 'templateLink''. ${templateHelp.syntax}`,
+    );
   }
   const uri = linkedUri(link, parentLink);
   const loaded = parseRelaxedJson(await host.loadTemplate(uri, signal));
@@ -96,7 +104,9 @@ export async function loadTemplateOf(
   if (contentVersion !== undefined) described["contentVersion"] = contentVersion;
   const wanted = textMember(link, "contentVersion");
   if (wanted !== undefined && wanted !== contentVersion) {
-    throw templateErrors.InvalidContentLink(`The template at '${uri}' has the contentVersion '${contentVersion ?? ""}', the link asks for '${wanted}'.`);
+    throw templateErrors.InvalidContentLink(
+      `The template at '${uri}' has the contentVersion '${contentVersion ?? ""}', the link asks for '${wanted}'.`,
+    );
   }
   return { template: loaded.value, positions: loaded.positions, link: described };
 }
@@ -108,9 +118,13 @@ function linkedUri(link: JsonObject, parentLink: JsonObject | undefined): string
   const base = parentLink === undefined ? undefined : textMember(parentLink, "uri");
   if (relative !== undefined && base !== undefined && URL.canParse(relative, base)) return new URL(relative, base).href;
   if (relative !== undefined) {
-    throw templateErrors.InvalidContentLink(`The relativePath '${relative}' can't be resolved: the parent template was not loaded from a uri.`);
+    throw templateErrors.InvalidContentLink(
+      `The relativePath '${relative}' can't be resolved: the parent template was not loaded from a uri.`,
+    );
   }
-  throw templateErrors.InvalidContentLink("A templateLink needs 'uri' or 'relativePath'. Template specs ('id') are not supported.");
+  throw templateErrors.InvalidContentLink(
+    "A templateLink needs 'uri' or 'relativePath'. Template specs ('id') are not supported.",
+  );
 }
 
 export async function loadParameters(
@@ -127,7 +141,11 @@ export async function loadParameters(
 }
 
 /** Puts secrets of key vaults in the place of the references to them. */
-export async function resolveSecrets(parameters: JsonObject, host: Pick<DeploymentHost, "secret">, signal: AbortSignal): Promise<JsonObject> {
+export async function resolveSecrets(
+  parameters: JsonObject,
+  host: Pick<DeploymentHost, "secret">,
+  signal: AbortSignal,
+): Promise<JsonObject> {
   const resolved = newObject();
   for (const [name, parameter] of Object.entries(parameters)) {
     const reference = isObject(parameter) ? memberOf(parameter, "reference") : undefined;
@@ -144,7 +162,10 @@ export async function resolveSecrets(parameters: JsonObject, host: Pick<Deployme
         { target: name },
       );
     }
-    const value = await host.secret({ keyVaultId, secretName, secretVersion: textMember(reference, "secretVersion") }, signal);
+    const value = await host.secret(
+      { keyVaultId, secretName, secretVersion: textMember(reference, "secretVersion") },
+      signal,
+    );
     resolved[name] = { value };
   }
   return resolved;
@@ -154,7 +175,10 @@ export function readMode(mode: Json | undefined): DeploymentMode {
   if (mode === undefined) return "Incremental";
   if (typeof mode === "string" && /^incremental$/i.test(mode)) return "Incremental";
   if (typeof mode === "string" && /^complete$/i.test(mode)) return "Complete";
-  throw templateErrors.InvalidDeployment(`The deployment mode '${String(mode)}' is not valid. Allowed are 'Incremental' and 'Complete'.`, { target: "mode" });
+  throw templateErrors.InvalidDeployment(
+    `The deployment mode '${String(mode)}' is not valid. Allowed are 'Incremental' and 'Complete'.`,
+    { target: "mode" },
+  );
 }
 
 function asObject(value: Json | undefined, name: string): JsonObject | undefined {

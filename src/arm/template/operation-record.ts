@@ -2,7 +2,13 @@
 
 import { HoldfastError } from "../../lib/errors.ts";
 import type { Json } from "../relaxed-json/json.ts";
-import type { DeploymentHost, DeploymentRecorder, OperationRecord, ProviderReply, ProvisioningOperation } from "./deployment-host.ts";
+import type {
+  DeploymentHost,
+  DeploymentRecorder,
+  OperationRecord,
+  ProviderReply,
+  ProvisioningOperation,
+} from "./deployment-host.ts";
 import { murmur64 } from "./functions/hashes.ts";
 
 export interface Step {
@@ -22,7 +28,11 @@ export async function recordStep(
   work: () => Promise<ProviderReply>,
 ): Promise<Json | undefined> {
   const began = host.now();
-  const record = (state: OperationRecord["provisioningState"], statusCode: string, statusMessage: unknown): Promise<void> =>
+  const record = (
+    state: OperationRecord["provisioningState"],
+    statusCode: string,
+    statusMessage: unknown,
+  ): Promise<void> =>
     recorder.operation({
       operationId: stepId(step),
       provisioningOperation: step.kind,
@@ -77,7 +87,10 @@ export interface ErrorBody {
 /** What a client may see of a failure. */
 export function errorBody(error: unknown): ErrorBody {
   if (!(error instanceof HoldfastError)) {
-    return { code: "InternalServerError", message: "The operation failed inside the service; its log has the details." };
+    return {
+      code: "InternalServerError",
+      message: "The operation failed inside the service; its log has the details.",
+    };
   }
   return {
     code: error.code,

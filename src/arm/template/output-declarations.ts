@@ -15,7 +15,8 @@ export interface OutputDeclaration {
 export function outputEntries(template: Template): OutputDeclaration[] {
   return Object.entries(template.outputs).map(([name, declaration]) => {
     const position = template.positions.ofMember(template.outputs, name);
-    if (!isObject(declaration)) return { name, type: "", declaration: {}, position, isValid: false, complaint: "it must be an object" };
+    if (!isObject(declaration))
+      return { name, type: "", declaration: {}, position, isValid: false, complaint: "it must be an object" };
     const resolved = resolveType(declaration, template.definitions);
     const type = resolved === undefined ? "" : (textMember(resolved, "type") ?? "");
     const hasValue = memberOf(declaration, "value") !== undefined || isObject(memberOf(declaration, "copy"));

@@ -19,7 +19,11 @@ export interface Outputs {
 }
 
 export async function evaluateOutputs(plan: DeploymentPlan, values: LiveValues, signal: AbortSignal): Promise<Outputs> {
-  const context: EvaluationContext = { ...plan.context, runtime: values, place: { isParameterDefault: false, allowsRuntime: true } };
+  const context: EvaluationContext = {
+    ...plan.context,
+    runtime: values,
+    place: { isParameterDefault: false, allowsRuntime: true },
+  };
   const full = newObject();
   const shown = newObject();
   const failures: HoldfastError[] = [];
@@ -28,7 +32,9 @@ export async function evaluateOutputs(plan: DeploymentPlan, values: LiveValues, 
       const value = await values.resolve(() => evaluateOutput(plan, output, context), signal);
       if (value === undefined) continue;
       full[output.name] = { type: displayType(output.type), value };
-      shown[output.name] = isSecureType(output.type) ? { type: displayType(output.type) } : { type: displayType(output.type), value };
+      shown[output.name] = isSecureType(output.type)
+        ? { type: displayType(output.type) }
+        : { type: displayType(output.type), value };
     } catch (error) {
       if (!(error instanceof ExpressionError) && !(error instanceof HoldfastError)) throw error;
       failures.push(
@@ -49,12 +55,20 @@ export async function evaluateOutputs(plan: DeploymentPlan, values: LiveValues, 
   return { full, shown };
 }
 
-function evaluateOutput(plan: DeploymentPlan, { name, type, declaration }: OutputDeclaration, context: EvaluationContext): Json | undefined {
+function evaluateOutput(
+  plan: DeploymentPlan,
+  { name, type, declaration }: OutputDeclaration,
+  context: EvaluationContext,
+): Json | undefined {
   const condition = memberOf(declaration, "condition");
   if (condition !== undefined && evaluateTree(condition, context) !== true) return undefined;
   const copy = memberOf(declaration, "copy");
   const value = isObject(copy)
-    ? evaluateCopy({ name, count: memberOf(copy, "count") ?? null, input: memberOf(copy, "input") ?? null }, context, evaluateTree)
+    ? evaluateCopy(
+        { name, count: memberOf(copy, "count") ?? null, input: memberOf(copy, "input") ?? null },
+        context,
+        evaluateTree,
+      )
     : evaluateTree(memberOf(declaration, "value") ?? null, context);
   const complaint = value === null ? undefined : checkType(value, declaration, plan.template.definitions);
   if (complaint !== undefined && !isLoose(type)) throw new ExpressionError(complaint);

@@ -54,7 +54,8 @@ export function isSecureType(type: string): boolean {
 
 export function checkType(value: Json, declared: JsonObject, definitions: JsonObject): Complaint | undefined {
   const type = resolveType(declared, definitions);
-  if (type === undefined) return `The type reference '${textMember(declared, "$ref") ?? ""}' is not defined in the template.`;
+  if (type === undefined)
+    return `The type reference '${textMember(declared, "$ref") ?? ""}' is not defined in the template.`;
   if (value === null && memberOf(type, "nullable") === true) return undefined;
   const wanted = expectedTypes[(textMember(type, "type") ?? "").toLowerCase()] ?? [];
   if (!wanted.includes(typeName(value))) {
@@ -66,7 +67,8 @@ export function checkType(value: Json, declared: JsonObject, definitions: JsonOb
 function checkAllowed(value: Json, type: JsonObject): Complaint | undefined {
   const allowed = memberOf(type, "allowedValues");
   if (!Array.isArray(allowed)) return undefined;
-  const isOne = (candidate: Json): boolean => allowed.some((option) => valuesEqual(option, candidate) || sameText(option, candidate));
+  const isOne = (candidate: Json): boolean =>
+    allowed.some((option) => valuesEqual(option, candidate) || sameText(option, candidate));
   // An array parameter may be one of the allowed values or be made of them.
   if (isOne(value) || (Array.isArray(value) && value.every(isOne))) return undefined;
   return `The parameter value is not part of the allowed value(s): '${allowed.map((option) => (typeof option === "string" ? option : JSON.stringify(option))).join(",")}'.`;
@@ -88,8 +90,10 @@ function checkRange(value: Json, type: JsonObject): Complaint | undefined {
   }
   if (typeof value === "string" || Array.isArray(value)) {
     const [least, most] = [bound("minLength"), bound("maxLength")];
-    if (least !== undefined && value.length < least) return `Length of the value should be greater than or equal to '${least}'.`;
-    if (most !== undefined && value.length > most) return `Length of the value should be less than or equal to '${most}'.`;
+    if (least !== undefined && value.length < least)
+      return `Length of the value should be greater than or equal to '${least}'.`;
+    if (most !== undefined && value.length > most)
+      return `Length of the value should be less than or equal to '${most}'.`;
   }
   return undefined;
 }

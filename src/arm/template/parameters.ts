@@ -83,18 +83,39 @@ function readParameter(template: Template, given: JsonObject, name: string, decl
   return { ...base, value: lazily(name, (context) => check(evaluateDefault(name, defaultValue, position, context))) };
 }
 
-function evaluateDefault(name: string, defaultValue: Json, position: Parameters<typeof placed>[0], context: EvaluationContext): Json {
+function evaluateDefault(
+  name: string,
+  defaultValue: Json,
+  position: Parameters<typeof placed>[0],
+  context: EvaluationContext,
+): Json {
   const place = { isParameterDefault: true, allowsRuntime: false };
   try {
-    return context.budget.admit(evaluateTree(defaultValue, { ...deeper(context), place, copies: [], lambdaVariables: new Map(), functionArguments: undefined }));
+    return context.budget.admit(
+      evaluateTree(defaultValue, {
+        ...deeper(context),
+        place,
+        copies: [],
+        lambdaVariables: new Map(),
+        functionArguments: undefined,
+      }),
+    );
   } catch (error) {
     if (!(error instanceof ExpressionError) || error instanceof EvaluationLimitError) throw error;
-    throw invalidTemplate(`The template parameter '${name}'${placed(position)} is not valid: ${error.message}`, position, `parameters.${name}`, error);
+    throw invalidTemplate(
+      `The template parameter '${name}'${placed(position)} is not valid: ${error.message}`,
+      position,
+      `parameters.${name}`,
+      error,
+    );
   }
 }
 
 /** Evaluates once; asking again while it is being evaluated is a cycle. */
-export function lazily(name: string, evaluate: (context: EvaluationContext) => Json): (context: EvaluationContext) => Json {
+export function lazily(
+  name: string,
+  evaluate: (context: EvaluationContext) => Json,
+): (context: EvaluationContext) => Json {
   let state: { readonly value: Json } | "evaluating" | undefined;
   return (context) => {
     if (state === "evaluating") throw new ExpressionError(`'${name}' refers to itself: the references form a circle.`);

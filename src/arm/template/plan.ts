@@ -70,12 +70,22 @@ function plan(request: DeploymentRequest, facts: SurroundingFacts, tree: TreeBud
   const template = readTemplate(request.template, request.positions);
   checkScope(template, request);
   if (request.depth > templateLimits.nestingDepth) {
-    throw invalidTemplate(`The nested deployment '${request.name}' exceeds the nesting limit of '${templateLimits.nestingDepth}' levels`);
+    throw invalidTemplate(
+      `The nested deployment '${request.name}' exceeds the nesting limit of '${templateLimits.nestingDepth}' levels`,
+    );
   }
   const hash = templateHash(template.source);
-  const names = { byName: new Map<string, readonly PlannedResource[]>(), loops: new Map<string, readonly PlannedResource[]>() };
+  const names = {
+    byName: new Map<string, readonly PlannedResource[]>(),
+    loops: new Map<string, readonly PlannedResource[]>(),
+  };
   const parameters = readParameters(template, request.parameters);
-  const ownScope = templateScope(template, parameters, { ...facts, deployment: deploymentFact(request, template, hash) }, names);
+  const ownScope = templateScope(
+    template,
+    parameters,
+    { ...facts, deployment: deploymentFact(request, template, hash) },
+    names,
+  );
   const { outer } = request;
   const context: EvaluationContext =
     outer === undefined
@@ -84,7 +94,8 @@ function plan(request: DeploymentRequest, facts: SurroundingFacts, tree: TreeBud
           ...outer,
           scope: {
             ...outer.scope,
-            resourceNamed: (name, inner) => ownScope.resourceNamed(name, inner) ?? outer.scope.resourceNamed(name, inner),
+            resourceNamed: (name, inner) =>
+              ownScope.resourceNamed(name, inner) ?? outer.scope.resourceNamed(name, inner),
             loopNamed: (name, inner) => ownScope.loopNamed(name, inner) ?? outer.scope.loopNamed(name, inner),
           },
           place: { isParameterDefault: false, allowsRuntime: false },
@@ -92,7 +103,9 @@ function plan(request: DeploymentRequest, facts: SurroundingFacts, tree: TreeBud
   const resources = expandResources(template, request.target, context);
   tree.resources += resources.length;
   if (tree.resources > templateLimits.resourcesInTree) {
-    throw invalidTemplate(`The deployment and its nested deployments have more than '${templateLimits.resourcesInTree}' resources together`);
+    throw invalidTemplate(
+      `The deployment and its nested deployments have more than '${templateLimits.resourcesInTree}' resources together`,
+    );
   }
   for (const [name, list] of indexResources(resources)) names.byName.set(name, list);
   for (const [name, list] of loopsOf(template, resources)) names.loops.set(name, list);
@@ -103,7 +116,12 @@ function plan(request: DeploymentRequest, facts: SurroundingFacts, tree: TreeBud
   return made;
 }
 
-const templateKindOf = { resourceGroup: "resource group", subscription: "subscription", managementGroup: "management group", tenant: "tenant" };
+const templateKindOf = {
+  resourceGroup: "resource group",
+  subscription: "subscription",
+  managementGroup: "management group",
+  tenant: "tenant",
+};
 
 function checkScope(template: Template, request: DeploymentRequest): void {
   const wanted = request.target.resourceGroup === undefined ? "subscription" : "resourceGroup";
@@ -160,17 +178,25 @@ function loopsOf(template: Template, resources: readonly PlannedResource[]): Map
 /** Evaluates all that needs no provider, so that mistakes are told before anything is deployed. */
 function checkExpressions(made: DeploymentPlan): void {
   for (const parameter of made.parameters.values()) parameter.value(made.context);
-  if (made.request.outer === undefined) for (const name of Object.keys(made.template.variables)) if (name !== "copy") probe(() => made.context.scope.variable(name, made.context));
+  if (made.request.outer === undefined)
+    for (const name of Object.keys(made.template.variables))
+      if (name !== "copy") probe(() => made.context.scope.variable(name, made.context));
   for (const resource of made.resources) {
     if (!resource.isDeployed || resource.isExisting) continue;
     attempt(resource.name, resource.position, () => {
       for (const [member, value] of Object.entries(resource.source)) {
-        if (!engineMembers.has(member.toLowerCase()) && !holdsTemplate(resource, member)) probe(() => evaluateTree(value, bodyContext(made, resource)));
+        if (!engineMembers.has(member.toLowerCase()) && !holdsTemplate(resource, member))
+          probe(() => evaluateTree(value, bodyContext(made, resource)));
       }
     });
   }
   for (const output of outputEntries(made.template)) {
-    if (!output.isValid) throw invalidTemplate(`The template output '${output.name}' is not valid: ${output.complaint}`, output.position, `outputs.${output.name}`);
+    if (!output.isValid)
+      throw invalidTemplate(
+        `The template output '${output.name}' is not valid: ${output.complaint}`,
+        output.position,
+        `outputs.${output.name}`,
+      );
   }
 }
 
@@ -189,4 +215,3 @@ function probe(work: () => unknown): void {
 export function bodyContext(made: DeploymentPlan, resource: PlannedResource): EvaluationContext {
   return { ...made.context, copies: resource.copies, place: { isParameterDefault: false, allowsRuntime: true } };
 }
-

@@ -31,5 +31,23 @@ export const deploymentType = "microsoft.resources/deployments";
 
 /** What of a resource is for the engine and no part of what the provider is sent. */
 export const engineMembers: ReadonlySet<string> = new Set(
-  ["type", "name", "apiVersion", "dependsOn", "condition", "copy", "scope", "comments", "existing", "resources", "asserts", "metadata", "import", "extension", "subscriptionId", "resourceGroup", "@options"].map((name) => name.toLowerCase()),
+  [
+    "type",
+    "name",
+    "apiVersion",
+    "dependsOn",
+    "condition",
+    "copy",
+    "scope",
+    "comments",
+    "existing",
+    "resources",
+    "asserts",
+    "metadata",
+    "import",
+    "extension",
+    "subscriptionId",
+    "resourceGroup",
+    "@options",
+  ].map((name) => name.toLowerCase()),
 );

@@ -29,7 +29,9 @@ export function propertyCopies(value: Json | undefined): PropertyCopy[] | undefi
 export function copyCount(count: Json, context: EvaluationContext, evaluateTree: EvaluateTree, name: string): number {
   const value = evaluateTree(count, { ...context, place: { ...context.place, allowsRuntime: false } });
   if (typeof value !== "number" || !Number.isInteger(value)) {
-    throw new ExpressionError(`The 'copy' loop '${name}' needs an integer as 'count'; the value is of type '${typeName(value)}'.`);
+    throw new ExpressionError(
+      `The 'copy' loop '${name}' needs an integer as 'count'; the value is of type '${typeName(value)}'.`,
+    );
   }
   if (value < 0 || value > templateLimits.copyCount) {
     throw new ExpressionError(
@@ -46,6 +48,11 @@ export function evaluateCopy(copy: PropertyCopy, context: EvaluationContext, eva
   );
 }
 
-export function addCopies(target: JsonObject, copies: readonly PropertyCopy[], context: EvaluationContext, evaluateTree: EvaluateTree): void {
+export function addCopies(
+  target: JsonObject,
+  copies: readonly PropertyCopy[],
+  context: EvaluationContext,
+  evaluateTree: EvaluateTree,
+): void {
   for (const copy of copies) target[copy.name] = evaluateCopy(copy, context, evaluateTree);
 }

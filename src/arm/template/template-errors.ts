@@ -5,14 +5,12 @@ import type { Position } from "../relaxed-json/positions.ts";
 
 export const templateErrors = defineErrors({
   InvalidTemplate: { status: 400 },
-  InvalidTemplateDeployment: { status: 400 },
   InvalidDeployment: { status: 400 },
   InvalidContentLink: { status: 400 },
   KeyVaultParameterReferenceInvalid: { status: 400 },
   DeploymentFailed: { status: 409 },
   DeploymentCanceled: { status: 409 },
   DeploymentOutputEvaluationFailed: { status: 400 },
-  ResourceDeploymentFailure: { status: 409 },
 });
 
 export const templateHelp = {

@@ -13,7 +13,8 @@ function withoutGenerator(template: JsonObject): Json {
   const kept = newObject();
   for (const [name, value] of Object.entries(template)) {
     if (name !== "metadata") kept[name] = value;
-    else if (Object.keys(metadata).length > 1) kept[name] = Object.fromEntries(Object.entries(metadata).filter(([member]) => member !== "_generator"));
+    else if (Object.keys(metadata).length > 1)
+      kept[name] = Object.fromEntries(Object.entries(metadata).filter(([member]) => member !== "_generator"));
   }
   return kept;
 }

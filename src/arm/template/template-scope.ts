@@ -36,14 +36,18 @@ export function templateScope(
     parameter: (name, context) => {
       const parameter = parameters.get(name.toLowerCase());
       if (parameter === undefined) {
-        throw new ExpressionError(`The template parameter '${name}' is not found. Please see https://aka.ms/arm-syntax-parameters for usage details.`);
+        throw new ExpressionError(
+          `The template parameter '${name}' is not found. Please see https://aka.ms/arm-syntax-parameters for usage details.`,
+        );
       }
       return parameter.value(context);
     },
     variable: (name, context) => {
       const variable = variables.get(name.toLowerCase());
       if (variable === undefined) {
-        throw new ExpressionError(`The template variable '${name}' is not found. Please see https://aka.ms/arm-syntax-variables for usage details.`);
+        throw new ExpressionError(
+          `The template variable '${name}' is not found. Please see https://aka.ms/arm-syntax-variables for usage details.`,
+        );
       }
       return variable(context);
     },

@@ -35,7 +35,22 @@ const kinds: Readonly<Record<string, TemplateKind>> = {
 };
 
 const knownSections = new Set(
-  ["$schema", "contentVersion", "apiProfile", "languageVersion", "metadata", "definitions", "parameters", "variables", "functions", "resources", "outputs", "asserts", "imports", "extensions"].map((name) => name.toLowerCase()),
+  [
+    "$schema",
+    "contentVersion",
+    "apiProfile",
+    "languageVersion",
+    "metadata",
+    "definitions",
+    "parameters",
+    "variables",
+    "functions",
+    "resources",
+    "outputs",
+    "asserts",
+    "imports",
+    "extensions",
+  ].map((name) => name.toLowerCase()),
 );
 
 export function readTemplate(value: Json | undefined, positions: SourcePositions): Template {
@@ -51,7 +66,11 @@ export function readTemplate(value: Json | undefined, positions: SourcePositions
   for (const name of ["imports", "extensions"]) {
     const section = memberOf(value, name);
     if (isObject(section) && Object.keys(section).length > 0) {
-      throw invalidTemplate(`The section '${name}' is not supported: resources of other systems than Azure can't be deployed here`, positions.ofMember(value, name), name);
+      throw invalidTemplate(
+        `The section '${name}' is not supported: resources of other systems than Azure can't be deployed here`,
+        positions.ofMember(value, name),
+        name,
+      );
     }
   }
   const kind = readKind(value, positions);
@@ -94,7 +113,12 @@ export function textMember(object: JsonObject, name: string): string | undefined
 
 function section(template: JsonObject, name: string, positions: SourcePositions, limit: number): JsonObject {
   const value = memberOf(template, name) ?? newObject();
-  if (!isObject(value)) throw invalidTemplate(`The section '${name}' must be an object. ${templateHelp.syntax}`, positions.ofMember(template, name), name);
+  if (!isObject(value))
+    throw invalidTemplate(
+      `The section '${name}' must be an object. ${templateHelp.syntax}`,
+      positions.ofMember(template, name),
+      name,
+    );
   const count = Object.keys(value).length;
   if (count > limit) {
     throw invalidTemplate(
@@ -108,14 +132,26 @@ function section(template: JsonObject, name: string, positions: SourcePositions,
 
 function readResources(value: Json, languageVersion: string, positions: SourcePositions): TemplateResource[] {
   if (isObject(value) && !/^2\./.test(languageVersion)) {
-    throw invalidTemplate(`Resources with symbolic names need "languageVersion": "2.0" in the template. ${templateHelp.syntax}`, positions.of(value), "resources");
+    throw invalidTemplate(
+      `Resources with symbolic names need "languageVersion": "2.0" in the template. ${templateHelp.syntax}`,
+      positions.of(value),
+      "resources",
+    );
   }
   if (!isObject(value) && !Array.isArray(value)) {
-    throw invalidTemplate(`The section 'resources' must be an array or, with languageVersion 2.0, an object. ${templateHelp.syntax}`, undefined, "resources");
+    throw invalidTemplate(
+      `The section 'resources' must be an array or, with languageVersion 2.0, an object. ${templateHelp.syntax}`,
+      undefined,
+      "resources",
+    );
   }
   return Object.entries(value).map(([key, source]) => {
     if (!isObject(source)) {
-      throw invalidTemplate(`The template resource '${key}' must be an object. ${templateHelp.resources}`, positions.ofMember(value, Array.isArray(value) ? Number(key) : key), `resources[${key}]`);
+      throw invalidTemplate(
+        `The template resource '${key}' must be an object. ${templateHelp.resources}`,
+        positions.ofMember(value, Array.isArray(value) ? Number(key) : key),
+        `resources[${key}]`,
+      );
     }
     return { symbolicName: Array.isArray(value) ? undefined : key, source };
   });
@@ -124,7 +160,11 @@ function readResources(value: Json, languageVersion: string, positions: SourcePo
 function readFunctions(value: Json | undefined, positions: SourcePositions): UserFunction[] {
   if (value === undefined || value === null) return [];
   const refuse = (reason: string) =>
-    invalidTemplate(`The section 'functions' is not valid: ${reason}. Please see https://aka.ms/arm-syntax-functions for usage details.`, Array.isArray(value) ? positions.of(value) : undefined, "functions");
+    invalidTemplate(
+      `The section 'functions' is not valid: ${reason}. Please see https://aka.ms/arm-syntax-functions for usage details.`,
+      Array.isArray(value) ? positions.of(value) : undefined,
+      "functions",
+    );
   if (!Array.isArray(value)) throw refuse("it must be an array of namespaces");
   return value.flatMap((entry) => {
     const namespace = isObject(entry) ? textMember(entry, "namespace") : undefined;
@@ -133,7 +173,8 @@ function readFunctions(value: Json | undefined, positions: SourcePositions): Use
     return Object.entries(members).map(([name, member]): UserFunction => {
       const output = isObject(member) ? memberOf(member, "output") : undefined;
       const parameters = isObject(member) ? (memberOf(member, "parameters") ?? []) : [];
-      if (!isObject(output) || !Array.isArray(parameters)) throw refuse(`the function '${namespace}.${name}' needs 'output', and 'parameters' must be an array`);
+      if (!isObject(output) || !Array.isArray(parameters))
+        throw refuse(`the function '${namespace}.${name}' needs 'output', and 'parameters' must be an array`);
       const names = parameters.map((parameter) => {
         const parameterName = isObject(parameter) ? textMember(parameter, "name") : undefined;
         if (parameterName === undefined) throw refuse(`a parameter of '${namespace}.${name}' has no name`);

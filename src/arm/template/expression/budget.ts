@@ -76,7 +76,8 @@ export function newBudget(limits: BudgetLimits = defaultBudgetLimits): Budget {
       size += inner.size + 1 + (names?.[index]?.length ?? -3) + 3;
       depth = Math.max(depth, inner.depth);
     }
-    if (depth >= maxValueDepth) throw new EvaluationLimitError(`A value of the template is nested deeper than ${maxValueDepth} levels.`);
+    if (depth >= maxValueDepth)
+      throw new EvaluationLimitError(`A value of the template is nested deeper than ${maxValueDepth} levels.`);
     const measured = { size, depth: depth + 1 };
     measures.set(value, measured);
     return measured;

@@ -29,7 +29,8 @@ export function evaluateTree(value: Json, context: EvaluationContext): Json {
       continue;
     }
     const key = isExpressionText(name) ? evaluateText(name, context) : unescapeLiteral(name);
-    if (typeof key !== "string") throw new ExpressionError(`The property name '${name}' does not evaluate to a string.`);
+    if (typeof key !== "string")
+      throw new ExpressionError(`The property name '${name}' does not evaluate to a string.`);
     result[key] = evaluateTree(value[name] ?? null, context);
   }
   return result;
@@ -93,7 +94,8 @@ function expected(min: number, max: number): string {
 function callUserFunction(call: CallExpression, namespace: string, context: EvaluationContext): Json {
   const found = context.scope.userFunction(namespace, call.name);
   if (found === undefined || context.functionArguments !== undefined) {
-    const reason = found === undefined ? "is not defined in the template" : "can't be called from another user function";
+    const reason =
+      found === undefined ? "is not defined in the template" : "can't be called from another user function";
     throw new ExpressionError(
       `The template function '${namespace}.${call.name}' is not valid: it ${reason}. Please see https://aka.ms/arm-syntax-functions for usage details.`,
     );
@@ -116,7 +118,9 @@ function callUserFunction(call: CallExpression, namespace: string, context: Eval
 /** The same context one call further down; variables and user functions may not recurse for ever. */
 export function deeper(context: EvaluationContext): EvaluationContext {
   if (context.depth >= maxCallDepth) {
-    throw new EvaluationLimitError(`Variables and functions of the template refer to each other more than ${maxCallDepth} levels deep.`);
+    throw new EvaluationLimitError(
+      `Variables and functions of the template refer to each other more than ${maxCallDepth} levels deep.`,
+    );
   }
   return { ...context, depth: context.depth + 1 };
 }

@@ -23,7 +23,9 @@ export function toText(value: Json): string {
 
 export function numberText(value: number): string {
   if (Number.isInteger(value) && Math.abs(value) < 1e21) return BigInt(value).toString();
-  return String(value).replace(/e([+-])(\d)$/, "E$10$2").replace("e", "E");
+  return String(value)
+    .replace(/e([+-])(\d)$/, "E$10$2")
+    .replace("e", "E");
 }
 
 export function valuesEqual(left: Json, right: Json): boolean {

@@ -52,7 +52,8 @@ function readNetwork(name: string, text: string): Network {
   const prefix = Number(match?.[2]);
   const bits = address.includes(":") ? 128 : 32;
   const value = bits === 128 ? readIpv6(address) : readIpv4(address);
-  if (value === undefined || !(prefix <= bits)) throw refuse(name, `'${text.slice(0, 80)}' is not a network in CIDR notation`);
+  if (value === undefined || !(prefix <= bits))
+    throw refuse(name, `'${text.slice(0, 80)}' is not a network in CIDR notation`);
   return { first: value & mask(prefix, bits), prefix, bits };
 }
 

@@ -42,10 +42,19 @@ export const collectionFunctions: BuiltInTable = {
   }),
   first: eager(1, 1, (args, _context, name) => edge(sequenceAt(name, args, 0), 0)),
   last: eager(1, 1, (args, _context, name) => edge(sequenceAt(name, args, 0), -1)),
-  skip: eager(2, 2, (args, _context, name) => sequenceAt(name, args, 0).slice(Math.max(0, integerAt(name, args, 1))) as Json),
-  take: eager(2, 2, (args, _context, name) => sequenceAt(name, args, 0).slice(0, Math.max(0, integerAt(name, args, 1))) as Json),
-  indexOf: indexFunction((values, wanted) => values.findIndex((value) => valuesEqual(value, wanted)), (text, wanted) =>
-    text.indexOf(wanted),
+  skip: eager(
+    2,
+    2,
+    (args, _context, name) => sequenceAt(name, args, 0).slice(Math.max(0, integerAt(name, args, 1))) as Json,
+  ),
+  take: eager(
+    2,
+    2,
+    (args, _context, name) => sequenceAt(name, args, 0).slice(0, Math.max(0, integerAt(name, args, 1))) as Json,
+  ),
+  indexOf: indexFunction(
+    (values, wanted) => values.findIndex((value) => valuesEqual(value, wanted)),
+    (text, wanted) => text.indexOf(wanted),
   ),
   lastIndexOf: indexFunction(
     (values, wanted) => values.findLastIndex((value) => valuesEqual(value, wanted)),

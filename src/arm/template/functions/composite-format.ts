@@ -22,14 +22,19 @@ export function formatComposite(pattern: string, values: readonly Json[], budget
       continue;
     }
     const item = /^\{\s*(\d{1,7})\s*(?:,\s*(-?\d{1,9})\s*)?(?::((?:[^{}]|\{\{|\}\})*))?\}/.exec(pattern.slice(offset));
-    if (item === null) throw refuse(name, `the format string '${pattern.slice(0, 200)}' is not valid at position ${offset}`);
+    if (item === null)
+      throw refuse(name, `the format string '${pattern.slice(0, 200)}' is not valid at position ${offset}`);
     const index = Number(item[1]);
     if (index >= values.length) {
       throw refuse(name, `the format string names argument ${index}, but only ${values.length} argument(s) follow it`);
     }
     const width = Number(item[2] ?? 0);
     budget.reserve(Math.abs(width));
-    const formatted = formatValue(values[index] ?? null, item[3]?.replaceAll("{{", "{").replaceAll("}}", "}") ?? "", name);
+    const formatted = formatValue(
+      values[index] ?? null,
+      item[3]?.replaceAll("{{", "{").replaceAll("}}", "}") ?? "",
+      name,
+    );
     text += width < 0 ? formatted.padEnd(-width) : formatted.padStart(width);
     budget.reserve(formatted.length);
     offset += item[0].length;
@@ -77,7 +82,8 @@ export function formatNumber(value: number, format: string, name: string): strin
 
 function formatInteger(value: number, letter: string, digits: number, name: string): string {
   if (!Number.isInteger(value)) throw refuse(name, `the format specifier '${letter}' needs an integer`);
-  if (letter === "D" || letter === "d") return (value < 0 ? "-" : "") + BigInt(Math.abs(value)).toString().padStart(digits, "0");
+  if (letter === "D" || letter === "d")
+    return (value < 0 ? "-" : "") + BigInt(Math.abs(value)).toString().padStart(digits, "0");
   const bits = Math.abs(value) <= 0x7fffffff ? 32 : 64;
   const unsigned = BigInt.asUintN(bits, BigInt(value)).toString(letter.toUpperCase() === "X" ? 16 : 2);
   return (letter === "X" ? unsigned.toUpperCase() : unsigned).padStart(digits, "0");
@@ -97,7 +103,12 @@ function exponential(value: number, decimals: number, letter: string, exponentDi
 function general(value: number, precision: number, letter: string): string {
   const exponent = value === 0 ? 0 : Math.floor(Math.log10(Math.abs(value)));
   if (exponent >= precision || exponent < -5) {
-    const text = exponential(value, precision - 1, letter.toUpperCase() === "G" ? (letter === "g" ? "e" : "E") : "E", 2);
+    const text = exponential(
+      value,
+      precision - 1,
+      letter.toUpperCase() === "G" ? (letter === "g" ? "e" : "E") : "E",
+      2,
+    );
     return text.replace(/\.?0+(?=[Ee])/, "");
   }
   return String(Number(value.toPrecision(precision)));
@@ -134,8 +145,18 @@ function formatSection(value: number, section: string): string {
   if (isGrouped) whole = whole.replace(/\B(?=(\d{3})+$)/g, ",");
   if (digitCount === 0 && fractionTokens.length === 0) return tokens.map(literal).join("");
   const before = wholeTokens.slice(0, Math.max(firstDigit, 0)).map(literal).join("");
-  const inside = digitCount === 0 ? "" : wholeTokens.slice(lastDigit + 1).filter((token) => token !== ",").map(literal).join("");
-  const after = fractionTokens.filter((token) => !isDigit(token)).map(literal).join("");
+  const inside =
+    digitCount === 0
+      ? ""
+      : wholeTokens
+          .slice(lastDigit + 1)
+          .filter((token) => token !== ",")
+          .map(literal)
+          .join("");
+  const after = fractionTokens
+    .filter((token) => !isDigit(token))
+    .map(literal)
+    .join("");
   return `${before}${whole}${inside}${fraction === "" ? "" : `.${fraction}`}${after}`;
 }
 

@@ -1,6 +1,19 @@
 // Dates as .NET's invariant culture reads and writes them, always in UTC.
 
-const months = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
+const months = [
+  "January",
+  "February",
+  "March",
+  "April",
+  "May",
+  "June",
+  "July",
+  "August",
+  "September",
+  "October",
+  "November",
+  "December",
+];
 const days = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 
 const iso =
@@ -12,7 +25,19 @@ export function parseDate(text: string): number | undefined {
   const trimmed = text.trim();
   const match = iso.exec(trimmed);
   if (match !== null) {
-    const [, year, month, day, hour = "0", minute = "0", second = "0", fraction = "0", sign, zoneHour = "0", zoneMinute = "0"] = match;
+    const [
+      ,
+      year,
+      month,
+      day,
+      hour = "0",
+      minute = "0",
+      second = "0",
+      fraction = "0",
+      sign,
+      zoneHour = "0",
+      zoneMinute = "0",
+    ] = match;
     const time = checkedTime(Number(year), Number(month), Number(day), Number(hour), Number(minute), Number(second));
     if (time === undefined) return undefined;
     const zone = (Number(zoneHour) * 60 + Number(zoneMinute)) * 60_000 * (sign === "-" ? -1 : 1);
@@ -25,7 +50,14 @@ export function parseDate(text: string): number | undefined {
   return checkedTime(Number(year), Number(month), Number(day), clock, Number(minute), Number(second));
 }
 
-function checkedTime(year: number, month: number, day: number, hour: number, minute: number, second: number): number | undefined {
+function checkedTime(
+  year: number,
+  month: number,
+  day: number,
+  hour: number,
+  minute: number,
+  second: number,
+): number | undefined {
   if (year < 1 || month < 1 || month > 12 || day < 1 || hour > 23 || minute > 59 || second > 59) return undefined;
   const date = new Date(Date.UTC(2000, month - 1, day, hour, minute, second));
   date.setUTCFullYear(year, month - 1, day);
@@ -79,7 +111,9 @@ function formatToken(date: Date, token: string): string {
       return pad(date.getUTCMonth() + 1);
     case "y": {
       const year = date.getUTCFullYear();
-      return token.length <= 2 ? String(year % 100).padStart(token.length, "0") : String(year).padStart(token.length, "0");
+      return token.length <= 2
+        ? String(year % 100).padStart(token.length, "0")
+        : String(year).padStart(token.length, "0");
     }
     case "H":
       return pad(date.getUTCHours());

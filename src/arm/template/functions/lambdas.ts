@@ -111,8 +111,14 @@ function valueOf(expression: Expression | undefined, context: EvaluationContext,
   return expression === undefined ? null : evaluate(expression, context);
 }
 
-function arrayOf(owner: string, expression: Expression | undefined, context: EvaluationContext, evaluate: Evaluate): Json[] {
+function arrayOf(
+  owner: string,
+  expression: Expression | undefined,
+  context: EvaluationContext,
+  evaluate: Evaluate,
+): Json[] {
   const value = valueOf(expression, context, evaluate);
-  if (isObject(value)) throw refuse(owner, `the first parameter must be an array and is the object ${toText(value).slice(0, 80)}`);
+  if (isObject(value))
+    throw refuse(owner, `the first parameter must be an array and is the object ${toText(value).slice(0, 80)}`);
   return [...arrayAt(owner, [value], 0)];
 }

@@ -13,7 +13,8 @@ export const numberFunctions: BuiltInTable = {
   float: eager(1, 1, (args, _context, name) => {
     const value = args[0] ?? null;
     const number = typeof value === "string" && value.trim() !== "" ? Number(value) : value;
-    if (typeof number !== "number" || !Number.isFinite(number)) throw unexpected(name, 0, "a number or a string with a number", args);
+    if (typeof number !== "number" || !Number.isFinite(number))
+      throw unexpected(name, 0, "a number or a string with a number", args);
     return number;
   }),
   min: extreme(Math.min),
@@ -39,7 +40,10 @@ function currentIndex(context: EvaluationContext, loop: string | undefined, name
       : context.copies.findLast((copy) => copy.name.toLowerCase() === loop.toLowerCase());
   if (found !== undefined) return found.index;
   const what = loop === undefined ? "" : ` The specified loop '${loop}' is not around this place.`;
-  throw refuse(name, `the template function '${name}' is not expected at this location.${what} The function can only be used in a resource or property with copy specified`);
+  throw refuse(
+    name,
+    `the template function '${name}' is not expected at this location.${what} The function can only be used in a resource or property with copy specified`,
+  );
 }
 
 function arithmetic(calculate: (left: number, right: number, name: string) => number): BuiltIn {
@@ -58,7 +62,8 @@ function nonZero(divisor: number, name: string): number {
 function toInteger(args: readonly Json[], name: string): number {
   const value = args[0] ?? null;
   if (typeof value === "number") return Math.trunc(value);
-  if (typeof value === "string" && /^\s*[+-]?\d{1,18}\s*$/.test(value) && Number.isSafeInteger(Number(value))) return Number(value);
+  if (typeof value === "string" && /^\s*[+-]?\d{1,18}\s*$/.test(value) && Number.isSafeInteger(Number(value)))
+    return Number(value);
   throw unexpected(name, 0, "an integer or a string with an integer", args);
 }
 

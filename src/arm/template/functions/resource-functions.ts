@@ -11,7 +11,8 @@ export const resourceFunctions: BuiltInTable = {
     const { subscription, resourceGroup } = context.scope.facts;
     const [first, second] = before;
     const isSubscription = first !== undefined && guid.test(first);
-    if (second !== undefined && !isSubscription) throw refuse(name, `the first parameter '${first}' must be the id of a subscription`);
+    if (second !== undefined && !isSubscription)
+      throw refuse(name, `the first parameter '${first}' must be the id of a subscription`);
     const group = second ?? (isSubscription ? undefined : first) ?? textOf(resourceGroup?.["name"]);
     const subscriptionId = isSubscription ? first : textOf(subscription["subscriptionId"]);
     if (subscriptionId === undefined) throw refuse(name, "the template is not deployed to a subscription");
@@ -40,7 +41,8 @@ export const resourceFunctions: BuiltInTable = {
     onlyAtRuntime(context, name);
     const target = textAt(name, args, 0);
     const option = optionalTextAt(name, args, 2);
-    if (option !== undefined && option.toLowerCase() !== "full") throw refuse(name, `the third parameter must be 'Full' and is '${option}'`);
+    if (option !== undefined && option.toLowerCase() !== "full")
+      throw refuse(name, `the third parameter must be 'Full' and is '${option}'`);
     const named = context.scope.resourceNamed(target, context);
     const id = named?.id ?? identifier(name, target);
     const apiVersion = optionalTextAt(name, args, 1) ?? named?.apiVersion;
@@ -68,11 +70,13 @@ export const resourceFunctions: BuiltInTable = {
     const offset = args.length > 4 ? integerAt(name, args, 4) : 0;
     const mappings = isObject(type) ? (type["zoneMappings"] ?? []) : [];
     const mapping = (Array.isArray(mappings) ? mappings : []).find(
-      (candidate) => isObject(candidate) && textOf(candidate["location"])?.replaceAll(" ", "").toLowerCase() === location,
+      (candidate) =>
+        isObject(candidate) && textOf(candidate["location"])?.replaceAll(" ", "").toLowerCase() === location,
     );
     const zones = isObject(mapping) && Array.isArray(mapping["zones"]) ? mapping["zones"] : [];
     if (zones.length === 0) return [];
-    if (count + offset > zones.length) throw refuse(name, `the location has ${zones.length} zone(s), ${count} from ${offset} were asked for`);
+    if (count + offset > zones.length)
+      throw refuse(name, `the location has ${zones.length} zone(s), ${count} from ${offset} were asked for`);
     return zones.slice(offset, offset + count);
   }),
 };
@@ -111,7 +115,10 @@ function typeAndNames(name: string, args: readonly Json[], maxBefore: number): T
   const typeIndex = texts.findIndex((text) => text.includes("/"));
   const type = texts[typeIndex];
   if (type === undefined || typeIndex > maxBefore) {
-    throw refuse(name, "a fully qualified resource type such as 'Microsoft.Compute/virtualMachines' is expected before the names");
+    throw refuse(
+      name,
+      "a fully qualified resource type such as 'Microsoft.Compute/virtualMachines' is expected before the names",
+    );
   }
   const [namespace = "", ...types] = type.split("/");
   const names = texts.slice(typeIndex + 1).flatMap((text) => text.split("/"));

@@ -16,7 +16,8 @@ export const scopeFunctions: BuiltInTable = {
     return context.scope.parameter(parameter, context);
   }),
   variables: eager(1, 1, (args, context, name) => {
-    if (context.functionArguments !== undefined) throw refuse(name, "a user function cannot use variables of the template");
+    if (context.functionArguments !== undefined)
+      throw refuse(name, "a user function cannot use variables of the template");
     return context.scope.variable(textAt(name, args, 0), context);
   }),
   deployment: fact("deployment"),
@@ -38,7 +39,9 @@ export const scopeFunctions: BuiltInTable = {
   }),
 };
 
-type FactName = { [Name in keyof DeploymentFacts]: DeploymentFacts[Name] extends JsonObject ? Name : never }[keyof DeploymentFacts];
+type FactName = {
+  [Name in keyof DeploymentFacts]: DeploymentFacts[Name] extends JsonObject ? Name : never;
+}[keyof DeploymentFacts];
 
 function fact(name: FactName): BuiltIn {
   return eager(0, 0, (_args, { scope }): Json => scope.facts[name]);

@@ -6,12 +6,18 @@ import { formatComposite } from "./composite-format.ts";
 
 export const stringFunctions: BuiltInTable = {
   endsWith: eager(2, 2, (args, _context, name) =>
-    textAt(name, args, 0).toLowerCase().endsWith(textAt(name, args, 1).toLowerCase()),
+    textAt(name, args, 0)
+      .toLowerCase()
+      .endsWith(textAt(name, args, 1).toLowerCase()),
   ),
   startsWith: eager(2, 2, (args, _context, name) =>
-    textAt(name, args, 0).toLowerCase().startsWith(textAt(name, args, 1).toLowerCase()),
+    textAt(name, args, 0)
+      .toLowerCase()
+      .startsWith(textAt(name, args, 1).toLowerCase()),
   ),
-  format: eager(1, any, (args, context, name) => formatComposite(textAt(name, args, 0), args.slice(1), context.budget, name)),
+  format: eager(1, any, (args, context, name) =>
+    formatComposite(textAt(name, args, 0), args.slice(1), context.budget, name),
+  ),
   join: eager(2, 2, (args, context, name) => {
     const elements = arrayAt(name, args, 0).map((element) => scalarText(name, element));
     const delimiter = textAt(name, args, 1);
@@ -20,9 +26,11 @@ export const stringFunctions: BuiltInTable = {
   }),
   padLeft: eager(2, 3, (args, context, name) => {
     const value = args[0] ?? null;
-    if (typeof value !== "string" && typeof value !== "number") throw unexpected(name, 0, "a string or an integer", args);
+    if (typeof value !== "string" && typeof value !== "number")
+      throw unexpected(name, 0, "a string or an integer", args);
     const padding = optionalTextAt(name, args, 2) ?? " ";
-    if (padding.length !== 1) throw refuse(name, `the padding must be a single character and is '${padding.slice(0, 20)}'`);
+    if (padding.length !== 1)
+      throw refuse(name, `the padding must be a single character and is '${padding.slice(0, 20)}'`);
     const width = integerAt(name, args, 1);
     if (width < 0) throw refuse(name, `the total length must not be negative and is ${width}`);
     context.budget.reserve(width);
@@ -36,8 +44,13 @@ export const stringFunctions: BuiltInTable = {
     return parts.join(replacement);
   }),
   split: eager(2, 2, (args, context, name) => {
-    const delimiters = Array.isArray(args[1]) ? args[1].map((_, index) => textAt(name, args[1] as Json[], index)) : [textAt(name, args, 1)];
-    const parts = splitByAny(textAt(name, args, 0), delimiters.filter((delimiter) => delimiter !== ""));
+    const delimiters = Array.isArray(args[1])
+      ? args[1].map((_, index) => textAt(name, args[1] as Json[], index))
+      : [textAt(name, args, 1)];
+    const parts = splitByAny(
+      textAt(name, args, 0),
+      delimiters.filter((delimiter) => delimiter !== ""),
+    );
     context.budget.reserve(parts.length * 8);
     return parts;
   }),

@@ -24,6 +24,8 @@ export function valueSet(): ValueSet {
 function canonicalText(value: Json): string {
   if (typeof value !== "object" || value === null) return JSON.stringify(value);
   if (Array.isArray(value)) return `[${value.map(canonicalText).join(",")}]`;
-  const members = Object.keys(value).map((name) => `${JSON.stringify(name.toLowerCase())}:${canonicalText(value[name] ?? null)}`);
+  const members = Object.keys(value).map(
+    (name) => `${JSON.stringify(name.toLowerCase())}:${canonicalText(value[name] ?? null)}`,
+  );
   return `{${members.sort().join(",")}}`;
 }
