@@ -16,22 +16,23 @@ export interface SlowDown {
 }
 
 export interface Attempt {
-  /** Client id or user name, as the client wrote it. */
+  /** Client id or user name, as the client wrote it; "" when nobody's secret was in question. */
   readonly name: string;
   readonly address: string;
 }
 
 interface Patience {
-  readonly keyOf: (attempt: Attempt) => string;
+  /** undefined: does not count here. */
+  readonly keyOf: (attempt: Attempt) => string | undefined;
   /** Failures that cost nothing. */
   readonly free: number;
   readonly longest: number;
 }
 
 const patiences: readonly Patience[] = [
-  { keyOf: ({ name, address }) => `both ${name} ${address}`, free: 5, longest: 300_000 },
+  { keyOf: ({ name, address }) => (name === "" ? undefined : `both ${name} ${address}`), free: 5, longest: 300_000 },
   { keyOf: ({ address }) => `address ${address}`, free: 30, longest: 60_000 },
-  { keyOf: ({ name }) => `name ${name}`, free: 30, longest: 4000 },
+  { keyOf: ({ name }) => (name === "" ? undefined : `name ${name}`), free: 30, longest: 4000 },
 ];
 
 const forgottenAfter = 15 * 60_000;
@@ -47,9 +48,9 @@ interface Count {
 export function slowDown(clock: Clock, mostCounts = 20_000): SlowDown {
   const counts = new Map<string, Count>();
 
-  const countOf = (key: string, now: number): Count | undefined => {
-    const count = counts.get(key);
-    if (count === undefined || now - count.lastAt <= forgottenAfter) return count;
+  const countOf = (key: string | undefined, now: number): Count | undefined => {
+    const count = key === undefined ? undefined : counts.get(key);
+    if (key === undefined || count === undefined || now - count.lastAt <= forgottenAfter) return count;
     counts.delete(key);
     return undefined;
   };
@@ -64,6 +65,7 @@ export function slowDown(clock: Clock, mostCounts = 20_000): SlowDown {
       const now = clock.now();
       for (const { keyOf, free, longest } of patiences) {
         const key = keyOf(shortened(attempt));
+        if (key === undefined) continue;
         const count = countOf(key, now) ?? { failures: 0, lastAt: now, blockedUntil: 0 };
         count.failures += 1;
         count.lastAt = now;
@@ -76,8 +78,8 @@ export function slowDown(clock: Clock, mostCounts = 20_000): SlowDown {
       }
     },
     succeeded: (attempt) => {
-      const [both] = patiences;
-      if (both !== undefined) counts.delete(both.keyOf(shortened(attempt)));
+      const key = patiences[0]?.keyOf(shortened(attempt));
+      if (key !== undefined) counts.delete(key);
     },
   };
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decodeJwt, decodeProtectedHeader } from "jose";
+import { newGuid } from "../../lib/random.ts";
 import { addClientSecret, prepareSecret } from "../directory/client-secrets.ts";
 import { findApplicationByClientId } from "../directory/applications.ts";
 import { passwordHasher } from "../directory/password-hash.ts";
@@ -200,6 +201,26 @@ test("guessing is slowed down, the address first, and the right client is back i
   // Known here by now, so even the slowed-down address may use the right one.
   service.from("192.0.2.1");
   assert.equal((await ask(service)).status, 200);
+});
+
+test("a clock that is set back goes on with the key that there is", async () => {
+  await using service = await testIdentity();
+  const { kid } = decodeProtectedHeader(await service.adminToken());
+  service.clock.advance(-3_600_000);
+  const subject = { objectId: newGuid(), tenantId: newGuid(), type: "ServicePrincipal", displayName: "x" } as const;
+  const { token } = await service.identity.tokens.accessToken({ subject, appId: newGuid(), audience: "x" });
+  assert.equal(decodeProtectedHeader(token).kid, kid);
+});
+
+test("nonsense from one address fills no disk, and hides nobody else's failures", async () => {
+  await using service = await testIdentity();
+  for (let count = 0; count < 200; count += 1) await ask(service, { client_id: newGuid() });
+  const logged = await service.identity.signIns.list(1000);
+  assert.ok(logged.length <= 31, `${logged.length} rows`);
+  service.from("192.0.2.9");
+  service.clock.advance(1);
+  await ask(service, { client_secret: "guess" });
+  assert.equal((await service.identity.signIns.list(1))[0]?.errorCode, 7000215);
 });
 
 test("a form that is too large or says a thing twice is refused", async () => {

@@ -37,8 +37,7 @@ export async function answerTokenRequest(service: OAuthService, request: TokenRe
   } catch (error) {
     if (!(error instanceof HoldfastError) || error.status >= 500) throw error;
     const refusal = error.code === "TooManySignIns" ? busy(error) : error;
-    // Attempts that nobody looked at are not worth a row each.
-    if (refusal.code !== "AADSTS50053") await record(service, request, undefined, refusal);
+    await recordRefusal(service, request, refusal);
     return refusalReply(service, request, refusal);
   }
 }
@@ -92,6 +91,21 @@ function capabilitiesOf(claims: string | undefined): readonly string[] | undefin
       cause: error,
     });
   }
+}
+
+/** Whose secret was wrong is counted where the secret was looked at. */
+const countedAlready = new Set(["AADSTS7000215", "AADSTS50126"]);
+
+/**
+ * Attempts that nobody looked at are not worth a row, and a stranger must not fill the disk with
+ * rows by asking nonsense: once an address is slowed down, its nonsense is no longer written down.
+ */
+async function recordRefusal(service: OAuthService, request: TokenRequest, refusal: HoldfastError): Promise<void> {
+  if (refusal.code === "AADSTS50053") return;
+  const stranger = { name: "", address: request.address };
+  const isGuess = countedAlready.has(refusal.code);
+  if (isGuess || service.slowDown.waitFor(stranger) === 0) await record(service, request, undefined, refusal);
+  if (!isGuess) service.slowDown.failed(stranger);
 }
 
 function busy(error: HoldfastError): HoldfastError {

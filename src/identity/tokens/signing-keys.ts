@@ -48,7 +48,6 @@ interface StoredKey {
   readonly kid: string;
   readonly jwk: JWK;
   readonly sealed: Uint8Array;
-  readonly createdAt: number;
   readonly signsUntil: number;
   readonly verifiesUntil: number;
 }
@@ -139,7 +138,7 @@ export function openSigningKeys({ database, secretBox, rotation }: SigningKeyOpt
 }
 
 function signingNow(keys: readonly StoredKey[], now: number): StoredKey | undefined {
-  return keys.find(({ createdAt, signsUntil }) => createdAt <= now && signsUntil > now);
+  return keys.find(({ signsUntil }) => signsUntil > now);
 }
 
 async function readKeys(database: Database): Promise<StoredKey[]> {
@@ -153,7 +152,6 @@ async function readKeys(database: Database): Promise<StoredKey[]> {
     kid: row.kid,
     jwk: JSON.parse(row.public_jwk) as JWK,
     sealed: row.private_key,
-    createdAt: row.created_at,
     signsUntil: row.signs_until,
     verifiesUntil: row.verifies_until,
   }));
