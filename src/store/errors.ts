@@ -27,6 +27,7 @@ export const storeErrors = defineErrors({
   PointMissing: { status: 404, remedy: "`holdfast store points` lists what is there." },
   PointLocked: { status: 409, remedy: "It can be deleted when its lock has ended." },
   DiskMissing: { status: 404 },
+  AttachmentMissing: { status: 404 },
   BlobMissing: {
     status: 500,
     remedy: "Run `holdfast store verify` to see which points need it; repair it from another copy of the vault.",
@@ -39,6 +40,7 @@ export const storeErrors = defineErrors({
     status: 409,
     remedy: "Look at the plan; if it is meant, collect again with allowAbnormal.",
   },
+  CollectionBusy: { status: 409, remedy: "Collect again when it has ended." },
   VaultClosed: { status: 409 },
   WorkerFailed: { status: 500 },
   IndexFull: { status: 507 },

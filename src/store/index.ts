@@ -29,3 +29,26 @@ export type { DiskProgress } from "./session/disk-writer.ts";
 export { openRawFile, type RawFileOptions, type RawFileSource } from "./sources/raw-file.ts";
 export type { DirtyRun, DiskSource, SourceExtent } from "./sources/disk-source.ts";
 export { createVault, openVault, type CreateVaultOptions, type Vault, type VaultOptions } from "./vault.ts";
+export { collect, executeCollection, type CollectionOutcome, type CollectOptions } from "./collect/collect.ts";
+export {
+  defaultLimits,
+  planCollection,
+  type CollectionLimits,
+  type CollectionPlan,
+} from "./collect/collection-plan.ts";
+export {
+  addRecoveryKey,
+  describeVault,
+  exportConfig,
+  importConfig,
+  rekey,
+  type ConfigChange,
+  type VaultDescription,
+} from "./keys/rekey.ts";
+export { diffDisks, type ChangedRange } from "./map/diff.ts";
+export { readAttachment } from "./read/attachment.ts";
+export { openDisk, type DiskReader, type DiskReaderOptions } from "./read/disk-reader.ts";
+export { repair, type RepairOutcome } from "./verify/repair.ts";
+export { scrub, type ScrubFinding, type ScrubOptions, type ScrubProgress } from "./verify/scrub.ts";
+export { verify, type VerifyOptions, type VerifyOutcome, type VerifyProgress } from "./verify/verify.ts";
+export { undeletePoint, listDeletedPoints } from "./points/undelete.ts";

@@ -114,6 +114,14 @@ export async function openVault(
   };
 }
 
+/** The same vault with an index of its own, read from the store alone: nothing that is not durable is in it. */
+export function withFreshIndex(vault: Vault): Vault {
+  const index = new VaultIndex(vault.store, vault.keys, () => Promise.resolve());
+  const stores = vault.fallback === undefined ? [vault.store] : [vault.store, vault.fallback];
+  const blobs = new BlobReader(stores, index, vault.keys);
+  return { ...vault, index, blobs, maps: mapReader(blobs) };
+}
+
 /** SHA-256 where the processor has instructions for it, BLAKE2b where it has not. */
 function fasterNameHash(): NameHash {
   const block = Buffer.alloc(1 << 20, 0x55);

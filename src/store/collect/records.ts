@@ -13,6 +13,9 @@ const packHash = z.string().regex(/^[0-9a-f]{64}$/);
 
 const recordSchema = z.object({
   v: z.literal(1),
+  /** Of a condemnation: every pack that is condemned now, since when, by the service's clock. */
+  condemned: z.array(z.object({ hash: packHash, generation: z.number(), at: z.number() })).optional(),
+  /** Of a doom. */
   packs: z.array(packHash).optional(),
   /** Of a barrier: sessions that must end first. */
   sessions: z.array(z.string()).optional(),
@@ -72,10 +75,23 @@ export async function writeCollectionRecord(
   return name;
 }
 
-export async function readDoomedPacks(store: ObjectStore, keys: VaultKeys, signal?: AbortSignal): Promise<Set<string>> {
-  const doomed = new Set<string>();
-  for (const record of await readCollectionRecords(store, keys, signal)) {
-    if (record.step === "doomed") for (const hash of record.packs ?? []) doomed.add(hash);
-  }
-  return doomed;
+export function doomedPacks(records: readonly StoredRecord[]): Set<string> {
+  return new Set(records.flatMap(({ step, packs }) => (step === "doomed" ? (packs ?? []) : [])));
+}
+
+export interface Condemned {
+  readonly hash: string;
+  readonly generation: number;
+  readonly at: number;
+}
+
+/** The highest generation's record counts: it names all that is still condemned. */
+export function condemnedPacks(records: readonly StoredRecord[]): Map<string, Condemned> {
+  const newest = records
+    .filter(({ step }) => step === "condemned")
+    .reduce<StoredRecord | undefined>(
+      (best, record) => (best === undefined || record.generation > best.generation ? record : best),
+      undefined,
+    );
+  return new Map((newest?.condemned ?? []).map((entry) => [entry.hash, entry]));
 }

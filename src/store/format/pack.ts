@@ -56,7 +56,9 @@ export function openBlob(
   try {
     const encoded = decipher.update(stored.subarray(0, stored.length - tagLength));
     decipher.final();
-    const plain = isCompressed(entry.shape) ? zstdDecompressSync(encoded, { maxOutputLength: length, chunkSize: length + 64 }) : encoded;
+    const plain = isCompressed(entry.shape)
+      ? zstdDecompressSync(encoded, { maxOutputLength: length, chunkSize: length + 64 })
+      : encoded;
     if (plain.length === length) return plain;
   } catch (cause) {
     throw storeErrors.ObjectDamaged(`${what} does not open: its bytes were changed or moved.`, { cause });

@@ -12,6 +12,8 @@ export const packStates = {
   usable: 1,
   /** Doomed or quarantined: may be read, is never relied on by a new point. */
   readOnly: 2,
+  /** May be relied on, which rescues it; another copy of the blob is preferred. */
+  condemned: 3,
 } as const;
 
 /** Being built by a session, or built and not yet durable: only that session may rely on it. */
@@ -85,7 +87,7 @@ export class BlobTable {
     const slot = this.find(id);
     if (slot < 0) return false;
     const state = this.packState(this.location(slot).pack);
-    return state === packStates.usable || state === ownPackState(session);
+    return state === packStates.usable || state === packStates.condemned || state === ownPackState(session);
   }
 
   location(slot: number): BlobLocation {
@@ -122,7 +124,7 @@ export class BlobTable {
           for (let word = 0; word < 8; word += 1) words[at + word] = key[word] ?? 0;
           words[1] = (words[1] ?? 0) + 1;
         } else if (!this.#holds(at, key)) continue;
-        else if (rank(this.packState(present - 1)) >= rank(this.packState(pack))) return false;
+        else if (rankOf(this.packState(present - 1)) >= rankOf(this.packState(pack))) return false;
         else Atomics.store(words, at + locationWord, busy);
         Atomics.store(words, at + locationWord + 1, offset);
         Atomics.store(words, at + locationWord + 2, storedLength);
@@ -162,8 +164,15 @@ export class BlobTable {
   }
 }
 
-const rank = (state: number): number =>
-  state === packStates.usable ? 3 : state === packStates.readOnly ? 1 : state === packStates.absent ? 0 : 2;
+const ranks: Readonly<Record<number, number>> = {
+  [packStates.absent]: 0,
+  [packStates.readOnly]: 1,
+  [packStates.condemned]: 2,
+  [packStates.usable]: 4,
+};
+
+/** Which copy of a blob is the better one; packs that are being built stand below durable ones. */
+export const rankOf = (state: number): number => ranks[state] ?? 3;
 
 const scratchKey = new Int32Array(8);
 

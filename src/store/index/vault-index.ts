@@ -3,7 +3,7 @@
 
 import { isErrorCode } from "../../lib/errors.ts";
 import type { ObjectStore } from "../backends/object-store.ts";
-import { readDoomedPacks } from "../collect/records.ts";
+import { condemnedPacks, doomedPacks, readCollectionRecords } from "../collect/records.ts";
 import { decodeIndex, type IndexedPackEntries } from "../format/index-object.ts";
 import { idLength, maxIndexSize, objectKinds } from "../format/layout.ts";
 import { hashOfName, indexName, prefixes } from "../format/object-names.ts";
@@ -12,7 +12,7 @@ import { unseal } from "../format/sealed.ts";
 import type { VaultKeys } from "../keys/vault-keys.ts";
 import { eachInParallel } from "../parallel.ts";
 import type { FinishedPack } from "../pipeline/pack-builder.ts";
-import { BlobTable, ownPackState, packStates, type BlobLocation } from "./blob-table.ts";
+import { BlobTable, ownPackState, packStates, rankOf, type BlobLocation } from "./blob-table.ts";
 import { readPackDirectory } from "./pack-directory.ts";
 
 export interface PackRecord {
@@ -40,6 +40,10 @@ export class VaultIndex {
   #withEntries = new Set<string>();
   #problems: IndexProblem[] = [];
   #isWhole = true;
+  #lost = new Set<string>();
+  #stateOf: (hash: string) => number = () => packStates.usable;
+  /** Packs that became durable here while the store was being listed. */
+  #justAdded = new Map<string, number>();
   #refreshing: Promise<void> | undefined;
   table = BlobTable.create(1024);
 
@@ -57,7 +61,12 @@ export class VaultIndex {
 
   /** Whether every pack that an index object names is there and good, as far as is known. */
   get isWhole(): boolean {
-    return this.#isWhole;
+    return this.#isWhole && this.#lost.size === 0;
+  }
+
+  /** Packs that an index object names and that are not there. */
+  get lost(): ReadonlySet<string> {
+    return this.#lost;
   }
 
   /** Packs that were there at the last refresh, with their sizes. */
@@ -112,6 +121,7 @@ export class VaultIndex {
     this.#packs[number] = pack;
     this.#byHash.set(pack.hash, number);
     this.#present.set(pack.hash, pack.size);
+    this.#justAdded.set(pack.hash, pack.size);
     this.#withEntries.add(pack.hash);
     this.table.setPackState(number, packStates.usable);
     this.#putAll(number, pack);
@@ -129,33 +139,38 @@ export class VaultIndex {
   }
 
   async #read(signal?: AbortSignal): Promise<void> {
+    this.#justAdded = new Map();
     // Doomed packs are listed before packs: a pack that is deleted meanwhile is then seen as doomed.
-    const suspect = await readDoomedPacks(this.#store, this.#keys, signal);
-    for (const hash of await this.#listHashes(prefixes.quarantine, signal)) suspect.add(hash[0]);
+    const records = await readCollectionRecords(this.#store, this.#keys, signal);
+    const suspect = doomedPacks(records);
+    const condemned = condemnedPacks(records);
+    for (const [hash] of await this.#listHashes(prefixes.quarantine, signal)) suspect.add(hash);
     const present = new Map(await this.#listHashes(prefixes.packs, signal));
     const indexes = await this.#listHashes(prefixes.index, signal);
+    const named = new Set(indexes.map(([hash]) => hash));
+    for (const [hash, size] of this.#justAdded) present.set(hash, size);
+    const stateOf = (hash: string): number => {
+      if (!present.has(hash)) return packStates.absent;
+      if (suspect.has(hash)) return packStates.readOnly;
+      return condemned.has(hash) ? packStates.condemned : packStates.usable;
+    };
     this.#problems = [];
+    if ([...this.#loaded].some((hash) => !named.has(hash))) this.#loaded = new Set();
+    if (this.#loaded.size === 0) this.#lost = new Set();
     this.#isWhole = suspect.size === 0;
-    if (this.#hasLost(present, suspect)) await this.#forget();
     this.#present = present;
-    for (const [hash, number] of this.#byHash) {
-      const state = !present.has(hash)
-        ? packStates.absent
-        : suspect.has(hash)
-          ? packStates.readOnly
-          : packStates.usable;
-      this.table.setPackState(number, state);
-    }
-    await this.#loadIndexes(indexes, suspect, signal);
-    await this.#loadDirectories(suspect, signal);
+    this.#stateOf = stateOf;
+    if (this.#hasLost()) await this.#forget();
+    for (const [hash, number] of this.#byHash) this.table.setPackState(number, stateOf(hash));
+    await this.#loadIndexes(indexes, signal);
+    await this.#loadDirectories(signal);
   }
 
-  /** A blob may have a second copy that was passed over while the first was there: then read all again. */
-  #hasLost(present: ReadonlyMap<string, number>, suspect: ReadonlySet<string>): boolean {
+  /** A blob may have another copy that was passed over while this one was better: then read all again. */
+  #hasLost(): boolean {
     for (const hash of this.#withEntries) {
       const number = this.#byHash.get(hash);
-      const wasUsable = number !== undefined && this.table.packState(number) === packStates.usable;
-      if (wasUsable && (!present.has(hash) || suspect.has(hash))) return true;
+      if (number !== undefined && rankOf(this.#stateOf(hash)) < rankOf(this.table.packState(number))) return true;
     }
     return false;
   }
@@ -166,11 +181,7 @@ export class VaultIndex {
     await this.#replaceTable(BlobTable.create(this.table.count + 1024, this.table.shared.packs));
   }
 
-  async #loadIndexes(
-    indexes: readonly (readonly [string, number])[],
-    suspect: ReadonlySet<string>,
-    signal?: AbortSignal,
-  ): Promise<void> {
+  async #loadIndexes(indexes: readonly (readonly [string, number])[], signal?: AbortSignal): Promise<void> {
     const fresh = indexes.filter(([hash]) => !this.#loaded.has(hash));
     const bytes = fresh.reduce((sum, [, size]) => sum + size, 0);
     await this.ensureRoom(Math.ceil(bytes / entryLength) + 64);
@@ -179,7 +190,7 @@ export class VaultIndex {
       try {
         const sealed = await this.#store.get(name, { signal });
         const content = unseal(this.#keys, objectKinds.index, "", sealed, maxIndexSize, name);
-        this.#loadIndex(content, name, suspect);
+        this.#loadIndex(content, name);
         this.#loaded.add(hash);
       } catch (error) {
         this.#noteProblem(name, error);
@@ -187,13 +198,13 @@ export class VaultIndex {
     });
   }
 
-  #loadIndex(content: Buffer, name: string, suspect: ReadonlySet<string>): void {
+  #loadIndex(content: Buffer, name: string): void {
     decodeIndex(content, name, {
       replaces: () => {},
       pack: (pack) => {
-        if (!this.#present.has(pack.hash)) this.#isWhole = false;
+        if (!this.#present.has(pack.hash)) this.#lost.add(pack.hash);
         if (!this.#present.has(pack.hash) || this.#withEntries.has(pack.hash)) return undefined;
-        const number = this.#register(pack, suspect);
+        const number = this.#register(pack);
         this.#withEntries.add(pack.hash);
         return (entry) => {
           this.table.put(entry.id, number, entry.offset, entry.storedLength, entry.shape);
@@ -203,13 +214,13 @@ export class VaultIndex {
   }
 
   /** Packs that no index names: left by a writer that died, or the index is lost. */
-  async #loadDirectories(suspect: ReadonlySet<string>, signal?: AbortSignal): Promise<void> {
+  async #loadDirectories(signal?: AbortSignal): Promise<void> {
     const unknown = [...this.#present].filter(([hash]) => !this.#withEntries.has(hash));
     await eachInParallel(unknown, parallelReads, async ([hash, size]) => {
       try {
         const pack = await readPackDirectory(this.#store, this.#keys, hash, size, signal);
         await this.ensureRoom(pack.entries.length + 64);
-        const number = this.#register(pack, suspect);
+        const number = this.#register(pack);
         this.#withEntries.add(hash);
         this.#putAll(number, pack);
       } catch (error) {
@@ -218,13 +229,13 @@ export class VaultIndex {
     });
   }
 
-  #register(pack: PackRecord, suspect: ReadonlySet<string>): number {
+  #register(pack: PackRecord): number {
     const known = this.#byHash.get(pack.hash);
     if (known !== undefined) return known;
     this.#packs.push({ hash: pack.hash, size: pack.size, epoch: pack.epoch, salt: pack.salt });
     const number = this.#packs.length - 1;
     this.#byHash.set(pack.hash, number);
-    this.table.setPackState(number, suspect.has(pack.hash) ? packStates.readOnly : packStates.usable);
+    this.table.setPackState(number, this.#stateOf(pack.hash));
     return number;
   }
 

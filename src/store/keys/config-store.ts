@@ -55,7 +55,7 @@ export async function writeConfig(
   for (const older of present) if (older < number) await store.delete(configName(older), signal);
 }
 
-async function configNumbers(store: ObjectStore, signal?: AbortSignal): Promise<number[]> {
+export async function configNumbers(store: ObjectStore, signal?: AbortSignal): Promise<number[]> {
   const numbers: number[] = [];
   for await (const { name } of store.list(prefixes.config, signal)) {
     const match = /^config\/(\d{8})$/.exec(name);

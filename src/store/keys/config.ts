@@ -79,7 +79,11 @@ export async function unlock(config: VaultConfig, provider: KeyProvider): Promis
     return key;
   };
   const epochs = new Map(config.epochs.map(({ number, key }) => [number, open(key, epochContext(vaultId, number))]));
-  return { config, vaultKey, keys: vaultKeys(vaultId, config.nameHash, open(config.idKey, idContext(vaultId)), epochs) };
+  return {
+    config,
+    vaultKey,
+    keys: vaultKeys(vaultId, config.nameHash, open(config.idKey, idContext(vaultId)), epochs),
+  };
 }
 
 async function unwrapVaultKey(config: VaultConfig, provider: KeyProvider): Promise<Buffer> {

@@ -15,7 +15,12 @@ export interface RawFileOptions {
 export interface RawFileSource extends DiskSource, AsyncDisposable {}
 
 const mapSchema = z.array(
-  z.object({ start: z.number().int().nonnegative(), length: z.number().int().positive(), data: z.boolean(), zero: z.boolean() }),
+  z.object({
+    start: z.number().int().nonnegative(),
+    length: z.number().int().positive(),
+    data: z.boolean(),
+    zero: z.boolean(),
+  }),
 );
 
 export async function openRawFile(path: string, options: RawFileOptions = {}): Promise<RawFileSource> {
