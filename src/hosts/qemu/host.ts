@@ -87,7 +87,7 @@ export function openQemuHost(settings: QemuHostSettings): Host {
   const useAgent = <T>(path: string, use: (agent: GuestAgent) => Promise<T>, signal?: AbortSignal): Promise<T> =>
     agentTurns(path, async () => {
       using agent = await connectAgent(path, {}, signal);
-      return use(agent);
+      return await use(agent);
     });
 
   const snapshot = async (

@@ -1,0 +1,2 @@
+/** Campaigns at full size: `./holdfast test --long`. */
+export const isLong = process.env["HOLDFAST_TEST_LONG"] === "1";
