@@ -25,7 +25,7 @@ export interface DatabaseOptions extends DatabasePlace {
   readonly clock: Clock;
   /** PostgreSQL only: how many connections this process may hold. */
   readonly connections?: number;
-  /** Hears of connections that broke while idle. */
+  /** Hears of connections that broke; new ones are made by themselves. */
   readonly report?: (error: Error) => void;
   readonly signal?: AbortSignal;
 }

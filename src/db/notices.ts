@@ -45,14 +45,12 @@ export function postgresNotices(pool: Pool, report: (error: Error) => void): Not
   async function follow(): Promise<void> {
     while (!closing.signal.aborted) {
       const client = new Client(pool.options);
-      const ended = new Promise<void>((resolve) => {
+      const ended = new Promise<void>((resolve, reject) => {
         client.once("end", resolve);
-        client.on("error", (error) => {
-          report(error);
-          resolve();
-        });
+        client.on("error", reject);
         closing.signal.addEventListener("abort", () => resolve(), { once: true });
       });
+      ended.catch(() => {}); // reported below, if we get that far
       client.on("notification", ({ payload }) => local.ring(payload ?? ""));
       try {
         await client.connect();

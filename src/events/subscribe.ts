@@ -69,7 +69,6 @@ export async function runSubscriber(database: Database, subscriber: Subscriber, 
   };
   while (!signal.aborted) {
     try {
-      await registerSubscriber(database, subscriber);
       await withLease(
         database,
         terms,
@@ -93,37 +92,40 @@ interface Following {
 
 async function follow(following: Following): Promise<void> {
   const { database, subscriber, doorbell, signal } = following;
-  let stored = await readCursor(following);
-  let position = stored;
+  let cursor: Cursor | undefined;
   let failures = 0;
   /** A page that failed is gone through one by one, to find out which event it was. */
   let suspectThrough = 0;
   while (!signal.aborted) {
-    const limit = position < suspectThrough ? 1 : pageSize;
-    const page = await readEvents(database, position, limit, subscriber.types);
-    if (page.position === position) {
-      await doorbell.wait(lookAgainMilliseconds, signal);
-      continue;
-    }
-    // What others are told is passed over in memory: a cursor written for each would cost a commit.
-    if (page.events.length === 0 && page.position - stored < passedOver) {
-      position = page.position;
-      continue;
-    }
+    let page: EventPage | undefined;
     try {
-      await consume(following, stored, page);
-      position = page.position;
+      cursor ??= await readCursor(following);
+      const limit = cursor.position < suspectThrough ? 1 : pageSize;
+      page = await readEvents(database, cursor.position, limit, subscriber.types);
+      if (page.position === cursor.position) {
+        await doorbell.wait(lookAgainMilliseconds, signal);
+        continue;
+      }
+      const isForOthers = page.events.length === 0 && page.position - cursor.stored < passedOver;
+      if (!isForOthers) await consume(following, cursor.stored, page);
+      cursor = { position: page.position, stored: isForOthers ? cursor.stored : page.position };
       failures = 0;
     } catch (error) {
       if (signal.aborted || isErrorCode(error, "LeaseLost")) return;
-      subscriber.report(error, page.events[0]);
+      subscriber.report(error, page?.events[0]);
       await pause(Math.min(maxRetryMilliseconds, firstRetryMilliseconds * 2 ** failures), signal);
       failures += 1;
-      suspectThrough = Math.max(suspectThrough, page.position);
-      position = await readCursor(following);
+      suspectThrough = Math.max(suspectThrough, page?.position ?? 0);
+      cursor = undefined;
     }
-    stored = position;
   }
+}
+
+interface Cursor {
+  /** How far we have read. */
+  readonly position: number;
+  /** What the database says. What others are told is passed over in memory: a write each would cost a commit. */
+  readonly stored: number;
 }
 
 async function consume(
@@ -148,13 +150,14 @@ async function consume(
   });
 }
 
-async function readCursor({ database, subscriber }: Following): Promise<number> {
+async function readCursor({ database, subscriber }: Following): Promise<Cursor> {
+  await registerSubscriber(database, subscriber);
   const { position } = await database.kysely
     .selectFrom("event_subscribers")
     .select("position")
     .where("name", "=", subscriber.name)
     .executeTakeFirstOrThrow();
-  return position;
+  return { position, stored: position };
 }
 
 async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {

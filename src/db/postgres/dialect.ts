@@ -6,7 +6,7 @@ const connectTimeoutMilliseconds = 10_000;
 /** A process that stalls in the middle of a transaction must not hold its locks for ever. */
 const stalledTransactionMilliseconds = 60_000;
 
-/** `report` hears of connections that broke while idle; the next query opens a new one. */
+/** `report` hears of connections that broke; the next query opens a new one. */
 export function postgresDialect(
   url: string,
   connections: number,
@@ -20,6 +20,9 @@ export function postgresDialect(
     idle_in_transaction_session_timeout: stalledTransactionMilliseconds,
     types: postgresTypes,
   });
-  pool.on("error", report);
+  // A connection that breaks while a transaction holds it has no other listener, and an error without
+  // a listener would end the process. The pool's own event only repeats what the connection said.
+  pool.on("connect", (client) => client.on("error", report));
+  pool.on("error", () => {});
   return { dialect: new PostgresDialect({ pool }), pool };
 }
