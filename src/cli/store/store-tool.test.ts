@@ -1,0 +1,330 @@
+// The offline tool from outside: the command line, its output, its exit codes.
+
+import assert from "node:assert/strict";
+import { execFile, spawn } from "node:child_process";
+import { chmod, copyFile, mkdtemp, open, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { promisify } from "node:util";
+import { seededRandom } from "../../lib/random.ts";
+import { projectRoot } from "../project.ts";
+
+const MiB = 1024 * 1024;
+const runFile = promisify(execFile);
+
+interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+describe("./holdfast store", () => {
+  let folder: string;
+  let vault: string;
+  let disk: string;
+  let key: string;
+  const path = (name: string): string => join(folder, name);
+
+  async function tool(...args: readonly string[]): Promise<Outcome> {
+    const env = { ...process.env, XDG_CONFIG_HOME: path("config") };
+    try {
+      const { stdout, stderr } = await runFile(join(projectRoot, "holdfast"), ["store", ...args], { env });
+      return { code: 0, stdout, stderr };
+    } catch (error) {
+      const failed = error as { code: number; stdout: string; stderr: string };
+      return { code: failed.code, stdout: failed.stdout, stderr: failed.stderr };
+    }
+  }
+
+  async function json<T>(...args: readonly string[]): Promise<T> {
+    const { code, stdout, stderr } = await tool(...args, "--json");
+    assert.equal(code, 0, stderr);
+    return JSON.parse(stdout) as T;
+  }
+
+  async function write(file: string, at: number, text: string): Promise<void> {
+    const handle = await open(file, "r+");
+    await handle.write(Buffer.from(text), 0, text.length, at);
+    await handle.close();
+  }
+
+  async function mustBeSame(one: string, other: string): Promise<void> {
+    assert.ok((await readFile(one)).equals(await readFile(other)));
+  }
+
+  const add = (...args: string[]) =>
+    json<{ point: string; bytesRead: number; bytesStored: number; bytesNew: number; warnings: string[] }>(
+      "add",
+      "--store",
+      vault,
+      "--item",
+      "Web 1",
+      ...args,
+    );
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "store-tool-"));
+    vault = path("vault");
+    disk = path("disk.raw");
+    const random = seededRandom(7);
+    const noise = Buffer.from(Array.from({ length: MiB }, () => random() * 256));
+    const handle = await open(disk, "w");
+    await handle.truncate(24 * MiB + 512);
+    for (const at of [0, 5, 6, 17]) await handle.write(noise.fill(at, 0, 8), 0, MiB, at * MiB);
+    await handle.close();
+    const made = await json<{ keyFile: string; keyFileMade: boolean }>("init", "--store", vault);
+    assert.ok(made.keyFileMade);
+    key = made.keyFile;
+  });
+  after(() => rm(folder, { recursive: true }));
+
+  it("makes a vault and a key that only its owner may read, and finds the key again", async () => {
+    assert.equal((await stat(key)).mode & 0o777, 0o600);
+    assert.ok(key.startsWith(path("config")));
+    const info = await json<{ keys: { kind: string }[]; objects: { points: { objects: number } } }>(
+      "info",
+      "--store",
+      vault,
+    );
+    assert.deepEqual(
+      info.keys.map(({ kind }) => kind),
+      ["file"],
+    );
+    const again = await tool("init", "--store", vault);
+    assert.equal(again.code, 1);
+    assert.match(again.stderr, /There is a vault/);
+    assert.equal((await readdir(join(path("config"), "holdfast/keys"))).length, 1);
+  });
+
+  it("stores, increments by bitmap and without, lists and restores in every format", async () => {
+    const first = await add("--disk", `os=${disk}`);
+    assert.ok(first.bytesStored > 3 * MiB, String(first.bytesStored));
+    const later = path("later.raw");
+    await copyFile(disk, later);
+    await write(later, 6 * MiB + 100, "changed");
+    const second = await add("--disk", `os=${later}`, "--parent", "latest");
+    assert.ok(second.bytesNew <= 8192, String(second.bytesNew));
+    const bitmap = path("bitmap.json");
+    await writeFile(bitmap, JSON.stringify([{ offset: 17 * MiB, length: 65536 }]));
+    await write(later, 17 * MiB + 4096, "again");
+    const third = await add("--disk", `os=${later}`, "--parent", "latest", "--bitmap", bitmap);
+    assert.equal(third.bytesRead, 65536);
+    const { points } = await json<{ points: { point: string; item: string }[] }>("points", "--store", vault);
+    assert.deepEqual(
+      points.map(({ point }) => point),
+      [first.point, second.point, third.point],
+    );
+    assert.equal(points[0]?.item, "Web 1");
+    for (const [format, driver] of [
+      ["raw", "raw"],
+      ["qcow2", "qcow2"],
+      ["vhd", "vpc"],
+    ] as const) {
+      const target = path(`restored.${format}`);
+      const args = ["--point", "Web 1/latest", "--disk", "os", "--to", target, "--format", format];
+      await json("restore", "--store", vault, ...args);
+      await runFile("qemu-img", ["compare", "-f", "raw", "-F", driver, later, target]);
+    }
+    await mustBeSame(later, path("restored.raw"));
+    await json("restore", "--store", vault, "--point", first.point, "--disk", "os", "--to", path("first.raw"));
+    await mustBeSame(disk, path("first.raw"));
+    const kept = await tool(
+      "restore",
+      "--store",
+      vault,
+      "--point",
+      first.point,
+      "--disk",
+      "os",
+      "--to",
+      path("first.raw"),
+    );
+    assert.equal(kept.code, 1);
+    assert.match(kept.stderr, /exists.*--overwrite/);
+  });
+
+  it("stores several disks and formats in one point, with attachments", async () => {
+    const image = path("second.qcow2");
+    await runFile("qemu-img", ["convert", "-f", "raw", "-O", "qcow2", disk, image]);
+    const definition = path("machine.xml");
+    await writeFile(definition, "<domain/>");
+    const point = await json<{ disks: { name: string }[]; attachments: { name: string }[] }>(
+      "add",
+      "--store",
+      vault,
+      "--item",
+      "two disks",
+      "--attach",
+      `machine.xml=${definition}`,
+      "--disk",
+      `os=${disk}`,
+      `data=${image},format=qcow2`,
+    );
+    assert.deepEqual(
+      point.disks.map(({ name }) => name),
+      ["os", "data"],
+    );
+    assert.equal(point.attachments[0]?.name, "machine.xml");
+    const target = path("data.raw");
+    await json("restore", "--store", vault, "--point", "two disks/latest", "--disk", "data", "--to", target);
+    await mustBeSame(disk, target);
+  });
+
+  it("copies the vault, goes on where it is, and restores from the copy", async () => {
+    const copy = path("copy");
+    const first = await json<{ copied: number; points: number }>("copy", "--store", vault, "--to", copy, "--read-back");
+    assert.ok(first.points >= 1);
+    const second = await json<{ copied: number }>("copy", "--store", vault, "--to", copy);
+    assert.equal(second.copied, 0);
+    const target = path("from-copy.raw");
+    await json("restore", "--store", copy, "--point", "two disks/latest", "--disk", "os", "--to", target);
+    await mustBeSame(disk, target);
+  });
+
+  it("restores from a second copy what is damaged in the first", async () => {
+    const damaged = path("damaged");
+    await json("copy", "--store", vault, "--to", damaged);
+    for await (const pack of (await import("node:fs/promises")).glob(join(damaged, "packs/*/*"))) {
+      await chmod(pack, 0o600);
+      const { size } = await stat(pack);
+      const handle = await open(pack, "r+");
+      const bytes = Buffer.alloc(Math.min(size, 65536));
+      await handle.read(bytes, 0, bytes.length, Math.floor(size / 3));
+      await handle.write(
+        bytes.map((byte) => byte ^ 1),
+        0,
+        bytes.length,
+        Math.floor(size / 3),
+      );
+      await handle.close();
+    }
+    const args = ["--point", "two disks/latest", "--disk", "os", "--to", path("healed.raw")];
+    const alone = await tool("restore", "--store", damaged, ...args);
+    assert.equal(alone.code, 4, alone.stderr);
+    const left = (await readdir(folder)).filter((name) => name.includes("healed"));
+    assert.deepEqual(left, []);
+    const healed = await json<{ warnings: string[] }>("restore", "--store", damaged, ...args, "--fallback", vault);
+    assert.ok(healed.warnings.length > 0);
+    await mustBeSame(disk, path("healed.raw"));
+  });
+
+  it("serves a point over NBD until it is interrupted, and ends in order", async () => {
+    const socket = path("mount.sock");
+    const env = { ...process.env, XDG_CONFIG_HOME: path("config") };
+    const args = ["store", "mount", "--store", vault, "--point", "two disks/latest", "--socket", socket, "--json"];
+    const child = spawn(join(projectRoot, "holdfast"), args, { env, stdio: ["ignore", "pipe", "inherit"] });
+    const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
+    const printed = await new Promise<string>((resolve) =>
+      child.stdout.once("data", (data: Buffer) => resolve(data.toString())),
+    );
+    const { disks } = JSON.parse(printed) as { disks: { disk: string; uri: string }[] };
+    const uri = disks.find((entry) => entry.disk === "os")?.uri ?? "";
+    await runFile("qemu-img", ["compare", "-f", "raw", "-F", "raw", disk, uri]);
+    const { stdout } = await runFile("qemu-img", ["map", "--output=json", "-f", "raw", uri]);
+    const data = (JSON.parse(stdout) as { data: boolean; length: number }[]).filter((extent) => extent.data);
+    assert.equal(
+      data.reduce((sum, { length }) => sum + length, 0),
+      4 * MiB,
+    );
+    child.kill("SIGINT");
+    assert.equal(await ended, 0);
+    await assert.rejects(stat(socket));
+  });
+
+  it("deletes a point and brings it back", async () => {
+    const { points } = await json<{ points: { point: string }[] }>("points", "--store", vault, "--item", "two disks");
+    const point = points[0]?.point ?? "";
+    await json("delete-point", "--store", vault, "--point", point);
+    const gone = await tool("restore", "--store", vault, "--point", point, "--disk", "os", "--to", path("never.raw"));
+    assert.equal(gone.code, 3);
+    await json("undelete-point", "--store", vault, "--point", point);
+    assert.equal(
+      (await json<{ points: unknown[] }>("points", "--store", vault, "--item", "two disks")).points.length,
+      1,
+    );
+  });
+
+  it("ends on SIGINT with 130 and leaves neither a point nor a session", async () => {
+    const env = { ...process.env, XDG_CONFIG_HOME: path("config") };
+    const before = await json<{ points: unknown[] }>("points", "--store", vault);
+    const args = ["store", "add", "--store", vault, "--item", "stopped", "--disk", `os=${disk}`, "--limit", "1"];
+    const changed = path("changed.raw");
+    await copyFile(disk, changed);
+    args[args.indexOf(`os=${disk}`)] = `os=${changed}`;
+    const handle = await open(changed, "r+");
+    const random = seededRandom(99);
+    await handle.write(Buffer.from(Array.from({ length: 8 * MiB }, () => random() * 256)), 0, 8 * MiB, 0);
+    await handle.close();
+    const child = spawn(join(projectRoot, "holdfast"), args, { env, stdio: ["ignore", "ignore", "pipe"] });
+    let stderr = "";
+    child.stderr.on("data", (data: Buffer) => {
+      stderr += data.toString();
+    });
+    const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
+    for (;;) {
+      const sessions = await readdir(join(vault, "sessions")).catch(() => []);
+      if (sessions.some((name) => name.endsWith(".open"))) break;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    child.kill("SIGINT");
+    assert.equal(await ended, 130, stderr);
+    assert.match(stderr, /Interrupted/);
+    assert.deepEqual(await readdir(join(vault, "sessions")), []);
+    assert.equal((await json<{ points: unknown[] }>("points", "--store", vault)).points.length, before.points.length);
+  });
+
+  it("gives each kind of failure its exit code and one line that helps", async () => {
+    const cases: [string[], number, RegExp][] = [
+      [["info", "--store", path("nowhere")], 3, /There is no folder/],
+      [["info", "--store", "s3://user:secret@bucket"], 2, /credentials/],
+      [["points"], 2, /--store/],
+      [["points", "--store", vault, "--key", path("absent.key")], 3, /There is no key file/],
+      [
+        ["restore", "--store", vault, "--point", "no/latest", "--disk", "os", "--to", path("x")],
+        3,
+        /no recovery point/,
+      ],
+      [["restore", "--store", vault, "--point", "../x", "--disk", "os", "--to", path("x")], 3, /not the name/],
+      [
+        ["restore", "--store", vault, "--point", "Web 1/latest", "--disk", "nope", "--to", path("x")],
+        3,
+        /has no disk nope/,
+      ],
+      [["add", "--store", vault, "--item", "i", "--disk", "os"], 2, /name=FILE/],
+      [["add", "--store", vault, "--item", "i", "--disk", `os=${path("absent")}`], 3, /There is no image/],
+      [["add", "--store", vault, "--item", "i", "--disk", `os=${disk},format=qcow2`], 2, /no qcow2 image/],
+      [["add", "--store", vault, "--item", "i", "--disk", `os=${disk}`, "--bitmap", "x"], 2, /--parent/],
+      [["add", "--store", vault, "--item", "", "--disk", `os=${disk}`], 1, /item name/],
+    ];
+    for (const [args, code, message] of cases) {
+      const outcome = await tool(...args);
+      assert.equal(outcome.code, code, `${args.join(" ")}: ${outcome.stderr}`);
+      assert.match(outcome.stderr, message);
+      assert.doesNotMatch(outcome.stderr, /secret/);
+      assert.equal(outcome.stdout, "");
+    }
+  });
+
+  it("refuses a key that others may read, and a key of another vault", async () => {
+    const exposed = path("exposed.key");
+    await copyFile(key, exposed);
+    await chmod(exposed, 0o644);
+    const refused = await tool("points", "--store", vault, "--key", exposed);
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /644.*chmod 600/);
+    const other = path("other.key");
+    await writeFile(other, Buffer.alloc(32, 7), { mode: 0o600 });
+    const wrong = await tool("points", "--store", vault, "--key", other);
+    assert.equal(wrong.code, 1);
+    assert.match(wrong.stderr, /does not open vault/);
+  });
+
+  it("shows examples with --help", async () => {
+    for (const command of ["init", "info", "points", "add", "restore", "copy", "mount", "collect"]) {
+      const { stdout, code } = await tool(command, "--help");
+      assert.equal(code, 0);
+      assert.match(stdout, new RegExp(`Examples:\\n  ./holdfast store ${command} --store`));
+    }
+  });
+});
