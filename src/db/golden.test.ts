@@ -34,7 +34,7 @@ describeEachDialect("golden databases", ({ newPlace }) => {
 
   const openMigrateRead = async (path: string) => {
     const place = await newPlace();
-    const { tables } = await restoreDatabase(path, place, systemClock);
+    const { tables } = await restoreDatabase(path, { ...place, clock: systemClock });
     assert.ok(tables > 0);
     await using database = await openDatabase({ ...place, clock: systemClock });
     assert.deepEqual(await shape(database), expectedShape);

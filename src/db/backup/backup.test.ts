@@ -94,7 +94,7 @@ describeEachDialect("a control data backup", ({ newPlace }) => {
     const expected = await contents(database);
     let from = path;
     for (const [index, place] of [await newPlace(), sqlitePlace("between"), await newPlace()].entries()) {
-      await restoreDatabase(from, place, clock);
+      await restoreDatabase(from, { ...place, clock });
       await using restored = await openDatabase({ ...place, clock });
       assert.deepEqual(await contents(restored), expected);
       from = join(folder, `again-${index}.backup`);
@@ -104,7 +104,7 @@ describeEachDialect("a control data backup", ({ newPlace }) => {
 
   test("lets event numbers go on behind the restored ones", async () => {
     const place = await newPlace();
-    await restoreDatabase(path, place, clock);
+    await restoreDatabase(path, { ...place, clock });
     await using restored = await openDatabase({ ...place, clock });
     await restored.transaction(async (trx) =>
       appendEvent(trx, { type: "t", subject: "s", data: null, correlationId: "", actor: "" }),
@@ -130,7 +130,7 @@ describeEachDialect("a control data backup", ({ newPlace }) => {
       const torn = join(folder, `busy-${round}.backup`);
       await backupDatabase(busy, torn);
       const copy = sqlitePlace(`busy-${round}`);
-      await restoreDatabase(torn, copy, clock);
+      await restoreDatabase(torn, { ...copy, clock });
       await using restored = await openDatabase({ ...copy, clock });
       const keys = async (topic: string) =>
         (await restored.kysely.selectFrom("outbox").select("dedup_key").where("topic", "=", topic).execute())
@@ -145,7 +145,25 @@ describeEachDialect("a control data backup", ({ newPlace }) => {
   test("is refused by a target that holds something", async () => {
     const place = await newPlace();
     await (await openDatabase({ ...place, clock })).close();
-    await assert.rejects(restoreDatabase(path, place, clock), (error) => isErrorCode(error, "RestoreTargetNotEmpty"));
+    await assert.rejects(restoreDatabase(path, { ...place, clock }), (error) =>
+      isErrorCode(error, "RestoreTargetNotEmpty"),
+    );
+  });
+
+  test("that names what is no table of ours is refused", async () => {
+    for (const name of ["schema_migrations", "sqlite_master", "pg_class", 'x" (y) values (1); --']) {
+      const hostile = join(folder, "hostile.backup");
+      const file = await disk.open(hostile, "create");
+      const writer = await backupWriter(file);
+      await writer.write({ kind: "header", migrations: ["0001-leases"], createdAt: 0 });
+      await writer.write({ kind: "table", name, columns: ["name"] });
+      await writer.write({ kind: "end", rows: 0 });
+      await writer.finish();
+      await file.close();
+      await assert.rejects(restoreDatabase(hostile, { ...(await newPlace()), clock }), (error) =>
+        isErrorCode(error, "BackupDamaged"),
+      );
+    }
   });
 
   test("that fails in the middle leaves the target empty, so that it can be tried again", async () => {
@@ -165,10 +183,10 @@ describeEachDialect("a control data backup", ({ newPlace }) => {
     await writer.write({ kind: "end", rows: 700 });
     await writer.finish();
     await file.close();
-    await assert.rejects(restoreDatabase(unfit, place, clock), /unique/i);
+    await assert.rejects(restoreDatabase(unfit, { ...place, clock }), /unique/i);
     await using target = await connectDatabase({ ...place, clock });
     assert.deepEqual(await withSnapshot(target, (snapshot) => snapshot.tables()), []);
-    await restoreDatabase(path, place, clock);
+    await restoreDatabase(path, { ...place, clock });
   });
 });
 
@@ -195,7 +213,7 @@ describe("a control data backup's file", () => {
     await writeFile(path, content);
     const file = join(folder, "never.sqlite");
     await rm(file, { force: true });
-    await restoreDatabase(path, { file }, clock);
+    await restoreDatabase(path, { file, clock });
   };
 
   test("begins with its version, and another version is refused", async () => {

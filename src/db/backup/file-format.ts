@@ -129,11 +129,15 @@ const valueShape = z.union([
   z.strictObject({ base64: z.base64() }).transform(({ base64 }) => Buffer.from(base64, "base64")),
 ]);
 
+/** Only what our own migrations would name; never the database's own tables or the record of migrations. */
+const tableName = z.string().regex(/^(?!sqlite_|pg_|schema_migrations$)[a-z][a-z0-9_]*$/);
+const columnName = z.string().regex(/^[a-z][a-z0-9_]*$/);
+
 const recordShape = z.union([
   z.array(valueShape).transform((values) => ({ kind: "row" as const, values })),
   z.discriminatedUnion("kind", [
     z.object({ kind: z.literal("header"), migrations: z.array(z.string()), createdAt: z.number() }),
-    z.object({ kind: z.literal("table"), name: z.string(), columns: z.array(z.string()).min(1) }),
+    z.object({ kind: z.literal("table"), name: tableName, columns: z.array(columnName).min(1) }),
     z.object({ kind: z.literal("end"), rows: z.number() }),
   ]),
 ]);

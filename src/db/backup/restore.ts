@@ -2,9 +2,8 @@
 // usual migrations bring it up to date. The whole file is checked before the first row is written.
 
 import { sql, type Transaction } from "kysely";
-import type { Clock } from "../../lib/clock.ts";
 import { disk, type OpenFile } from "../../lib/files.ts";
-import { connectDatabase, type Database, type DatabasePlace } from "../database.ts";
+import { connectDatabase, type Database, type DatabaseOptions } from "../database.ts";
 import { applyMigration, migrate, refuseUnknown } from "../migrate.ts";
 import { migrations } from "../migrations.ts";
 import type { Tables } from "../schema.ts";
@@ -13,26 +12,21 @@ import { backupErrors } from "./errors.ts";
 import { damaged, readBackup, type BackupHeader, type BackupRecord, type BackupValue } from "./file-format.ts";
 import { withSnapshot, type TableShape } from "./snapshot.ts";
 
-/** `target` must hold nothing yet. */
-export async function restoreDatabase(
-  path: string,
-  target: DatabasePlace,
-  clock: Clock,
-  signal?: AbortSignal,
-): Promise<BackupSummary> {
+/** The database that `target` names must hold nothing yet. */
+export async function restoreDatabase(path: string, target: DatabaseOptions): Promise<BackupSummary> {
   await using file = await disk.open(path, "read");
   const { header, summary } = await checkBackup(file);
   refuseUnknown(header.migrations, migrations);
-  await using database = await connectDatabase({ ...target, clock, signal });
+  await using database = await connectDatabase(target);
   await refuseOccupied(database);
   await database.transaction(async (trx) => {
     for (const migration of migrations) {
       if (header.migrations.includes(migration.name)) await applyMigration(trx, database, migration);
     }
-    await copyIn(trx, file, signal);
+    await copyIn(trx, file, target.signal);
     if (database.dialect === "postgres") await continueNumbering(trx);
   });
-  await migrate(database, signal);
+  await migrate(database, target.signal);
   return summary;
 }
 
