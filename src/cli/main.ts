@@ -4,6 +4,7 @@
 import { Command, CommanderError } from "commander";
 import { HoldfastError } from "../lib/errors.ts";
 import { addAzEnvCommand } from "./az-env.ts";
+import { addDbCommand } from "./db.ts";
 import { addDoctorCommand } from "./doctor.ts";
 import { addTokenCommand } from "./token.ts";
 import { addUpCommand } from "./up.ts";
@@ -20,7 +21,8 @@ const program = new Command("holdfast")
   .addHelpText("after", exitCodesHelp)
   .exitOverride();
 
-for (const add of [addCheckCommand, addTestCommand, addStoreCommand, addBenchCommand, addAzEnvCommand, addDoctorCommand, addTokenCommand, addUpCommand]) add(program);
+for (const add of [addCheckCommand, addTestCommand, addStoreCommand, addBenchCommand, addAzEnvCommand, addDbCommand,
+  addDoctorCommand, addTokenCommand, addUpCommand]) add(program);
 
 try {
   await program.parseAsync();

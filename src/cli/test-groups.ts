@@ -48,4 +48,11 @@ export const testGroups: readonly TestGroup[] = [
     packages: [azureCli],
     serial: true,
   },
+  {
+    name: "docs",
+    about: "the commands of the README and the manual",
+    files: ["test/docs/**/*.test.ts"],
+    packages: [azureCli],
+    serial: true,
+  },
 ];
