@@ -12,7 +12,7 @@ import {
 import { listClientSecrets } from "../directory/client-secrets.ts";
 import { directoryErrors } from "../errors.ts";
 import type { Reading } from "../database.ts";
-import { notFound, page, readBody, type GraphContext, type GraphService } from "./exchange.ts";
+import { change, notFound, page, readBody, type GraphContext, type GraphService } from "./exchange.ts";
 import { parseGraphFilter } from "./filter.ts";
 import type { GraphApp } from "./routes.ts";
 import { ownerRoutes } from "./owners.ts";
@@ -72,7 +72,7 @@ export function applicationRoutes(app: GraphApp, service: GraphService): void {
       throw directoryErrors.Request_BadRequest("The property 'displayName' is required.", { target: "displayName" });
     }
     const { tenantId } = context.get("caller");
-    const application = await database.transaction(async (trx) => {
+    const application = await change(service, context, async (trx) => {
       await refuseTakenUris(trx, tenantId, body.identifierUris ?? [], undefined);
       return createApplication(trx, { tenantId, displayName, ...derived(body), properties: withoutSecrets(body) });
     });
@@ -83,7 +83,7 @@ export function applicationRoutes(app: GraphApp, service: GraphService): void {
 
   app.patch("/applications/:id", async (context) => {
     const { displayName, ...body } = await readBody(context, applicationBody);
-    await database.transaction(async (trx) => {
+    await change(service, context, async (trx) => {
       const application = await find(trx, context);
       await refuseTakenUris(trx, application.tenantId, body.identifierUris ?? [], application.id);
       const properties = merged(application.properties, withoutSecrets(body));
@@ -99,7 +99,7 @@ export function applicationRoutes(app: GraphApp, service: GraphService): void {
   });
 
   app.delete("/applications/:id", async (context) => {
-    await database.transaction(async (trx) => deleteApplication(trx, await find(trx, context)));
+    await change(service, context, async (trx) => deleteApplication(trx, await find(trx, context)));
     return context.body(null, 204);
   });
 

@@ -3,10 +3,12 @@
 import type { Context } from "hono";
 import type { z } from "zod";
 import type { Database } from "../../db/database.ts";
+import { appendEvent } from "../../events/append.ts";
 import { isoTime } from "../../lib/clock.ts";
 import { HoldfastError } from "../../lib/errors.ts";
 import { newGuid } from "../../lib/random.ts";
 import type { Access } from "../access/access.ts";
+import type { Writing } from "../database.ts";
 import { enabledPrincipals } from "../directory/principals.ts";
 import type { PasswordHasher } from "../directory/password-hash.ts";
 import { authenticationErrors, directoryErrors } from "../errors.ts";
@@ -58,6 +60,34 @@ async function requireDirectoryRights({ access }: GraphService, caller: Verified
       "Insufficient privileges to complete the operation. Changing the directory takes Owner or User Access Administrator at the root scope '/'.",
     );
   }
+}
+
+/** Changes the directory and tells of it, in one transaction. */
+export async function change<Result>(
+  { database }: GraphService,
+  context: GraphContext,
+  work: (trx: Writing) => Promise<Result>,
+): Promise<Result> {
+  const { method, path } = context.req;
+  const given = context.req.header("client-request-id");
+  const correlationId = given !== undefined && /^[0-9a-fA-F-]{36}$/.test(given) ? given.toLowerCase() : newGuid();
+  return database.transaction(async (trx) => {
+    const result = await work(trx);
+    appendEvent(trx, {
+      type: "directory.changed",
+      subject: path,
+      data: { method, path, made: idOf(result) ?? null },
+      correlationId,
+      actor: context.get("caller").objectId,
+    });
+    return result;
+  });
+}
+
+function idOf(made: unknown): string | undefined {
+  if (typeof made !== "object" || made === null) return undefined;
+  if ("keyId" in made && typeof made.keyId === "string") return made.keyId;
+  return "id" in made && typeof made.id === "string" ? made.id : undefined;
 }
 
 export async function readBody<Schema extends z.ZodType>(context: Context, schema: Schema): Promise<z.output<Schema>> {

@@ -14,7 +14,7 @@ import {
 } from "../directory/groups.ts";
 import { findPrincipals, groupsOf } from "../directory/principals.ts";
 import { directoryErrors } from "../errors.ts";
-import { notFound, page, readBody, type GraphContext, type GraphService } from "./exchange.ts";
+import { change, notFound, page, readBody, type GraphContext, type GraphService } from "./exchange.ts";
 import { parseGraphFilter } from "./filter.ts";
 import { ownerRoutes } from "./owners.ts";
 import { readReference } from "./references.ts";
@@ -49,13 +49,13 @@ export function groupRoutes(app: GraphApp, service: GraphService): void {
     const { displayName, mailNickname, description } = await readBody(context, createBody);
     const { tenantId } = context.get("caller");
     const wanted = { tenantId, displayName, mailNickname, description: description ?? null };
-    return context.json(renderGroup(await database.transaction((trx) => createGroup(trx, wanted))), 201);
+    return context.json(renderGroup(await change(service, context, (trx) => createGroup(trx, wanted))), 201);
   });
 
   app.get("/groups/:id", async (context) => context.json(renderGroup(await find(database.kysely, context))));
 
   app.delete("/groups/:id", async (context) => {
-    await database.transaction(async (trx) => deleteGroup(trx, await find(trx, context)));
+    await change(service, context, async (trx) => deleteGroup(trx, await find(trx, context)));
     return context.body(null, 204);
   });
 
@@ -67,7 +67,7 @@ export function groupRoutes(app: GraphApp, service: GraphService): void {
 
   app.post("/groups/:id/members/$ref", async (context) => {
     const memberId = await readReference(context);
-    await database.transaction(async (trx) => {
+    await change(service, context, async (trx) => {
       const group = await find(trx, context);
       const [member] = await findPrincipals(trx, [memberId]);
       if (member === undefined || member.tenantId !== group.tenantId) throw notFound(memberId);
@@ -81,8 +81,9 @@ export function groupRoutes(app: GraphApp, service: GraphService): void {
 
   app.delete("/groups/:id/members/:other/$ref", async (context) => {
     const other = context.req.param("other") ?? "";
-    const removed = await database.transaction(async (trx) => removeMember(trx, (await find(trx, context)).id, other));
-    if (!removed) throw notFound(other);
+    await change(service, context, async (trx) => {
+      if (!(await removeMember(trx, (await find(trx, context)).id, other))) throw notFound(other);
+    });
     return context.body(null, 204);
   });
 

@@ -3,7 +3,7 @@
 import type { Reading } from "../database.ts";
 import { addOwner, ownersOf, removeOwner } from "../directory/groups.ts";
 import { findPrincipals } from "../directory/principals.ts";
-import { notFound, type GraphContext, type GraphService } from "./exchange.ts";
+import { change, notFound, type GraphContext, type GraphService } from "./exchange.ts";
 import { readReference } from "./references.ts";
 import type { GraphApp } from "./routes.ts";
 import { renderStub } from "./shapes.ts";
@@ -24,7 +24,7 @@ export function ownerRoutes(
 
   app.post(`${path}/owners/$ref`, async (context) => {
     const ownerId = await readReference(context);
-    await database.transaction(async (trx) => {
+    await change(service, context, async (trx) => {
       const { id } = await find(trx, context);
       const [owner] = await findPrincipals(trx, [ownerId]);
       if (owner === undefined || owner.tenantId !== context.get("caller").tenantId) throw notFound(ownerId);
@@ -35,8 +35,9 @@ export function ownerRoutes(
 
   app.delete(`${path}/owners/:other/$ref`, async (context) => {
     const other = context.req.param("other") ?? "";
-    const removed = await database.transaction(async (trx) => removeOwner(trx, (await find(trx, context)).id, other));
-    if (!removed) throw notFound(other);
+    await change(service, context, async (trx) => {
+      if (!(await removeOwner(trx, (await find(trx, context)).id, other))) throw notFound(other);
+    });
     return context.body(null, 204);
   });
 }

@@ -199,6 +199,26 @@ test("everybody may read, nobody may write without directory rights, and the dis
   assert.equal((await robot.graph("GET", "/servicePrincipals")).status, 401);
 });
 
+test("every change is told in the stream of events: who, what, and what was made", async () => {
+  await using service = await testIdentity();
+  const graph = await clientOf(service);
+  const { body } = await graph("POST", "/groups", { displayName: "ops", mailNickname: "ops" });
+  await graph("DELETE", `/groups/${body.id}`);
+  await graph("DELETE", `/groups/${body.id}`);
+  const rows = await service.database.kysely.selectFrom("events").selectAll().orderBy("position").execute();
+  const told = rows
+    .filter(({ type }) => type === "directory.changed")
+    .map(({ subject, data }) => [subject, JSON.parse(data)]);
+  const path = "/v1.0/groups";
+  assert.deepEqual(told, [
+    [path, { method: "POST", path, made: body.id }],
+    [`${path}/${body.id}`, { method: "DELETE", path: `${path}/${body.id}`, made: null }],
+  ]);
+  const signIn = rows.find(({ type }) => type === "signIn.granted");
+  assert.equal(signIn?.actor, service.admin.clientId);
+  assert.doesNotMatch(JSON.stringify(rows), new RegExp(service.admin.clientSecret));
+});
+
 test("without a token, or with one for something else, the answer is 401 with a challenge", async () => {
   await using service = await testIdentity();
   const reply = await service.app.request("/v1.0/users");

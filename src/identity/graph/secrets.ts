@@ -4,7 +4,7 @@ import { z } from "zod";
 import type { Reading } from "../database.ts";
 import { addClientSecret, prepareSecret, removeClientSecret } from "../directory/client-secrets.ts";
 import { directoryErrors } from "../errors.ts";
-import { readBody, type GraphContext, type GraphService } from "./exchange.ts";
+import { change, readBody, type GraphContext, type GraphService } from "./exchange.ts";
 import type { GraphApp } from "./routes.ts";
 import { renderSecret } from "./shapes.ts";
 
@@ -40,7 +40,7 @@ export function secretRoutes(
       });
     }
     const secret = await prepareSecret(hasher);
-    const added = await database.transaction(async (trx) => {
+    const added = await change(service, context, async (trx) => {
       const owner = await find(trx, context);
       const whose = { ownerId: owner.id, appId: owner.appId, displayName: terms?.displayName ?? null };
       return addClientSecret(trx, { ...whose, startsAt, endsAt }, secret);
@@ -50,13 +50,12 @@ export function secretRoutes(
 
   app.post(`${path}/removePassword`, async (context) => {
     const { keyId } = await readBody(context, removeBody);
-    const removed = await database.transaction(async (trx) =>
-      removeClientSecret(trx, (await find(trx, context)).id, keyId),
-    );
-    if (!removed)
+    await change(service, context, async (trx) => {
+      if (await removeClientSecret(trx, (await find(trx, context)).id, keyId)) return;
       throw directoryErrors.Request_BadRequest(`No password credential found with keyId '${keyId}'.`, {
         target: "keyId",
       });
+    });
     return context.body(null, 204);
   });
 }

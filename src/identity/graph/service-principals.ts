@@ -14,7 +14,7 @@ import {
 } from "../directory/service-principals.ts";
 import { directoryErrors } from "../errors.ts";
 import type { Reading } from "../database.ts";
-import { notFound, page, readBody, type GraphContext, type GraphService } from "./exchange.ts";
+import { change, notFound, page, readBody, type GraphContext, type GraphService } from "./exchange.ts";
 import { parseGraphFilter } from "./filter.ts";
 import { ownerRoutes } from "./owners.ts";
 import type { GraphApp } from "./routes.ts";
@@ -74,7 +74,7 @@ export function servicePrincipalRoutes(app: GraphApp, service: GraphService): vo
   app.post("/servicePrincipals", async (context) => {
     const { appId, accountEnabled, displayName, ...properties } = await readBody(context, createBody);
     const { tenantId } = context.get("caller");
-    const principal = await database.transaction(async (trx) => {
+    const principal = await change(service, context, async (trx) => {
       const application = await findApplicationByClientId(trx, tenantId, appId);
       if (application === undefined) {
         throw directoryErrors.Request_BadRequest(
@@ -97,7 +97,7 @@ export function servicePrincipalRoutes(app: GraphApp, service: GraphService): vo
 
   app.patch("/servicePrincipals/:id", async (context) => {
     const { accountEnabled, displayName, keyCredentials: _none, ...properties } = await readBody(context, patchBody);
-    await database.transaction(async (trx) => {
+    await change(service, context, async (trx) => {
       const principal = await find(trx, context);
       await updateServicePrincipal(trx, {
         ...principal,
@@ -110,7 +110,7 @@ export function servicePrincipalRoutes(app: GraphApp, service: GraphService): vo
   });
 
   app.delete("/servicePrincipals/:id", async (context) => {
-    await database.transaction(async (trx) => {
+    await change(service, context, async (trx) => {
       const principal = await find(trx, context);
       if (principal.kind === "ManagedIdentity") {
         throw directoryErrors.Request_BadRequest(

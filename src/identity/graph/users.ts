@@ -6,7 +6,7 @@ import { ownedBy } from "../directory/groups.ts";
 import { findPrincipals, groupsOf } from "../directory/principals.ts";
 import { createUser, deleteUser, findUser, listUsers, updateUser, type User } from "../directory/users.ts";
 import { directoryErrors } from "../errors.ts";
-import { notFound, page, readBody, type GraphContext, type GraphService } from "./exchange.ts";
+import { change, notFound, page, readBody, type GraphContext, type GraphService } from "./exchange.ts";
 import { parseGraphFilter } from "./filter.ts";
 import type { GraphApp } from "./routes.ts";
 import { renderStub, renderUser } from "./shapes.ts";
@@ -71,7 +71,7 @@ export function userRoutes(app: GraphApp, service: GraphService): void {
   app.post("/users", async (context) => {
     const body = await readBody(context, createBody);
     const passwordHash = await hasher.hash(body.passwordProfile.password);
-    const user = await database.transaction((trx) =>
+    const user = await change(service, context, (trx) =>
       createUser(trx, {
         tenantId: context.get("caller").tenantId,
         userPrincipalName: body.userPrincipalName,
@@ -90,7 +90,7 @@ export function userRoutes(app: GraphApp, service: GraphService): void {
   app.patch("/users/:id", async (context) => {
     const { passwordProfile: profile, accountEnabled, ...body } = await readBody(context, patchBody);
     const passwordHash = profile?.password === undefined ? undefined : await hasher.hash(profile.password);
-    await database.transaction(async (trx) =>
+    await change(service, context, async (trx) =>
       updateUser(trx, await find(trx, context), {
         ...defined(body),
         ...defined({
@@ -105,7 +105,7 @@ export function userRoutes(app: GraphApp, service: GraphService): void {
   });
 
   app.delete("/users/:id", async (context) => {
-    await database.transaction(async (trx) => deleteUser(trx, await find(trx, context)));
+    await change(service, context, async (trx) => deleteUser(trx, await find(trx, context)));
     return context.body(null, 204);
   });
 

@@ -1,6 +1,7 @@
 // Every sign-in, granted or refused, is written down before it is answered.
 
 import type { Database } from "../../db/database.ts";
+import { appendEvent } from "../../events/append.ts";
 import { newGuid } from "../../lib/random.ts";
 
 export interface SignIn {
@@ -33,23 +34,33 @@ const longestText = 256;
 export function signInLog(database: Database, listener: ((signIn: SignIn) => void) | undefined): SignInLog {
   return {
     record: async (signIn) => {
-      await database.kysely
-        .insertInto("sign_ins")
-        .values({
-          id: newGuid(),
-          at: signIn.at,
-          tenant_id: signIn.tenantId,
-          principal_id: signIn.principalId,
-          principal_name: bounded(signIn.principalName),
-          app_id: bounded(signIn.appId),
-          grant_type: bounded(signIn.grantType),
-          address: bounded(signIn.address),
-          error_code: signIn.errorCode,
-          reason: bounded(signIn.reason),
-          correlation_id: bounded(signIn.correlationId),
-        })
-        .execute();
-      listener?.(signIn);
+      const kept = boundedTexts(signIn);
+      await database.transaction(async (trx) => {
+        await trx
+          .insertInto("sign_ins")
+          .values({
+            id: newGuid(),
+            at: kept.at,
+            tenant_id: kept.tenantId,
+            principal_id: kept.principalId,
+            principal_name: kept.principalName,
+            app_id: kept.appId,
+            grant_type: kept.grantType,
+            address: kept.address,
+            error_code: kept.errorCode,
+            reason: kept.reason,
+            correlation_id: kept.correlationId,
+          })
+          .execute();
+        appendEvent(trx, {
+          type: kept.errorCode === 0 ? "signIn.granted" : "signIn.refused",
+          subject: kept.principalId === "" ? kept.principalName : kept.principalId,
+          data: kept,
+          correlationId: kept.correlationId,
+          actor: kept.principalName,
+        });
+      });
+      listener?.(kept);
     },
     list: async (limit) => {
       const rows = await database.kysely
@@ -78,6 +89,18 @@ export function signInLog(database: Database, listener: ((signIn: SignIn) => voi
         .where("at", "<", database.clock.now() - retention)
         .execute();
     },
+  };
+}
+
+function boundedTexts(signIn: SignIn): SignIn {
+  return {
+    ...signIn,
+    principalName: bounded(signIn.principalName),
+    appId: bounded(signIn.appId),
+    grantType: bounded(signIn.grantType),
+    address: bounded(signIn.address),
+    reason: bounded(signIn.reason),
+    correlationId: bounded(signIn.correlationId),
   };
 }
 
