@@ -83,9 +83,10 @@ function aggregateType(name: string, arg: Expression): ScalarType {
     case "take_any":
     case "arg_max":
     case "arg_min":
+      return arg.type;
     case "percentile":
     case "percentilew":
-      return arg.type;
+      return arg.type === "int" ? "long" : arg.type;
     case "dcount":
     case "count_distinct":
     case "binary_all_and":

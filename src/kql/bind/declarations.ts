@@ -82,7 +82,7 @@ function sharedTable(session: Session, node: SyntaxNode, scope: Scope): () => Bo
     first ??= session.table(node, view);
     const source = first;
     const fresh = new Map(source.relation.columns.map((column) => [column.id, session.newColumn(column.name, column.type)]));
-    const renew = (column: (typeof source.columns)[number]) => fresh.get(column.id) ?? column;
+    const renew = (column: (typeof source.columns)[number]) => ({ ...(fresh.get(column.id) ?? column), name: column.name });
     return {
       relation: relation({
         kind: "shared",

@@ -50,9 +50,9 @@ export function canonicalName(name: string): string {
 }
 
 /** The engine returns long where the language service says int. */
-const returnsLong = new Set(["getyear", "getmonth", "monthofyear", "hourofday", "dayofmonth", "dayofyear", "datetime_part", "week_of_year"]);
+const returnsLong = new Set(["getyear", "getmonth", "monthofyear", "hourofday", "datetime_part", "week_of_year"]);
 
-const returnsReal = new Set(["jaccard_index"]);
+const returnsReal = new Set(["jaccard_index", "ceiling"]);
 
 export function bindBuiltIn(info: FunctionInfo, args: readonly Expression[], span: Span): Expression {
   const name = canonicalName(info.name);

@@ -100,6 +100,8 @@ function dynamicValue(node: SyntaxNode): Dynamic {
     case "JsonArrayExpression":
       return items(node, "Values").map(dynamicValue);
     case "UnaryMinusExpression": {
+      const digits = kindOf(child(node, "Expression")) === "LongLiteralExpression" ? tokenText(child(node, "Expression"), "Token") : "";
+      if (digits !== "") return parseLong(`-${digits}`) ?? Number(`-${digits}`);
       const value = dynamicValue(child(node, "Expression"));
       return typeof value === "bigint" || typeof value === "number" ? -value : value;
     }

@@ -40,6 +40,8 @@ function functionResultName(node: SyntaxNode): string | undefined {
   if (info === undefined) return undefined;
   const args = items(child(node, "ArgumentList"), "Expressions");
   const first = args[0] === undefined ? undefined : suggestedName(args[0]);
+  const second = args[1] === undefined ? undefined : suggestedName(args[1]);
+  if (name.startsWith("covariance")) return `${name}_${first ?? ""}_${second ?? ""}`;
   switch (info.resultName) {
     case "FirstArgument":
     case "OnlyArgument":

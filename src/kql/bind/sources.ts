@@ -167,7 +167,7 @@ export function bindRange(session: Session, node: SyntaxNode, scope: Scope): Bou
   const part = (member: string) => session.expression(child(node, member), environment);
   const [from, to, step] = [part("From"), part("To"), part("Step")];
   const type = from.type === "datetime" || from.type === "timespan" ? from.type : commonType([from.type, to.type, step.type]);
-  const numeric = type === "int" || type === "dynamic" ? "long" : type;
+  const numeric = type === "dynamic" ? "long" : type;
   const column = session.newColumn(nameOf(child(node, "Name")), numeric);
   const stepType = numeric === "datetime" ? "timespan" : numeric;
   return {

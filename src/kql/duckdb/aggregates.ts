@@ -67,8 +67,11 @@ const extreme =
   (name: "min" | "max"): AggregateEmitter =>
   (call) => {
     const value = first(call);
-    const text = `${name}(${value.type === "dynamic" ? value.text : value.type === "datetime" ? value.text : plain(value)})${call.filter()}`;
-    return sql(value.type, value.type === "string" ? `coalesce(${text}, '')` : text, { timestamp: value.timestamp });
+    const text = `${name}(${value.type === "datetime" ? value.text : plain(value)})${call.filter()}`;
+    if (value.type === "string") return sql("string", `coalesce(${text}, '')`);
+    // NaN is the largest to DuckDB; in KQL it wins in both directions.
+    const nan = `(CASE WHEN isnan(max(${value.text})${call.filter()}) THEN 'nan'::DOUBLE ELSE ${text} END)`;
+    return sql(value.type, value.type === "real" && name === "min" ? nan : text, { timestamp: value.timestamp });
   };
 
 const extremeRow =
@@ -76,8 +79,11 @@ const extremeRow =
   (call) => {
     const [value, by] = call.args;
     if (value === undefined || by === undefined) return undefined as never;
-    const by_ = by.type === "datetime" ? by.text : plain(by);
-    const text = `${name}_null(${value.type === "datetime" ? value.text : plain(value)}, ${by_})${call.filter()}`;
+    const key = by.type === "datetime" ? by.text : plain(by);
+    const wanted = value.type === "datetime" ? value.text : plain(value);
+    const found = `${name}_null(${wanted}, ${key})${call.filter()}`;
+    // Where every key is null, any row will do.
+    const text = by.type === "string" ? found : `(CASE WHEN count(${key})${call.filter()} = 0 THEN first(${wanted})${call.filter()} ELSE ${found} END)`;
     return sql(value.type, value.type === "string" ? `coalesce(${text}, '')` : text, { timestamp: value.timestamp });
   };
 
@@ -88,7 +94,7 @@ const bits =
 
 function present(value: Sql): string | undefined {
   if (value.type === "string") return undefined;
-  if (value.type === "dynamic") return `coalesce(json_type(${value.text}) <> 'NULL', false)`;
+  if (value.type === "dynamic") return undefined;
   return `${value.text} IS NOT NULL`;
 }
 
@@ -130,6 +136,10 @@ const aggregateEmitters: Readonly<Record<string, AggregateEmitter>> = {
     const text = `avg(${value.type === "datetime" ? plain(value) : value.text})${call.filter()}`;
     if (value.type === "timespan" || value.type === "datetime") return sql(value.type, `trunc(${text})::BIGINT`);
     if (value.type === "decimal") return sql("decimal", `(${text})::DECIMAL(38,18)`);
+    if (call.emitter.context.wrap && value.type !== "real") {
+      const total = wrap64(`coalesce(sum(${value.text})${call.filter()}, 0)`);
+      return sql("real", `(${total}::DOUBLE / count(${value.text})${call.filter()})`);
+    }
     return sql("real", `coalesce(${text}, 'nan'::DOUBLE)`);
   },
   min: extreme("min"),
@@ -154,7 +164,8 @@ const aggregateEmitters: Readonly<Record<string, AggregateEmitter>> = {
   binary_all_xor: bits("bit_xor"),
   make_list: (call) => {
     const value = first(call);
-    return jsonList(sized(call, `list(${listed(value)}${call.order})${call.filter(present(value))}`));
+    const found = jsonList(sized(call, `list(${listed(value)}${call.order})${call.filter(present(value))}`));
+    return value.type === "dynamic" ? runtimeCall("flatten", [found], "dynamic", call.emitter.context) : found;
   },
   make_list_with_nulls: (call) => jsonList(sized(call, `list(${listed(first(call))}${call.order})${call.filter()}`)),
   make_set: (call) => {

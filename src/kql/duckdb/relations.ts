@@ -2,7 +2,7 @@
 
 import { unsupported } from "../errors.ts";
 import type { Column } from "../plan/expression.ts";
-import type { Relation } from "../plan/relation.ts";
+import type { Relation, SortKey } from "../plan/relation.ts";
 import { emitAggregate, orderClause } from "./aggregates.ts";
 import type { Columns } from "./context.ts";
 import { emitExpand } from "./relations/expand.ts";
@@ -100,11 +100,17 @@ function emitAggregation(node: Node<"aggregate">, steps: Steps): Shape {
 function emitLimit(node: Node<"limit">, steps: Steps): Shape {
   const shape = settled(emitRelation(node.input, steps), node.input.columns, steps);
   const emitter = createEmitter(steps.context, shape.columns);
-  const order = orderClause(node.order, emitter);
+  const order = isNatural(node.order, shape) && node.partition.length === 0 ? "" : orderClause(node.order, emitter);
   const count = createEmitter(steps.context, new Map()).value(node.count).text;
   if (node.partition.length === 0) return seal(steps, shape, node.columns, `${order} LIMIT ${count}`);
   const groups = node.partition.map((column) => emitter.columns.get(column.id)?.text ?? "NULL").join(", ");
   return seal(steps, shape, node.columns, ` QUALIFY row_number() OVER (PARTITION BY ${groups}${order}) <= ${count}`);
+}
+
+/** Whether the rows come in this order anyway. */
+export function isNatural(order: readonly SortKey[], shape: Shape): boolean {
+  const [first] = order;
+  return first !== undefined && first.column.id === shape.natural && !first.descending;
 }
 
 function emitFirstOfEach(node: Node<"firstOfEach">, steps: Steps): Shape {

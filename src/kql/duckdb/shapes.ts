@@ -11,6 +11,8 @@ export interface Shape {
   readonly columns: Columns;
   /** Whether any column is more than a name: then it is not put into further expressions. */
   readonly computed: boolean;
+  /** The column whose order the rows have by themselves: DuckDB keeps the order of its sources. */
+  readonly natural?: number;
 }
 
 /** The steps of one statement, in order. */
@@ -63,7 +65,7 @@ export function namedColumns(columns: readonly Column[], values: Columns): Colum
 /** Makes a named step of the shape. */
 export function seal(steps: Steps, shape: Shape, columns: readonly Column[], tail = ""): Shape {
   const name = steps.add(`SELECT ${selectList(columns, shape.columns)}${fromClause(shape)}${tail}`);
-  return { from: name, where: [], columns: namedColumns(columns, shape.columns), computed: false };
+  return { from: name, where: [], columns: namedColumns(columns, shape.columns), computed: false, natural: tail === "" ? shape.natural : undefined };
 }
 
 /** Columns of a step, read through an alias: for joins of two. */

@@ -4,7 +4,7 @@ import type { Relation, ResultTable } from "../plan/relation.ts";
 import type { ScalarType } from "../types.ts";
 import { orderClause } from "./aggregates.ts";
 import type { EmitContext, RuntimeUse, TableSource } from "./context.ts";
-import { emitRelation } from "./relations.ts";
+import { emitRelation, isNatural } from "./relations.ts";
 import { createSteps, fromClause, type Shape, type Steps } from "./shapes.ts";
 import { plain } from "./sql.ts";
 
@@ -39,7 +39,7 @@ export function emitStatement(table: ResultTable, options: StatementOptions): St
   const shape = emitRelation(table.relation, steps);
   const columns = table.columns.map((column) => ({ column, value: shape.columns.get(column.id) }));
   const list = columns.map(({ value }, index) => `${value?.text ?? "NULL"} AS r${index}`);
-  const order = orderClause(table.order, { columns: shape.columns });
+  const order = isNatural(table.order, shape) ? "" : orderClause(table.order, { columns: shape.columns });
   const select = `SELECT ${list.length === 0 ? "1 AS r0" : list.join(", ")}${fromClause(shape)}${order}`;
   return {
     text: steps.parts.length === 0 ? select : `WITH ${steps.parts.join(", ")} ${select}`,

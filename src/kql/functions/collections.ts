@@ -105,6 +105,7 @@ function sets(args: readonly Dynamic[], combine: (first: Dynamic[], others: Set<
 export const collectionFunctions: Readonly<Record<string, RuntimeFunction>> = {
   arraysSorted,
   set_of_list: ([values]) => distinct((list(values) ?? []).flatMap((value) => (Array.isArray(value) ? value : [value]))),
+  flatten: ([values]) => (list(values) ?? []).flatMap((value) => value),
   array_head: ([values, size]) => (list(values) ?? []).slice(0, integer(size)),
   merge_bags: ([bags]) => mergeBags(list(bags) ?? []),
   array_concat: (args) => (args.every((arg) => list(arg) === undefined) ? null : args.flatMap((arg) => list(arg) ?? [])),

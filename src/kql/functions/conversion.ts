@@ -12,7 +12,7 @@ function toLong(value: Dynamic): bigint | null {
   if (typeof value === "bigint") return value;
   if (typeof value === "boolean") return value ? 1n : 0n;
   if (typeof value === "string") return parseLong(value);
-  if (typeof value !== "number" || Number.isNaN(value)) return typeof value === "number" ? -longest - 1n : null;
+  if (typeof value !== "number" || !Number.isFinite(value)) return null;
   if (value >= 2 ** 63) return longest;
   return value <= -(2 ** 63) ? -longest - 1n : BigInt(Math.trunc(value));
 }
@@ -38,12 +38,12 @@ export const conversionFunctions: Readonly<Record<string, RuntimeFunction>> = {
     const long = toLong(value);
     if (long === null) return null;
     if (typeof value === "string" && BigInt.asIntN(32, long) !== long) return null;
+    if (typeof value === "number" && BigInt.asIntN(32, long) !== long) return value > 0 ? 2_147_483_647n : -2_147_483_648n;
     return BigInt.asIntN(32, long);
   },
   toreal: ([value = null]) => {
     if (typeof value === "string") {
-      const parsed = parseReal(value);
-      return parsed ?? hexadecimal(value);
+      return parseReal(value);
     }
     if (typeof value === "boolean") return value ? 1 : 0;
     return typeof value === "bigint" || typeof value === "number" ? Number(value) : null;
@@ -53,7 +53,7 @@ export const conversionFunctions: Readonly<Record<string, RuntimeFunction>> = {
     if (typeof value === "bigint" || typeof value === "number") return Number(value) !== 0;
     const word = text(value).trim().toLowerCase();
     if (word === "true" || word === "false") return word === "true";
-    return /^[+-]?\d+$/.test(word) ? Number(word) !== 0 : null;
+    return parseLong(word) === null ? null : parseLong(word) !== 0n;
   },
   todatetime: ([value = null]) => readDatetime(text(value)),
   totimespan: ([value = null]) => parseTimespan(text(value)),
@@ -73,7 +73,3 @@ export const conversionFunctions: Readonly<Record<string, RuntimeFunction>> = {
   },
   tostring: ([value = null]) => dynamicToText(value),
 };
-
-function hexadecimal(value: string): number | null {
-  return /^\s*0[xX]/.test(value) ? ((long) => (long === null ? null : Number(long)))(parseLong(value)) : null;
-}

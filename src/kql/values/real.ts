@@ -22,19 +22,9 @@ export function formatReal(value: number): string {
 export function parseReal(text: string): number | null {
   const trimmed = text.trim();
   if (/^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(trimmed)) return Number(trimmed);
-  switch (trimmed.toLowerCase()) {
-    case "nan":
-      return Number.NaN;
-    case "inf":
-    case "+inf":
-    case "infinity":
-      return Number.POSITIVE_INFINITY;
-    case "-inf":
-    case "-infinity":
-      return Number.NEGATIVE_INFINITY;
-    default:
-      return null;
-  }
+  if (/^nan$/i.test(trimmed)) return Number.NaN;
+  if (/^\+?(inf|infinity|Infinity)$/.test(trimmed)) return Number.POSITIVE_INFINITY;
+  return /^-(inf|infinity|Infinity)$/.test(trimmed) ? Number.NEGATIVE_INFINITY : null;
 }
 
 /** Whole numbers, decimal or hexadecimal; null when it is none or needs more than 64 bits. */

@@ -129,7 +129,7 @@ export function parseTimespan(text: string): bigint | null {
     const scaled = (BigInt(whole + fraction) * size) / 10n ** BigInt(fraction.length);
     return unit[1] === "-" ? -scaled : scaled;
   }
-  const clock = /^([+-]?)(?:(\d+)[.:])?(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,7}))?)?$/.exec(trimmed);
+  const clock = /^([+-]?)(?:(\d+)\.|(?=\d+:\d+:\d+:\d)(\d+):)?(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,7}))?)?$/.exec(trimmed);
   if (clock !== null) return clockTicks(clock);
   const days = /^([+-]?)(\d+)$/.exec(trimmed);
   if (days === null) return null;
@@ -138,7 +138,8 @@ export function parseTimespan(text: string): bigint | null {
 }
 
 function clockTicks(match: RegExpExecArray): bigint | null {
-  const [, sign, days = "0", hours = "0", minutes = "0", seconds = "0", fraction = ""] = match;
+  const [, sign, dotted, colon, hours = "0", minutes = "0", seconds = "0", fraction = ""] = match;
+  const days = dotted ?? colon ?? "0";
   if (Number(hours) > 23 || Number(minutes) > 59 || Number(seconds) > 59) return null;
   const ticks =
     BigInt(days) * ticksPerDay +

@@ -18,6 +18,12 @@ import {
   bindWhere,
 } from "./shape.ts";
 import { bindSummarize } from "./summarize.ts";
+import { bindConsume, bindFacet, bindFork, bindInvoke } from "./invoke.ts";
+import { bindMvApply, bindMvExpand, bindPartition } from "./expand.ts";
+import { bindParse, bindParseKv, bindParseWhere } from "./parse.ts";
+import { bindFind, bindSearch } from "./search.ts";
+import { bindMakeSeries } from "./series.ts";
+import { bindTopNested } from "./top-nested.ts";
 import { bindUnion } from "./union.ts";
 
 type Operator = (session: Session, node: SyntaxNode, input: Bound, scope: Scope) => Bound;
@@ -44,10 +50,26 @@ export const operators: Readonly<Record<string, Operator>> = {
   JoinOperator: bindJoin,
   LookupOperator: bindLookup,
   UnionOperator: (session, node, input, scope) => bindUnion(session, node, scope, input),
+  MvExpandOperator: bindMvExpand,
+  MvApplyOperator: bindMvApply,
+  PartitionOperator: bindPartition,
+  ParseOperator: bindParse,
+  ParseWhereOperator: bindParseWhere,
+  ParseKvOperator: bindParseKv,
+  MakeSeriesOperator: bindMakeSeries,
+  SearchOperator: (session, node, input, scope) => bindSearch(session, node, scope, input),
+  FindOperator: (session, node, input, scope) => bindFind(session, node, scope, input),
+  TopNestedOperator: bindTopNested,
+  InvokeOperator: bindInvoke,
+  ConsumeOperator: bindConsume,
+  ForkOperator: bindFork,
+  FacetOperator: bindFacet,
 };
 
 export const leadingOperators: Readonly<Record<string, (session: Session, node: SyntaxNode, scope: Scope) => Bound>> = {
   PrintOperator: bindPrint,
   RangeOperator: bindRange,
   UnionOperator: bindUnion,
+  SearchOperator: bindSearch,
+  FindOperator: bindFind,
 };

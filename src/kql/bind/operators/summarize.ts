@@ -51,21 +51,30 @@ export function aggregateBy(
     if (kindOf(node) !== "SimpleNamedExpression") name = names.take(name);
     outputs.push({ column: named(session, expression, name), expression });
   }
+  const appearance = firstAppearance(session, keys, input);
   const partition = input.partition.filter((column) => !keys.some((key) => key.column.id === column.id));
   const grouped: Bound = {
     relation: relation({
       kind: "aggregate",
       input: input.relation,
       keys: [...keys, ...partition.map(keep)],
-      aggregates: found,
+      aggregates: [...found, ...appearance],
       order: input.order,
-      columns: [...keys.map(({ column }) => column), ...partition, ...found.map(({ column }) => column)],
+      columns: [...keys, ...partition.map(keep), ...found, ...appearance].map(({ column }) => column),
     }),
     columns: [...keys.map(({ column }) => column), ...found.map(({ column }) => column)],
-    order: [],
+    order: appearance.map(({ column }) => ({ column, descending: false, nullsFirst: true })),
     partition: input.partition,
   };
   return project(grouped, outputs);
+}
+
+/** Groups of rows that stand in the order of a source come in the order of their first rows. */
+function firstAppearance(session: Session, keys: readonly Item[], input: Bound): Item<AggregateExpression>[] {
+  const [only, ...more] = input.order;
+  if (keys.length === 0 || only === undefined || more.length > 0 || only.descending) return [];
+  const column = session.newColumn("appearance", only.column.type);
+  return [{ column, expression: aggregate("min", [columnOf(only.column)], only.column.type) }];
 }
 
 /** An aggregate that stands alone keeps its column and only gets its name. */

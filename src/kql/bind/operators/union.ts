@@ -43,7 +43,13 @@ export function sourcesOf(session: Session, node: SyntaxNode, scope: Scope, isFu
     throw semantic(`There is no table '${nameOf(node)}'.${didYouMean(nameOf(node), known)}`, spanOf(node));
   }
   if (isFuzzy && !exists(session, node, scope)) return [];
-  return [{ name: isName ? nameOf(node) : `union_arg${index}`, bound: session.table(node, scope) }];
+  return [{ name: isName && keepsName(scope, nameOf(node)) ? nameOf(node) : `union_arg${index}`, bound: session.table(node, scope) }];
+}
+
+/** Stored tables and views are called by their names; other tables by their place. */
+function keepsName(scope: Scope, name: string): boolean {
+  const binding = scope.find(name);
+  return binding === undefined || (binding.kind === "function" && binding.isView);
 }
 
 /** Whether the leftmost table of a pipe is there. */

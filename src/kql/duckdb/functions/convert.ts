@@ -69,7 +69,7 @@ export function jsonOf(value: Sql): string {
     case "real":
       return `(CASE WHEN isfinite(${value.text}) THEN to_json(${value.text}) ELSE to_json(${realText(value.text)}) END)`;
     case "decimal":
-      return `to_json(${value.text}::DOUBLE)`;
+      return `to_json(${textOf(value)})`;
     case "string":
       return `to_json(${plain(value)})`;
     case "guid":

@@ -44,9 +44,6 @@ export const dynamicFunctions: Readonly<Record<string, FunctionEmitter>> = {
       `(CASE json_type(${json}) WHEN 'ARRAY' THEN 'array' WHEN 'OBJECT' THEN 'dictionary' WHEN 'VARCHAR' THEN 'string' WHEN 'BOOLEAN' THEN 'bool' WHEN 'DOUBLE' THEN 'double' WHEN 'BIGINT' THEN 'long' WHEN 'UBIGINT' THEN 'long' WHEN 'HUGEINT' THEN 'long' ELSE 'null' END)`,
     );
   },
-  gettypeOf: ([name, value]) => {
-    if (value === undefined || value.type === "string") return name as Sql;
-    return sql("string", `(CASE WHEN ${value.text} IS NULL THEN 'null' ELSE ${(name as Sql).text} END)`);
-  },
+  gettypeOf: ([name]) => name as Sql,
   isnotnullDynamic: ([value]) => sql("bool", `(NOT ${dynamicIsNull(value as Sql)})`),
 };

@@ -3,7 +3,7 @@
 
 import type { FunctionEmitter } from "../context.ts";
 import { runtimeCall } from "../runtime-call.ts";
-import { plain, sql, ticks, type Sql } from "../sql.ts";
+import { literalSql, plain, sql, ticks, type Sql } from "../sql.ts";
 import { validDatetime } from "./time.ts";
 
 const overflowRange = "18446744073709551616::HUGEINT";
@@ -35,7 +35,8 @@ function shifted(left: Sql, right: Sql, operator: "+" | "-"): Sql {
   const both = typeof time.constant === "bigint" && typeof span.constant === "bigint";
   const constant = both ? (operator === "+" ? (time.constant as bigint) + (span.constant as bigint) : (time.constant as bigint) - (span.constant as bigint)) : undefined;
   const text = `(${ticks(time)} ${operator} ${span.text})`;
-  return sql("datetime", constant === undefined ? validDatetime(text) : text, inRange(constant) ? { constant } : {});
+  if (constant !== undefined) return literalSql("datetime", inRange(constant) ? constant : null);
+  return sql("datetime", validDatetime(text));
 }
 
 function inRange(value: bigint | undefined): boolean {
@@ -121,7 +122,7 @@ export const mathFunctions: Readonly<Record<string, FunctionEmitter>> = {
   },
   abs: ([value], call) => sql(call.type, `abs(${value?.text})`),
   sign: ([value]) => sql("real", `sign(${value?.text})::DOUBLE`),
-  ceiling: ([value], call) => sql(call.type, call.type === "real" ? `ceil(${value?.text})` : `${value?.text}`),
+  ceiling: ([value], call) => sql(call.type, `ceil((${value?.text})::DOUBLE)`),
   round: ([value, digits], call) => {
     if (call.type !== "real" && digits === undefined) return sql(call.type, `${value?.text}`);
     const places = digits === undefined ? "" : `, (${digits.text})::INTEGER`;
@@ -159,6 +160,11 @@ export const mathFunctions: Readonly<Record<string, FunctionEmitter>> = {
   bitset_count_ones: ([a]) => sql("long", `bit_count(${a?.text})::BIGINT`),
 };
 
+function positive(size: Sql): string {
+  if (typeof size.constant === "bigint" && size.constant > 0n) return size.text;
+  return `(CASE WHEN ${size.text} > 0 THEN ${size.text} END)`;
+}
+
 /** Bins of times count from 0001-01-01. */
 function binned(value: Sql, size: Sql): Sql {
   if (typeof size.constant === "bigint" && size.constant > 0n && value.timestamp && size.constant % 10n === 0n) {
@@ -171,7 +177,7 @@ function binned(value: Sql, size: Sql): Sql {
     return sql("datetime", `make_timestamp(${micro} - ${rest})`, { timestamp: true });
   }
   if (value.timestamp) {
-    return sql("datetime", `(${ticks(value)} - ${ticks(value)} % nullif(${size.text}, 0))`);
+    return sql("datetime", `(${ticks(value)} - ${ticks(value)} % ${positive(size)})`);
   }
-  return sql("datetime", `(${value.text} - ${value.text} % nullif(${size.text}, 0))`);
+  return sql("datetime", `(${value.text} - ${value.text} % ${positive(size)})`);
 }

@@ -1,0 +1,108 @@
+// search and find: rows in which some column holds a term.
+
+import { semantic, unsupported } from "../../errors.ts";
+import { call, columnOf, literal, type Expression } from "../../plan/expression.ts";
+import { child, items, kindOf, nameOf, optional, parametersOf, spanOf, wordOf, type SyntaxNode } from "../../syntax/node.ts";
+import { cast } from "../casts.ts";
+import { textOperand } from "../operators-scalar.ts";
+import type { Scope } from "../scope.ts";
+import type { Bound, Session } from "../session.ts";
+import { filter, keep, project } from "../tables.ts";
+import { sourcesOf, tableOf, unite, type Source } from "./union.ts";
+
+export function bindSearch(session: Session, node: SyntaxNode, scope: Scope, input?: Bound): Bound {
+  const kind = parametersOf(node).get("kind");
+  const sensitive = kind !== undefined && wordOf(kind).toLowerCase() === "case_sensitive";
+  const sources = searched(session, node, scope, input);
+  const condition = child(node, "Condition");
+  const found = sources.map(({ name, bound }): Source => {
+    const predicate = searchCondition(session, condition, bound, scope, sensitive);
+    return { name, bound: filter(bound, predicate) };
+  });
+  const single = found[0];
+  if (found.length === 1 && single !== undefined) {
+    const table = session.newColumn("$table", "string");
+    const shown = [{ column: table, expression: literal("string", input === undefined ? single.name : "") }, ...single.bound.columns.map(keep)];
+    return project(single.bound, shown);
+  }
+  return unite(session, found, false, "$table");
+}
+
+function searched(session: Session, node: SyntaxNode, scope: Scope, input: Bound | undefined): Source[] {
+  if (input !== undefined) return [{ name: "", bound: input }];
+  const clause = optional(node, "InClause");
+  const sources =
+    clause === undefined
+      ? (session.databases[0]?.tables ?? []).map(({ name }): Source => ({ name, bound: tableOf(session, name) }))
+      : items(clause, "Expressions").flatMap((entry, index) => sourcesOf(session, entry, scope, false, index));
+  if (sources.length === 0) throw semantic("There is no table to search.", spanOf(node));
+  return sources;
+}
+
+/** Bare texts mean "any column holds it"; the rest is an ordinary condition. */
+function searchCondition(session: Session, node: SyntaxNode, bound: Bound, scope: Scope, sensitive: boolean): Expression {
+  const kind = kindOf(node);
+  const again = (inner: SyntaxNode): Expression => searchCondition(session, inner, bound, scope, sensitive);
+  switch (kind) {
+    case "ParenthesizedExpression":
+      return again(child(node, "Expression"));
+    case "AndExpression":
+    case "OrExpression":
+      return call(kind === "AndExpression" ? "and" : "or", [again(child(node, "Left")), again(child(node, "Right"))], "bool");
+    case "FunctionCallExpression": {
+      const args = items(child(node, "ArgumentList"), "Expressions");
+      const only = args[0];
+      if (nameOf(child(node, "Name")) === "not" && only !== undefined) return call("not", [again(only)], "bool");
+      break;
+    }
+    case "StringLiteralExpression":
+    case "CompoundStringLiteralExpression":
+      return anywhere(String(node["LiteralValue"]), bound, sensitive);
+    case "SearchExpression": {
+      const left = child(node, "Left");
+      const column = session.expression(left, { scope, columns: bound.columns });
+      const term = session.expression(child(node, "Right"), { scope, columns: bound.columns });
+      if (term.kind !== "literal") throw unsupported("A computed search term", spanOf(node));
+      return termTest(column, String(term.value), sensitive);
+    }
+    default:
+      break;
+  }
+  return cast(session.expression(node, { scope, columns: bound.columns }), "bool");
+}
+
+function anywhere(term: string, bound: Bound, sensitive: boolean): Expression {
+  return bound.columns
+    .map((column) => termTest(columnOf(column), term, sensitive))
+    .reduce<Expression>((either, one) => call("or", [either, one], "bool"), literal("bool", false));
+}
+
+/** `lab*` is a prefix, `*lab` a suffix, `*lab*` any part; otherwise a whole term. */
+function termTest(value: Expression, term: string, sensitive: boolean): Expression {
+  const cs = sensitive ? "Cs" : "";
+  const test = (name: string, text: string): Expression =>
+    call(`${name}${cs}`, [textOperand(value), literal("string", text)], "bool");
+  if (term === "*") return literal("bool", true);
+  const [starts, ends] = [term.endsWith("*"), term.startsWith("*")];
+  const bare = term.replaceAll(/^\*|\*$/g, "");
+  if (bare.includes("*")) {
+    const pattern = bare.split("*").map((part) => part.replaceAll(/[\\^$.*+?()[\]{}|]/g, "\\$&")).join(".*");
+    return call("matchesRegex", [textOperand(value), literal("string", `${sensitive ? "" : "(?i)"}${pattern}`)], "bool");
+  }
+  if (starts && ends) return test("contains", bare);
+  if (starts) return test("hasPrefix", bare);
+  return ends ? test("hasSuffix", bare) : test("has", bare);
+}
+
+export function bindFind(session: Session, node: SyntaxNode, scope: Scope, input?: Bound): Bound {
+  const sources = searched(session, node, scope, input);
+  const condition = child(node, "Condition");
+  const clause = optional(node, "Project");
+  if (clause === undefined) throw unsupported("find without project", spanOf(node));
+  const wanted = items(clause, "Columns").map((entry) => nameOf(kindOf(entry) === "TypedColumnReference" ? child(entry, "Column") : entry));
+  const found = sources.map(({ name, bound }): Source => {
+    const rows = filter(bound, searchCondition(session, condition, bound, scope, false));
+    return { name, bound: project(rows, rows.columns.filter((column) => wanted.includes(column.name)).map(keep)) };
+  });
+  return unite(session, found, false, "source_");
+}
