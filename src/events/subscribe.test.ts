@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { openDatabase, type Database } from "../db/database.ts";
 import { describeEachDialect } from "../db/testing/each-dialect.ts";
-import { systemClock } from "../lib/clock.ts";
+import { manualClock, systemClock } from "../lib/clock.ts";
 import { isErrorCode } from "../lib/errors.ts";
 import { appendEvent } from "./append.ts";
 import type { StoredEvent } from "./event.ts";
@@ -260,5 +260,27 @@ describeEachDialect("a subscriber", ({ dialect, newPlace }) => {
     const end = tail.next();
     stop.abort();
     assert.equal((await end).done, true);
+  });
+
+  test("goes on when the service's clock leaps a day ahead and its lease is over", async () => {
+    const clock = manualClock(1_000_000);
+    await using leaping = await openDatabase({ ...(await newPlace()), clock });
+    const got = collector<string>(2);
+    const stop = new AbortController();
+    const subscriber: Subscriber = {
+      name: "leap",
+      from: "beginning",
+      handle: { apply: async (_trx, events) => events.forEach(({ subject }) => got.add(subject)) },
+      report: (error) => assert.fail(String(error)),
+    };
+    const running = runSubscriber(leaping, subscriber, stop.signal);
+    const appendOne = (subject: string) => leaping.transaction(async (trx) => appendEvent(trx, event(subject)));
+    await appendOne("today");
+    while (got.things.length === 0) await new Promise((resolve) => setTimeout(resolve, 2));
+    clock.advance(86_400_000);
+    await appendOne("tomorrow");
+    assert.deepEqual([...new Set(await got.all)], ["today", "tomorrow"]);
+    stop.abort();
+    await running;
   });
 });

@@ -24,8 +24,11 @@ export function chooseMoment(random: () => number): Moment {
   return { afterLines: 1 + Math.floor(random() * 40), milliseconds: random() * 8 };
 }
 
-/** Returns the whole lines that the victim had said when it was killed. */
-export async function runAndKill(victim: Victim, moment: Moment): Promise<string[]> {
+/**
+ * Returns the whole lines that the victim had said when it was killed. `strike` hits something else
+ * that the victim stands on, just before; it may end of that by itself.
+ */
+export async function runAndKill(victim: Victim, moment: Moment, strike?: () => Promise<void>): Promise<string[]> {
   const child = spawn(victim.program, victim.args, {
     env: { ...process.env, ...victim.env },
     stdio: ["ignore", "pipe", "pipe"],
@@ -42,8 +45,9 @@ export async function runAndKill(victim: Victim, moment: Moment): Promise<string
   const closed = once(child, "close");
   await Promise.race([enough.promise, closed]);
   await Promise.race([new Promise((resolve) => setTimeout(resolve, moment.milliseconds)), closed]);
+  await strike?.();
   child.kill("SIGKILL");
   const [code] = (await closed) as [number | null];
-  if (code !== null) throw new Error(`the victim ended by itself with ${code}: ${complained}`);
+  if (code !== null && strike === undefined) throw new Error(`the victim ended by itself with ${code}: ${complained}`);
   return said.split("\n").slice(0, -1);
 }
