@@ -1,0 +1,136 @@
+// Deployments and their operations as the service keeps them: rows of the resources table. Values of
+// secure parameters are never written down.
+
+import { isObject, type Json, type JsonObject, memberOf, newObject, toPlain } from "../../../arm/relaxed-json/json.ts";
+import type { Resource } from "../../../arm/resources/resource.ts";
+import { deploymentId } from "../../../arm/template/deployment-target.ts";
+import type { DeploymentPlan } from "../../../arm/template/plan.ts";
+import { displayType } from "../../../arm/template/outputs.ts";
+import { isoTime } from "../../../lib/clock.ts";
+
+export const deploymentResourceType = "Microsoft.Resources/deployments";
+export const operationResourceType = "Microsoft.Resources/deployments/operations";
+
+/** What of a deployment the wire shows, besides its state. */
+export interface DeploymentProperties {
+  readonly templateHash: string;
+  readonly parameters: Json;
+  readonly mode: string;
+  readonly templateLink?: Json;
+  readonly debugSetting?: Json;
+  readonly correlationId: string;
+  readonly startedAt: number;
+  readonly endedAt?: number;
+  readonly providers: readonly unknown[];
+  readonly dependencies: readonly unknown[];
+  readonly outputs?: Json;
+  readonly outputResources?: readonly { readonly id: string }[];
+  readonly error?: unknown;
+}
+
+/** What is needed to go on after a crash. */
+export interface DeploymentMemory {
+  readonly template: Json;
+  /** As given, without the values of secure parameters. */
+  readonly given: Json;
+  readonly lostSecrets: readonly string[];
+  readonly templateLink: Json | null;
+  readonly origin: string;
+  /** The long operation that carries it out; a nested one is carried out with its parent's. */
+  readonly operationId: string;
+  readonly isNested: boolean;
+}
+
+export type StoredDeployment = Resource<DeploymentProperties, DeploymentMemory>;
+
+export const activeStates: ReadonlySet<string> = new Set(["Accepted", "Running"]);
+
+export function renderDeployment(deployment: StoredDeployment, now: number): Record<string, unknown> {
+  const { startedAt, endedAt, ...shown } = deployment.properties;
+  return {
+    id: deployment.id,
+    name: deployment.name,
+    type: deploymentResourceType,
+    ...(deployment.location === undefined || deployment.resourceGroup !== "" ? {} : { location: deployment.location }),
+    ...(deployment.envelope.tags === undefined ? {} : { tags: deployment.envelope.tags }),
+    properties: {
+      ...shown,
+      provisioningState: deployment.provisioningState,
+      timestamp: isoTime(endedAt ?? startedAt),
+      duration: isoDuration((endedAt ?? now) - startedAt),
+    },
+  };
+}
+
+export function isoDuration(milliseconds: number): string {
+  return `PT${(Math.max(0, milliseconds) / 1000).toFixed(3).replace(/\.?0+$/, "")}S`;
+}
+
+export function propertiesOf(plan: DeploymentPlan, correlationId: string, startedAt: number): DeploymentProperties {
+  return {
+    templateHash: plan.templateHash,
+    parameters: shownParameters(plan),
+    mode: plan.request.mode,
+    ...(plan.request.templateLink === undefined ? {} : { templateLink: toPlain(plan.request.templateLink) }),
+    correlationId,
+    startedAt,
+    providers: providersOf(plan),
+    dependencies: dependenciesOf(plan),
+  };
+}
+
+function shownParameters(plan: DeploymentPlan): Json {
+  const shown = newObject();
+  for (const { name, type, isSecure, value } of plan.parameters.values()) {
+    shown[name] = isSecure ? { type: displayType(type) } : { type: displayType(type), value: value(plan.context) };
+  }
+  return toPlain(shown);
+}
+
+/** The given parameters without what must not be kept, and whose values were left out. */
+export function keepableParameters(plan: DeploymentPlan, given: JsonObject): { given: Json; lostSecrets: string[] } {
+  const kept = newObject();
+  const lostSecrets: string[] = [];
+  for (const [name, value] of Object.entries(given)) {
+    const isReference = isObject(value) && memberOf(value, "reference") !== undefined;
+    if (plan.parameters.get(name.toLowerCase())?.isSecure === true && !isReference) lostSecrets.push(name);
+    else kept[name] = value;
+  }
+  return { given: toPlain(kept), lostSecrets };
+}
+
+function providersOf(plan: DeploymentPlan): unknown[] {
+  const types = new Map<string, Map<string, Set<string>>>();
+  for (const { type, source, isExisting } of plan.resources) {
+    if (isExisting) continue;
+    const [namespace = "", ...rest] = type.split("/");
+    const known = types.get(namespace) ?? new Map<string, Set<string>>();
+    types.set(namespace, known);
+    const locations = known.get(rest.join("/")) ?? new Set<string>();
+    known.set(rest.join("/"), locations);
+    const location = memberOf(source, "location");
+    if (typeof location === "string" && !location.startsWith("[")) locations.add(location);
+  }
+  return [...types].map(([namespace, known]) => ({
+    namespace,
+    resourceTypes: [...known].map(([resourceType, locations]) => ({
+      resourceType,
+      locations: locations.size === 0 ? [null] : [...locations],
+    })),
+  }));
+}
+
+function dependenciesOf(plan: DeploymentPlan): unknown[] {
+  const byKey = new Map(plan.resources.map((resource) => [resource.key, resource]));
+  const describe = (key: string): object => {
+    const resource = byKey.get(key);
+    return { id: resource?.id ?? key, resourceType: resource?.type ?? "", resourceName: resource?.name ?? "" };
+  };
+  return [...plan.graph]
+    .filter(([, edges]) => edges.size > 0)
+    .map(([key, edges]) => ({ dependsOn: [...edges].map(describe), ...describe(key) }));
+}
+
+export function idOfPlan(plan: DeploymentPlan): string {
+  return deploymentId(plan.request.target, plan.request.name);
+}
