@@ -9,6 +9,8 @@ import {
   updateApplication,
   type Application,
 } from "../directory/applications.ts";
+import { newGuid } from "../../lib/random.ts";
+import { certificateBody, certificatesOf, mergeCertificates, mostCertificates } from "../directory/certificates.ts";
 import { listClientSecrets } from "../directory/client-secrets.ts";
 import { directoryErrors } from "../errors.ts";
 import type { Reading } from "../database.ts";
@@ -33,7 +35,7 @@ const applicationBody = z.object({
   web: redirects.nullish(),
   publicClient: redirects.nullish(),
   spa: redirects.nullish(),
-  keyCredentials: z.array(z.unknown()).max(0, "certificate credentials are not supported; use addPassword").optional(),
+  keyCredentials: z.array(certificateBody).max(mostCertificates).optional(),
   passwordCredentials: z.array(z.unknown()).max(0, "passwords are made with addPassword").optional(),
   appRoles: z.array(z.unknown()).optional(),
   optionalClaims: z.unknown().optional(),
@@ -74,7 +76,7 @@ export function applicationRoutes(app: GraphApp, service: GraphService): void {
     const { tenantId } = context.get("caller");
     const application = await change(service, context, async (trx) => {
       await refuseTakenUris(trx, tenantId, body.identifierUris ?? [], undefined);
-      return createApplication(trx, { tenantId, displayName, ...derived(body), properties: withoutSecrets(body) });
+      return createApplication(trx, { tenantId, displayName, ...derived(body), properties: stored({}, body) });
     });
     return context.json(await show(application), 201);
   });
@@ -86,8 +88,8 @@ export function applicationRoutes(app: GraphApp, service: GraphService): void {
     await change(service, context, async (trx) => {
       const application = await find(trx, context);
       await refuseTakenUris(trx, application.tenantId, body.identifierUris ?? [], application.id);
-      const properties = merged(application.properties, withoutSecrets(body));
-      const settings = derived(applicationBody.parse(properties));
+      const properties = stored(application.properties, body);
+      const settings = derived(settingsBody.parse(properties));
       await updateApplication(trx, {
         ...application,
         displayName: displayName ?? application.displayName,
@@ -107,10 +109,13 @@ export function applicationRoutes(app: GraphApp, service: GraphService): void {
   ownerRoutes(app, service, "/applications/:id", find);
 }
 
+/** What of the stored properties signing in acts on. */
+const settingsBody = applicationBody.pick({ isFallbackPublicClient: true, web: true, publicClient: true, spa: true });
+
 type ApplicationBody = z.output<typeof applicationBody>;
 
 /** What signing in acts on, out of what was written. */
-function derived(body: ApplicationBody): { isPublic: boolean; redirectUris: string[] } {
+function derived(body: z.output<typeof settingsBody>): { isPublic: boolean; redirectUris: string[] } {
   const native = body.publicClient?.redirectUris ?? [];
   const spa = body.spa?.redirectUris ?? [];
   return {
@@ -136,9 +141,12 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function withoutSecrets(body: ApplicationBody): Record<string, unknown> {
-  const { keyCredentials: _keys, passwordCredentials: _passwords, ...rest } = body;
-  return rest;
+/** The properties as they are kept after a client wrote some. */
+function stored(before: Readonly<Record<string, unknown>>, body: ApplicationBody): Record<string, unknown> {
+  const { keyCredentials, passwordCredentials: _none, ...rest } = body;
+  const properties = merged(before, rest);
+  if (keyCredentials === undefined) return properties;
+  return { ...properties, keyCredentials: mergeCertificates(certificatesOf(before), keyCredentials, newGuid) };
 }
 
 async function refuseTakenUris(

@@ -282,7 +282,7 @@ test("bad bodies name the property; unknown addresses and objects are 404", asyn
   const graph = await clientOf(service);
   const cases: readonly (readonly [string, unknown, RegExp])[] = [
     ["/applications", { displayName: "x", web: { redirectUris: ["javascript:alert(1)"] } }, /web\.redirectUris\.0/],
-    ["/applications", { displayName: "x", keyCredentials: [{}] }, /keyCredentials/],
+    ["/applications", { displayName: "x", keyCredentials: [{}] }, /Key credential/],
     ["/applications", {}, /displayName/],
     [
       "/users",

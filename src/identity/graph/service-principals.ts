@@ -2,6 +2,8 @@
 
 import { z } from "zod";
 import { findApplicationByClientId, listApplications, type Application } from "../directory/applications.ts";
+import { newGuid } from "../../lib/random.ts";
+import { certificateBody, certificatesOf, mergeCertificates, mostCertificates } from "../directory/certificates.ts";
 import { listClientSecrets } from "../directory/client-secrets.ts";
 import {
   createServicePrincipal,
@@ -30,7 +32,7 @@ const createBody = z.object({
 const patchBody = z.object({
   accountEnabled: z.boolean().optional(),
   displayName: z.string().min(1).max(256).optional(),
-  keyCredentials: z.array(z.unknown()).max(0, "certificate credentials are not supported; use addPassword").optional(),
+  keyCredentials: z.array(certificateBody).max(mostCertificates).optional(),
   tags: z.array(z.string()).optional(),
   notes: z.string().nullish(),
   description: z.string().nullish(),
@@ -96,14 +98,20 @@ export function servicePrincipalRoutes(app: GraphApp, service: GraphService): vo
   app.get("/servicePrincipals/:id", async (context) => context.json(await show(await find(database.kysely, context))));
 
   app.patch("/servicePrincipals/:id", async (context) => {
-    const { accountEnabled, displayName, keyCredentials: _none, ...properties } = await readBody(context, patchBody);
+    const { accountEnabled, displayName, keyCredentials, ...properties } = await readBody(context, patchBody);
     await change(service, context, async (trx) => {
       const principal = await find(trx, context);
       await updateServicePrincipal(trx, {
         ...principal,
         enabled: accountEnabled ?? principal.enabled,
         displayName: displayName ?? principal.displayName,
-        properties: { ...principal.properties, ...properties },
+        properties: {
+          ...principal.properties,
+          ...properties,
+          ...(keyCredentials === undefined
+            ? {}
+            : { keyCredentials: mergeCertificates(certificatesOf(principal.properties), keyCredentials, newGuid) }),
+        },
       });
     });
     return context.body(null, 204);

@@ -2,6 +2,7 @@
 
 import { isoTime } from "../../lib/clock.ts";
 import type { Application } from "../directory/applications.ts";
+import { certificatesOf } from "../directory/certificates.ts";
 import type { ClientSecret } from "../directory/client-secrets.ts";
 import type { Group } from "../directory/groups.ts";
 import type { PrincipalSummary } from "../directory/principals.ts";
@@ -20,6 +21,11 @@ export function renderSecret(secret: ClientSecret, text: string | null = null): 
     secretText: text,
     startDateTime: isoTime(secret.startsAt),
   };
+}
+
+/** Without the certificates themselves, as Graph's lists are. */
+function renderCertificates(properties: Readonly<Record<string, unknown>>): GraphObject[] {
+  return certificatesOf(properties).map((certificate) => ({ ...certificate, key: null }));
 }
 
 export function renderApplication(application: Application, secrets: readonly ClientSecret[]): GraphObject {
@@ -55,7 +61,7 @@ export function renderApplication(application: Application, secrets: readonly Cl
       redirectUris: [],
       implicitGrantSettings: { enableAccessTokenIssuance: false, enableIdTokenIssuance: false },
     }),
-    keyCredentials: [],
+    keyCredentials: renderCertificates(application.properties),
     passwordCredentials: secrets
       .filter(({ ownerId }) => ownerId === application.id)
       .map((secret) => renderSecret(secret)),
@@ -85,7 +91,6 @@ export function renderServicePrincipal(
     description: null,
     displayName: principal.displayName,
     homepage: null,
-    keyCredentials: [],
     notes: null,
     oauth2PermissionScopes: [],
     passwordCredentials: secrets
@@ -97,6 +102,7 @@ export function renderServicePrincipal(
     signInAudience: application === undefined ? null : "AzureADMyOrg",
     tags: [],
     ...principal.properties,
+    keyCredentials: renderCertificates(principal.properties),
   };
 }
 

@@ -1,27 +1,52 @@
-// A confidential client proves itself with one of its secrets.
+// A confidential client proves itself with one of its secrets or certificates.
 
-import { findServicePrincipalByApp, type ServicePrincipal } from "../directory/service-principals.ts";
+import { certificatesOf, usableCertificate } from "../directory/certificates.ts";
 import { secretCandidates, verifySecret } from "../directory/client-secrets.ts";
+import { findServicePrincipalByApp, type ServicePrincipal } from "../directory/service-principals.ts";
+import { assertionType, verifyAssertion } from "./client-assertion.ts";
 import type { OAuthClient } from "./clients.ts";
 import { signInErrors } from "./errors.ts";
 import { required } from "./form.ts";
 import type { OAuthService, TokenRequest } from "./service.ts";
 
-/** The service principal that the client is, once its secret was right. */
+interface Registered {
+  readonly appId: string;
+  readonly applicationId: string;
+  readonly principal: ServicePrincipal | undefined;
+}
+
+/** The service principal that the client is, once its proof was right. */
 export async function proveClient(
   service: OAuthService,
   request: TokenRequest,
   client: OAuthClient,
 ): Promise<ServicePrincipal> {
-  const secret = clientSecretOf(request);
   const { applicationId, tenantId, appId } = client;
   if (applicationId === undefined || tenantId === undefined) {
     throw signInErrors.AADSTS700025(
       "Client is public so neither 'client_assertion' nor 'client_secret' should be presented.",
     );
   }
+  const principal = await findServicePrincipalByApp(service.database.kysely, tenantId, appId);
+  const registered = { appId, applicationId, principal };
+  if (request.form.has("client_assertion")) await proveByCertificate(service, request, client, registered);
+  else await proveBySecret(service, request, registered);
+  if (principal === undefined) {
+    throw signInErrors.AADSTS7000112(
+      `The application '${appId}' has no service principal in this tenant. Create one with 'az ad sp create --id ${appId}'.`,
+    );
+  }
+  if (!principal.enabled) throw signInErrors.AADSTS7000112(`Application '${appId}' is disabled.`);
+  return principal;
+}
+
+async function proveBySecret(
+  service: OAuthService,
+  request: TokenRequest,
+  { appId, applicationId, principal }: Registered,
+): Promise<void> {
   const { database, hasher, slowDown } = service;
-  const principal = await findServicePrincipalByApp(database.kysely, tenantId, appId);
+  const secret = clientSecretOf(request);
   const owners = principal === undefined ? [applicationId] : [applicationId, principal.id];
   const candidates = await secretCandidates(database.kysely, owners, secret);
   const attempt = { name: appId, address: request.address };
@@ -40,13 +65,20 @@ export async function proveClient(
     );
   }
   slowDown.succeeded(attempt);
-  if (principal === undefined) {
-    throw signInErrors.AADSTS7000112(
-      `The application '${appId}' has no service principal in this tenant. Create one with 'az ad sp create --id ${appId}'.`,
-    );
+}
+
+async function proveByCertificate(
+  service: OAuthService,
+  { form }: TokenRequest,
+  client: OAuthClient,
+  { appId, principal }: Registered,
+): Promise<void> {
+  if (required(form, "client_assertion_type") !== assertionType) {
+    throw signInErrors.AADSTS9002313(`The parameter 'client_assertion_type' must be ${assertionType}.`);
   }
-  if (!principal.enabled) throw signInErrors.AADSTS7000112(`Application '${appId}' is disabled.`);
-  return principal;
+  const certificates = [...client.certificates, ...certificatesOf(principal?.properties ?? {})].map(usableCertificate);
+  const now = service.database.clock.now();
+  await verifyAssertion(required(form, "client_assertion"), { appId, certificates, origins: service.origins(), now });
 }
 
 export function refuseTooSoon({ slowDown }: OAuthService, attempt: { name: string; address: string }): void {
@@ -59,11 +91,6 @@ export function refuseTooSoon({ slowDown }: OAuthService, attempt: { name: strin
 }
 
 function clientSecretOf({ form }: TokenRequest): string {
-  if (form.has("client_assertion")) {
-    throw signInErrors.AADSTS7000218(
-      "Certificates and federated credentials (client_assertion) are not supported. Sign in with a 'client_secret'.",
-    );
-  }
   if ((form.get("client_secret") ?? "") === "") {
     throw signInErrors.AADSTS7000218(
       "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.",

@@ -3,6 +3,7 @@
 
 import type { Reading } from "../database.ts";
 import { findApplicationByClientId, findApplicationInAnyTenant } from "../directory/applications.ts";
+import { certificatesOf, type StoredCertificate } from "../directory/certificates.ts";
 import type { Tenant } from "../directory/tenants.ts";
 import { signInErrors } from "./errors.ts";
 
@@ -13,6 +14,7 @@ export interface OAuthClient {
   readonly redirectUris: readonly string[];
   /** Object id of the application; undefined for well-known clients, which have no secrets. */
   readonly applicationId: string | undefined;
+  readonly certificates: readonly StoredCertificate[];
   /** undefined: at home in every tenant. */
   readonly tenantId: string | undefined;
 }
@@ -53,6 +55,7 @@ export async function findClient(
     isPublic: application.isPublic,
     redirectUris: application.redirectUris,
     applicationId: application.id,
+    certificates: certificatesOf(application.properties),
     tenantId: application.tenantId,
   };
 }
@@ -71,5 +74,13 @@ export function isRegisteredRedirect(client: OAuthClient, redirectUri: string): 
 }
 
 function publicClient(appId: string, displayName: string, redirectUris: readonly string[]): OAuthClient {
-  return { appId, displayName, isPublic: true, redirectUris, applicationId: undefined, tenantId: undefined };
+  return {
+    appId,
+    displayName,
+    isPublic: true,
+    redirectUris,
+    applicationId: undefined,
+    certificates: [],
+    tenantId: undefined,
+  };
 }

@@ -32,7 +32,7 @@ export function tenantDiscovery(origin: string, tenant: string, isTenant: boolea
 }
 
 const capabilities = {
-  token_endpoint_auth_methods_supported: ["client_secret_post", "client_secret_basic"],
+  token_endpoint_auth_methods_supported: ["client_secret_post", "client_secret_basic", "private_key_jwt"],
   response_types_supported: ["code"],
   response_modes_supported: ["query", "fragment"],
   grant_types_supported: ["client_credentials", "authorization_code", "refresh_token", "password"],

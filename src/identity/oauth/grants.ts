@@ -97,9 +97,10 @@ function clientOf(service: OAuthService, { form, tenant }: TokenRequest): Promis
   return findClient(service.database.kysely, required(form, "client_id"), tenant, service.portalRedirectUris());
 }
 
-/** A client that keeps a secret must show it with every grant; who shows one is held to it. */
+/** A client that keeps a secret must prove it with every grant; who shows one is held to it. */
 async function proveConfidential(service: OAuthService, request: TokenRequest, client: OAuthClient): Promise<void> {
-  if (!client.isPublic || request.form.has("client_secret")) await proveClient(service, request, client);
+  const shows = request.form.has("client_secret") || request.form.has("client_assertion");
+  if (!client.isPublic || shows) await proveClient(service, request, client);
 }
 
 async function activeUser(service: OAuthService, tenantId: string, userId: string): Promise<User> {

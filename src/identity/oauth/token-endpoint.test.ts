@@ -82,7 +82,7 @@ const refusals: readonly (readonly [string, Readonly<Record<string, string>>, nu
   ["a grant type of Object's own", { grant_type: "constructor" }, 400, "unsupported_grant_type", 70003],
   ["no scope", { scope: "" }, 400, "invalid_request", 900144],
   ["claims that are no JSON", { claims: "{" }, 400, "invalid_request", 9002313],
-  ["a client assertion", { client_assertion: "x" }, 401, "invalid_client", 7000218],
+  ["an assertion of no type", { client_assertion: "x" }, 400, "invalid_request", 900144],
 ];
 for (const [what, changes, status, error, number] of refusals) {
   test(`${what} is refused with AADSTS${number}, and written down`, async () => {
