@@ -7,11 +7,20 @@ import { randomBytes } from "../lib/random.ts";
 import type { ObjectStore } from "./backends/object-store.ts";
 import { storeErrors } from "./errors.ts";
 import { formatVersion } from "./format/layout.ts";
+import type { BlobTable } from "./index/blob-table.ts";
 import { VaultIndex } from "./index/vault-index.ts";
-import { encodeConfig, makeSlot, unlock, wrapEpochKey, wrapIdKey, type VaultConfig } from "./keys/config.ts";
-import { hasConfig, readConfig, writeConfig } from "./keys/config-store.ts";
+import {
+  encodeConfig,
+  makeSlot,
+  openConfig,
+  unlock,
+  wrapEpochKey,
+  wrapIdKey,
+  type VaultConfig,
+} from "./keys/config.ts";
+import { configNumbers, hasConfig, readConfig, writeConfig } from "./keys/config-store.ts";
 import type { KeyProvider } from "./keys/kek.ts";
-import { nameHashes, type NameHash, type VaultKeys } from "./keys/vault-keys.ts";
+import { addEpochs, nameHashes, type NameHash, type VaultKeys } from "./keys/vault-keys.ts";
 import { mapReader, type MapReader } from "./map/map-reader.ts";
 import { WorkerPool } from "./pipeline/worker-pool.ts";
 import { BlobReader, type BadPack } from "./read/blob-reader.ts";
@@ -33,6 +42,8 @@ export interface Vault extends AsyncDisposable {
   readonly index: VaultIndex;
   readonly blobs: BlobReader;
   readonly maps: MapReader;
+  /** Somebody may have begun a new key epoch since the vault was opened. */
+  learnEpochs(signal?: AbortSignal): Promise<void>;
   /** Packs that did not open since the vault was opened. */
   readonly badPacks: ReadonlyMap<string, BadPack>;
   /** Started at first use. */
@@ -82,14 +93,24 @@ export async function openVault(
   options: VaultOptions = {},
   signal?: AbortSignal,
 ): Promise<Vault> {
-  const { config } = await readConfig(store, signal);
-  const { keys } = await unlock(config, provider);
+  const { number, config } = await readConfig(store, signal);
+  const { keys, vaultKey } = await unlock(config, provider);
+  let knownConfig = number;
   const badPacks = new Map<string, BadPack>();
   let pool: WorkerPool | undefined;
   let closed = false;
-  const index = new VaultIndex(store, keys, async (table) => {
+  const learnEpochs = async (learnSignal?: AbortSignal): Promise<void> => {
+    const newest = Math.max(0, ...(await configNumbers(store, learnSignal)));
+    if (newest <= knownConfig) return;
+    const stored = await readConfig(store, learnSignal);
+    addEpochs(keys, openConfig(stored.config, vaultKey).keys.epochs);
+    knownConfig = stored.number;
+    await pool?.runEverywhere({ type: "epochs", epochs: keys.epochs });
+  };
+  const onTable = async (table: BlobTable): Promise<void> => {
     await pool?.runEverywhere({ type: "table", table: table.shared });
-  });
+  };
+  const index = new VaultIndex(store, keys, { beforeReading: learnEpochs, onTable });
   const stores = options.fallback === undefined ? [store] : [store, options.fallback];
   const blobs = new BlobReader(stores, index, keys, (bad) => void badPacks.set(bad.hash, bad));
   return {
@@ -101,6 +122,7 @@ export async function openVault(
     index,
     blobs,
     maps: mapReader(blobs),
+    learnEpochs,
     badPacks,
     pool: () => {
       if (closed) throw storeErrors.VaultClosed("The vault was closed.");
@@ -116,7 +138,10 @@ export async function openVault(
 
 /** The same vault with an index of its own, read from the store alone: nothing that is not durable is in it. */
 export function withFreshIndex(vault: Vault): Vault {
-  const index = new VaultIndex(vault.store, vault.keys, () => Promise.resolve());
+  const index = new VaultIndex(vault.store, vault.keys, {
+    beforeReading: vault.learnEpochs,
+    onTable: () => Promise.resolve(),
+  });
   const stores = vault.fallback === undefined ? [vault.store] : [vault.store, vault.fallback];
   const blobs = new BlobReader(stores, index, vault.keys);
   return { ...vault, index, blobs, maps: mapReader(blobs) };

@@ -47,6 +47,7 @@ export async function executeCollection(
 ): Promise<CollectionOutcome> {
   const { signal } = options;
   refuseAbnormal(plan, options.limits ?? defaultLimits, options.allowAbnormal === true);
+  await vault.learnEpochs(signal);
   await endSessions(vault, plan, signal);
   const nothing = { plan, deletedPacks: [], releasedPacks: [], deletedBytes: 0, waitingFor: [] };
   if (plan.problems.length > 0) return nothing;

@@ -27,6 +27,13 @@ export interface IndexProblem {
   readonly message: string;
 }
 
+export interface IndexHooks {
+  /** Called before each reading of the store. */
+  beforeReading(signal?: AbortSignal): Promise<void>;
+  /** Told, and waited for, whenever another table takes the place of the present one. */
+  onTable(table: BlobTable): Promise<void>;
+}
+
 const parallelReads = 8;
 
 export class VaultIndex {
@@ -34,7 +41,7 @@ export class VaultIndex {
   readonly #keys: VaultKeys;
   readonly #packs: (PackRecord | undefined)[] = [];
   readonly #byHash = new Map<string, number>();
-  readonly #onTable: (table: BlobTable) => Promise<void>;
+  readonly #hooks: IndexHooks;
   #present = new Map<string, number>();
   #loaded = new Set<string>();
   #withEntries = new Set<string>();
@@ -47,11 +54,10 @@ export class VaultIndex {
   #refreshing: Promise<void> | undefined;
   table = BlobTable.create(1024);
 
-  /** `onTable` is told, and waited for, whenever another table takes the place of the present one. */
-  constructor(store: ObjectStore, keys: VaultKeys, onTable: (table: BlobTable) => Promise<void>) {
+  constructor(store: ObjectStore, keys: VaultKeys, hooks: IndexHooks) {
     this.#store = store;
     this.#keys = keys;
-    this.#onTable = onTable;
+    this.#hooks = hooks;
   }
 
   /** Index objects and packs that could not be read at the last refresh. */
@@ -139,6 +145,7 @@ export class VaultIndex {
   }
 
   async #read(signal?: AbortSignal): Promise<void> {
+    await this.#hooks.beforeReading(signal);
     this.#justAdded = new Map();
     // Doomed packs are listed before packs: a pack that is deleted meanwhile is then seen as doomed.
     const records = await readCollectionRecords(this.#store, this.#keys, signal);
@@ -257,7 +264,7 @@ export class VaultIndex {
 
   async #replaceTable(table: BlobTable): Promise<void> {
     this.table = table;
-    await this.#onTable(table);
+    await this.#hooks.onTable(table);
   }
 
   async #listHashes(prefix: string, signal?: AbortSignal): Promise<[string, number][]> {

@@ -63,7 +63,11 @@ export interface UnlockedConfig {
 }
 
 export async function unlock(config: VaultConfig, provider: KeyProvider): Promise<UnlockedConfig> {
-  const vaultKey = await unwrapVaultKey(config, provider);
+  return openConfig(config, await unwrapVaultKey(config, provider));
+}
+
+/** With a vault key that was unwrapped before. */
+export function openConfig(config: VaultConfig, vaultKey: Buffer): UnlockedConfig {
   const { mac, ...fields } = config;
   const expected = configMac(vaultKey, configHead(config.vaultId), fields);
   const given = Buffer.from(mac, "hex");

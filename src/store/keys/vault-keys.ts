@@ -13,16 +13,17 @@ export interface VaultKeys {
   readonly nameHash: NameHash;
   /** Per blob kind: the HMAC key of blob ids. */
   readonly idKeys: readonly Buffer[];
-  readonly epochs: ReadonlyMap<number, Buffer>;
-  readonly currentEpoch: number;
+  /** Grows while the vault is open, when somebody begins a new epoch. */
+  readonly epochs: Map<number, Buffer>;
+  currentEpoch: number;
 }
 
-export function vaultKeys(
-  vaultId: Buffer,
-  nameHash: NameHash,
-  idKey: Buffer,
-  epochs: ReadonlyMap<number, Buffer>,
-): VaultKeys {
+export function addEpochs(keys: VaultKeys, epochs: ReadonlyMap<number, Uint8Array>): void {
+  for (const [number, key] of epochs) keys.epochs.set(number, Buffer.from(key));
+  keys.currentEpoch = Math.max(...keys.epochs.keys());
+}
+
+export function vaultKeys(vaultId: Buffer, nameHash: NameHash, idKey: Buffer, epochs: Map<number, Buffer>): VaultKeys {
   const idKeys = Object.values(blobKinds).map((kind) =>
     deriveKey(idKey, vaultId, Buffer.concat([Buffer.from("holdfast 1 id "), Buffer.of(kind)])),
   );

@@ -99,7 +99,13 @@ export interface TableTask {
   readonly table: SharedTable;
 }
 
-export type Task = StoreTask | DiffTask | OpenTask | FinishTask | TableTask;
+/** Packs that are begun from now on use the newest. */
+export interface EpochsTask {
+  readonly type: "epochs";
+  readonly epochs: ReadonlyMap<number, Uint8Array>;
+}
+
+export type Task = StoreTask | DiffTask | OpenTask | FinishTask | TableTask | EpochsTask;
 
 export interface TaskResults {
   store: StoreResult;
@@ -107,6 +113,7 @@ export interface TaskResults {
   open: OpenResult;
   finish: undefined;
   table: undefined;
+  epochs: undefined;
 }
 
 export interface Space {

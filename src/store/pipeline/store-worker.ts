@@ -6,7 +6,7 @@ import { parentPort, workerData, type Transferable } from "node:worker_threads";
 import { HoldfastError } from "../../lib/errors.ts";
 import { blobKinds } from "../format/layout.ts";
 import { BlobTable } from "../index/blob-table.ts";
-import { blobId, type VaultKeys } from "../keys/vault-keys.ts";
+import { addEpochs, blobId, type VaultKeys } from "../keys/vault-keys.ts";
 import { storeErrors } from "../errors.ts";
 import { comparePages, type PageComparer } from "./compare-pages.ts";
 import {
@@ -90,6 +90,10 @@ async function perform(number: number, task: Task): Promise<void> {
     }
     case "table":
       table = new BlobTable(task.table);
+      send({ type: "done", number, result: undefined });
+      return;
+    case "epochs":
+      addEpochs(keys, task.epochs);
       send({ type: "done", number, result: undefined });
   }
 }

@@ -78,17 +78,24 @@ function gaps(points: readonly Point[], deleted: ReadonlySet<string>): PointProb
 }
 
 export async function readPoint(
-  vault: Pick<Vault, "store" | "keys">,
+  vault: Pick<Vault, "store" | "keys" | "learnEpochs">,
   name: PointName,
   folder: PointFolder = "points",
   signal?: AbortSignal,
 ): Promise<Point> {
+  let sealed: Buffer;
   try {
-    const sealed = await vault.store.get(prefixes[folder] + name, { signal });
-    return { ...openPointDocument(vault.keys, name, sealed), name };
+    sealed = await vault.store.get(prefixes[folder] + name, { signal });
   } catch (cause) {
     if (!isErrorCode(cause, "ObjectMissing")) throw cause;
     throw storeErrors.PointMissing(`Point ${name} is not in ${vault.store.location}.`, { cause });
+  }
+  try {
+    return { ...openPointDocument(vault.keys, name, sealed), name };
+  } catch (error) {
+    if (!isErrorCode(error, "EpochMissing")) throw error;
+    await vault.learnEpochs(signal);
+    return { ...openPointDocument(vault.keys, name, sealed), name };
   }
 }
 

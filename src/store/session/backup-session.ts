@@ -58,6 +58,7 @@ export async function beginSession(vault: Vault, options: SessionOptions): Promi
   const id = randomBytes(8).toString("hex");
   const stopped = new AbortController();
   const signal = outer === undefined ? stopped.signal : AbortSignal.any([outer, stopped.signal]);
+  await vault.learnEpochs(signal);
   const parent = await findParent(vault, options, signal);
   await writeOpen(vault.store, vault.keys, id, parent === undefined ? [] : [parent.name], vault.clock.now(), signal);
   faultPoint("store.after-open");
