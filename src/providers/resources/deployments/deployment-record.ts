@@ -1,7 +1,7 @@
 // Deployments and their operations as the service keeps them: rows of the resources table. Values of
-// secure parameters are never written down.
+// parameters that are needed again after a crash are sealed.
 
-import { isObject, type Json, type JsonObject, memberOf, newObject, toPlain } from "../../../arm/relaxed-json/json.ts";
+import { type Json, memberOf, newObject, toPlain } from "../../../arm/relaxed-json/json.ts";
 import type { Resource } from "../../../arm/resources/resource.ts";
 import { deploymentId } from "../../../arm/template/deployment-target.ts";
 import type { DeploymentPlan } from "../../../arm/template/plan.ts";
@@ -31,9 +31,8 @@ export interface DeploymentProperties {
 /** What is needed to go on after a crash. */
 export interface DeploymentMemory {
   readonly template: Json;
-  /** As given, without the values of secure parameters. */
-  readonly given: Json;
-  readonly lostSecrets: readonly string[];
+  /** The parameters as given, sealed: some are secrets. Gone once the deployment has ended. */
+  readonly sealedParameters: string | null;
   readonly templateLink: Json | null;
   readonly origin: string;
   /** The long operation that carries it out; a nested one is carried out with its parent's. */
@@ -85,18 +84,6 @@ function shownParameters(plan: DeploymentPlan): Json {
     shown[name] = isSecure ? { type: displayType(type) } : { type: displayType(type), value: value(plan.context) };
   }
   return toPlain(shown);
-}
-
-/** The given parameters without what must not be kept, and whose values were left out. */
-export function keepableParameters(plan: DeploymentPlan, given: JsonObject): { given: Json; lostSecrets: string[] } {
-  const kept = newObject();
-  const lostSecrets: string[] = [];
-  for (const [name, value] of Object.entries(given)) {
-    const isReference = isObject(value) && memberOf(value, "reference") !== undefined;
-    if (plan.parameters.get(name.toLowerCase())?.isSecure === true && !isReference) lostSecrets.push(name);
-    else kept[name] = value;
-  }
-  return { given: toPlain(kept), lostSecrets };
 }
 
 function providersOf(plan: DeploymentPlan): unknown[] {

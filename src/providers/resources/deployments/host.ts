@@ -10,6 +10,7 @@ import type { DeploymentHost, SecretReference } from "../../../arm/template/depl
 import { type DeploymentTarget, targetScope } from "../../../arm/template/deployment-target.ts";
 import type { SurroundingFacts } from "../../../arm/template/plan.ts";
 import { templateErrors } from "../../../arm/template/template-errors.ts";
+import type { SecretBox } from "../../../lib/secret-box.ts";
 import type { Services } from "../../services.ts";
 import { type DeploymentMemory, type DeploymentProperties, idOfPlan, propertiesOf } from "./deployment-record.ts";
 import type { InProcessClient } from "./in-process-client.ts";
@@ -20,6 +21,8 @@ import { recorderFor, type RecordingTerms } from "./recorder.ts";
 export interface DeploymentParts {
   readonly services: Services;
   readonly client: InProcessClient;
+  /** Seals what a running deployment must remember of its parameters. */
+  readonly secretBox: SecretBox;
   readonly loadTemplate: LoadTemplate;
   /** Reads a secret as the caller; absent while there is no key vault. */
   readonly readSecret?: (reference: SecretReference, caller: Caller, signal: AbortSignal) => Promise<string>;
@@ -82,8 +85,7 @@ export function deployingHost(
       const existing = await findResource<DeploymentProperties, DeploymentMemory>(database.kysely, id);
       const hidden: DeploymentMemory = {
         template: toPlain(plan.template.source),
-        given: {},
-        lostSecrets: [],
+        sealedParameters: null,
         templateLink: null,
         origin: behalf.origin,
         operationId,

@@ -80,7 +80,7 @@ export async function endDeployment(
       location: stored.location,
       envelope: stored.envelope,
       properties: { ...stored.properties, ...ending, endedAt },
-      hidden: stored.hidden,
+      hidden: { ...stored.hidden, sealedParameters: null } satisfies DeploymentMemory,
       provisioningState: "result" in outcome ? "Succeeded" : isCanceled(outcome.error) ? "Canceled" : "Failed",
     },
     { caller: terms.caller, clock: terms.database.clock },

@@ -2,7 +2,7 @@
 
 import { armErrors } from "../../../arm/errors.ts";
 import { renderError } from "../../../arm/error-body.ts";
-import { filterPredicate, parseFilter } from "../../../arm/filter.ts";
+import { allowOnly, filterPredicate, parseFilter } from "../../../arm/filter.ts";
 import { getOperation } from "../../../arm/operations/operation.ts";
 import { statusReply } from "../../../arm/operations/replies.ts";
 import { fillPage } from "../../../arm/paging.ts";
@@ -70,7 +70,9 @@ function recordRoutes(parts: DeploymentParts, live: LiveDeployments, collection:
 
   const list = async (request: ArmRequest): Promise<ArmReply> => {
     const page = paging.read(request);
-    const keep = filterPredicate<StoredDeployment>(parseFilter(request.query.get("$filter")), (row, field) =>
+    const filter = parseFilter(request.query.get("$filter"));
+    allowOnly(filter, ["provisioningState"]);
+    const keep = filterPredicate<StoredDeployment>(filter, (row, field) =>
       field.toLowerCase() === "provisioningstate" ? row.provisioningState : undefined,
     );
     const { subscriptionId, resourceGroup } = targetOf(request);

@@ -1,6 +1,5 @@
 // Carries a deployment out as a long operation. It may run twice: what ended well before a crash is
-// not done again. Values of secure parameters are only in memory, so a deployment that needs them
-// and was interrupted ends as failed and says why.
+// not done again.
 
 import { fromPlain, type JsonObject } from "../../../arm/relaxed-json/json.ts";
 import { noPositions } from "../../../arm/relaxed-json/positions.ts";
@@ -25,7 +24,7 @@ export const deploymentOperationKind = "deployment.run";
 
 /** What this process knows of the deployments that it was sent, and how it stops them. */
 export interface LiveDeployments {
-  /** By operation: the request with its secrets and the places of its text. */
+  /** By operation: the request with the places of its text, which is not kept. */
   readonly requests: Map<string, DeploymentRequest>;
   readonly cancels: Map<string, AbortController>;
 }
@@ -99,7 +98,7 @@ async function deploy(
   const terms = { database, caller: operation.caller, assertHeld: work.assertHeld };
   const behalf = { caller: operation.caller, correlationId: operation.correlationId, origin: stored.hidden.origin };
   const host = deployingHost(parts, behalf, operation.id, terms);
-  const given = live.requests.get(operation.id) ?? requestAfterRestart(stored);
+  const given = live.requests.get(operation.id) ?? requestAfterRestart(parts, stored);
   const parameters = await resolveSecrets(given.parameters, host, signal);
   const plan = planDeployment({ ...given, parameters }, await host.facts(given.target, signal), newTreeBudget());
   const recorder = await recorderFor(stored.id, terms);
@@ -107,13 +106,11 @@ async function deploy(
   await recorder.end({ result });
 }
 
-function requestAfterRestart(stored: StoredDeployment): DeploymentRequest {
+function requestAfterRestart(parts: DeploymentParts, stored: StoredDeployment): DeploymentRequest {
   const { hidden } = stored;
-  if (hidden.lostSecrets.length > 0) {
-    throw templateErrors.DeploymentFailed(
-      `The service was restarted while the deployment ran, and the values of its secure parameters '${hidden.lostSecrets.join(", ")}' are not kept anywhere. Start the deployment again.`,
-    );
-  }
+  const parameters = JSON.parse(
+    parts.secretBox.open(Buffer.from(hidden.sealedParameters ?? "", "base64")).toString("utf8"),
+  );
   return {
     name: stored.name,
     target: {
@@ -124,7 +121,7 @@ function requestAfterRestart(stored: StoredDeployment): DeploymentRequest {
     mode: stored.properties.mode === "Complete" ? "Complete" : "Incremental",
     template: fromPlain(hidden.template),
     positions: noPositions,
-    parameters: fromPlain(hidden.given) as JsonObject,
+    parameters: fromPlain(parameters) as JsonObject,
     templateLink: hidden.templateLink === null ? undefined : (fromPlain(hidden.templateLink) as JsonObject),
     outer: undefined,
     depth: 0,

@@ -25,7 +25,6 @@ import {
   deploymentResourceType,
   type DeploymentMemory,
   type DeploymentProperties,
-  keepableParameters,
   propertiesOf,
   renderDeployment,
   type StoredDeployment,
@@ -97,7 +96,8 @@ export async function startDeployment(
   const checked = await checkDeployment(parts, request);
   const { plan } = checked.validated;
   const id = request.resourceId;
-  const memory = keepableParameters(plan, checked.body.parameters);
+  const parameters = Buffer.from(JSON.stringify(checked.body.parameters), "utf8");
+  const sealedParameters = parts.secretBox.seal(parameters).toString("base64");
   const { created, operationId, stored } = await database.transaction(async (trx) => {
     const existing = await findResource<DeploymentProperties, DeploymentMemory>(trx, id);
     refuseActive(existing);
@@ -112,7 +112,7 @@ export async function startDeployment(
       correlationId: request.correlationId,
     });
     const hidden: DeploymentMemory = {
-      ...memory,
+      sealedParameters,
       template: toPlain(plan.template.source),
       templateLink: checked.body.templateLink === undefined ? null : toPlain(checked.body.templateLink),
       origin: request.origin,
