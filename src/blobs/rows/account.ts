@@ -1,0 +1,88 @@
+// Accounts: a name that is unique everywhere, two keys, and the scope that access is decided at.
+
+import type { Kysely, Transaction } from "kysely";
+import type { Tables } from "../../db/schema.ts";
+import { scopeOf } from "../../db/transaction.ts";
+import { randomBytes } from "../../lib/random.ts";
+import type { SecretBox } from "../../lib/secret-box.ts";
+import { blobErrors } from "../errors.ts";
+
+export type Reader = Kysely<Tables>;
+export type Writer = Transaction<Tables>;
+
+export type AccountKeys = readonly [string, string];
+
+export interface Account {
+  readonly name: string;
+  readonly scope: string;
+  /** Base64. */
+  readonly keys: AccountKeys;
+  readonly allowsSharedKey: boolean;
+  readonly createdAt: number;
+}
+
+export async function findAccount(reader: Reader, box: SecretBox, name: string): Promise<Account | undefined> {
+  const row = await reader.selectFrom("blob_accounts").selectAll().where("name", "=", name).executeTakeFirst();
+  if (row === undefined) return undefined;
+  return {
+    name: row.name,
+    scope: row.scope,
+    keys: JSON.parse(box.open(row.keys).toString("utf8")) as AccountKeys,
+    allowsSharedKey: row.allows_shared_key === 1,
+    createdAt: row.created_at,
+  };
+}
+
+export async function isNameTaken(reader: Reader, name: string): Promise<boolean> {
+  return (
+    (await reader.selectFrom("blob_accounts").select("name").where("name", "=", name).executeTakeFirst()) !== undefined
+  );
+}
+
+export async function insertAccount(
+  trx: Writer,
+  box: SecretBox,
+  account: { name: string; scope: string; allowsSharedKey: boolean },
+): Promise<void> {
+  if (await isNameTaken(trx, account.name)) {
+    throw blobErrors.AccountAlreadyExists(`The storage account named '${account.name}' is already taken.`);
+  }
+  await trx
+    .insertInto("blob_accounts")
+    .values({
+      name: account.name,
+      scope: account.scope,
+      keys: sealKeys(box, [newKey(), newKey()]),
+      allows_shared_key: account.allowsSharedKey ? 1 : 0,
+      created_at: scopeOf(trx).clock.now(),
+    })
+    .execute();
+}
+
+export async function allowSharedKey(trx: Writer, name: string, allowed: boolean): Promise<void> {
+  await trx
+    .updateTable("blob_accounts")
+    .set({ allows_shared_key: allowed ? 1 : 0 })
+    .where("name", "=", name)
+    .execute();
+}
+
+/** What was signed with the old key is refused from now on. */
+export async function replaceKey(trx: Writer, box: SecretBox, name: string, which: 0 | 1): Promise<void> {
+  const account = await findAccount(trx, box, name);
+  if (account === undefined) throw blobErrors.ResourceNotFound(`There is no storage account '${name}'.`);
+  const keys: AccountKeys = which === 0 ? [newKey(), account.keys[1]] : [account.keys[0], newKey()];
+  await trx
+    .updateTable("blob_accounts")
+    .set({ keys: sealKeys(box, keys) })
+    .where("name", "=", name)
+    .execute();
+}
+
+function newKey(): string {
+  return randomBytes(64).toString("base64");
+}
+
+function sealKeys(box: SecretBox, keys: AccountKeys): Uint8Array {
+  return box.seal(Buffer.from(JSON.stringify(keys), "utf8"));
+}
