@@ -1,7 +1,6 @@
 // `store collect`: says what would go; deletes only what the plan says.
 
-import { executeCollection } from "../../store/collect/collect.ts";
-import { defaultLimits, planCollection } from "../../store/collect/collection-plan.ts";
+import { defaultLimits, executeCollection, planCollection } from "../../store/index.ts";
 import { amount } from "./amounts.ts";
 import { print, wholeNumber, withVault, type VaultAccess } from "./context.ts";
 

@@ -75,7 +75,8 @@ const commands: readonly StoreCommand[] = [
     about: "write a disk of a recovery point to a file",
     options: [
       ["!--point <name>", "the point's name as `points` lists it, or ITEM/latest"],
-      ["!--disk <name>", "which disk of the point"],
+      ["--disk <name>", "which disk of the point"],
+      ["--attachment <name>", "an attachment of the point instead of a disk"],
       ["!--to <file>", "the file to make"],
       ["--format <format>", "raw (default), qcow2 or vhd"],
       ["--overwrite", "replace the file when it is there"],
@@ -127,8 +128,8 @@ const commands: readonly StoreCommand[] = [
   {
     name: "undelete-point",
     about: "bring a deleted recovery point back",
-    options: [["!--point <name>", "the point's full name"]],
-    examples: ["--store /vaults/a --point web-1/001795237122031-209514832004a4d5"],
+    options: [["--point <name>", "the point's full name; without it the deleted points are listed"]],
+    examples: ["--store /vaults/a", "--store /vaults/a --point web-1/001795237122031-209514832004a4d5"],
     load: async () => (await import("./delete-point.ts")).restorePoint,
   },
   {
@@ -141,6 +142,69 @@ const commands: readonly StoreCommand[] = [
     ],
     examples: ["--store /vaults/a --dry-run", "--store /vaults/a"],
     load: async () => (await import("./collect.ts")).collectVault,
+  },
+  {
+    name: "diff",
+    about: "where two recovery points differ; exit code 4 when they do",
+    options: [
+      ["!--from <point>", "the earlier point, or ITEM/latest"],
+      ["!--to <point>", "the later point, or ITEM/latest"],
+      ["--disk <name>", "only this disk (default: all)"],
+    ],
+    examples: ["--store /vaults/a --from web-1/001795237122031-209514832004a4d5 --to web-1/latest"],
+    load: async () => (await import("./diff.ts")).diffPoints,
+  },
+  {
+    name: "verify",
+    about: "open every blob that the points need; exit code 4 when a point cannot be restored whole",
+    options: [["--point <name...>", "only these points (default: all)"]],
+    examples: ["--store /vaults/a", "--store /vaults/a --point web-1/latest --json"],
+    load: async () => (await import("./verify.ts")).verifyVault,
+  },
+  {
+    name: "scrub",
+    about: "compare all packs with the hashes in their names; exit code 4 when one is damaged",
+    options: [],
+    examples: ["--store /vaults/a", "--store /vaults/a --json"],
+    load: async () => (await import("./scrub.ts")).scrubVault,
+    keyless: true,
+  },
+  {
+    name: "repair",
+    about: "scrub, and bring back what is bad or lost here from a copy of the vault",
+    options: [
+      ["!--from <url>", "the copy"],
+      ["--quarantined-only", "do not scrub: only packs that verify has quarantined"],
+    ],
+    examples: ["--store /vaults/a --from /mnt/usb/a"],
+    load: async () => (await import("./repair.ts")).repairVault,
+  },
+  {
+    name: "rekey",
+    about: "change who can open the vault, or begin a new key epoch; data is not rewritten",
+    options: [
+      ["--new-key [file]", "replace the key by this one; made when it is not there"],
+      ["--new-passphrase-file <file>", "let the passphrase in this file open the vault, too"],
+      ["--slot <name>", "which key to replace or add (default: main, or passphrase)"],
+      ["--remove <slot>", "take a key away, as `info` names it"],
+      ["--new-epoch", "write new data under a new data key"],
+    ],
+    examples: [
+      "--store /vaults/a --new-key --new-epoch",
+      "--store /vaults/a --new-passphrase-file phrase.txt",
+      "--store /vaults/a --remove passphrase",
+    ],
+    load: async () => (await import("./rekey.ts")).rekeyVault,
+  },
+  {
+    name: "export-key",
+    about: "make a recovery key that can be printed, and show it once",
+    options: [
+      ["--to <file>", "write it to this file instead"],
+      ["--replace", "make a new one; the old recovery key stops opening the vault"],
+    ],
+    examples: ["--store /vaults/a", "--store /vaults/a --to recovery.txt"],
+    load: async () => (await import("./rekey.ts")).exportKey,
   },
 ];
 

@@ -1,9 +1,7 @@
 // `store delete-point` and `store undelete-point`: deletion is soft, and can be undone until a
 // collection has purged the point.
 
-import { deletePoint } from "../../store/index.ts";
-import { parsePointName } from "../../store/format/object-names.ts";
-import { movePoint, readPoint } from "../../store/points/points.ts";
+import { deletePoint, listDeletedPoints, parsePointName, undeletePoint } from "../../store/index.ts";
 import { print, withVault, type VaultAccess } from "./context.ts";
 
 type DeleteOptions = VaultAccess & { readonly point: string };
@@ -17,11 +15,15 @@ export function removePoint(options: DeleteOptions): Promise<void> {
   });
 }
 
-export function restorePoint(options: DeleteOptions): Promise<void> {
-  const name = parsePointName(options.point);
-  return withVault(options, "write", async (vault, signal) => {
-    await readPoint(vault, name, "deleted", signal);
-    await movePoint(vault, name, "deleted", "points", signal);
+export function restorePoint(options: VaultAccess & { readonly point?: string }): Promise<void> {
+  const name = options.point === undefined ? undefined : parsePointName(options.point);
+  return withVault(options, name === undefined ? "read" : "write", async (vault, signal) => {
+    if (name === undefined) {
+      const deleted = await listDeletedPoints(vault, undefined, signal);
+      print(options, { deleted }, deleted.length === 0 ? "No deleted points." : deleted.join("\n"));
+      return;
+    }
+    await undeletePoint(vault, name, signal);
     print(options, { point: name, deleted: false }, `${name} is back.`);
   });
 }

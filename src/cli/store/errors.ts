@@ -10,9 +10,4 @@ export const toolErrors = defineErrors({
   },
   KeyFileDamaged: { status: 400, remedy: "Use another copy of it, or open with --recovery-key-file." },
   BitmapInvalid: { status: 400, remedy: "docs/store-tool.md shows both forms of a bitmap file." },
-  DifferencesFound: { status: 409 },
-  DamageFound: {
-    status: 500,
-    remedy: "`holdfast store repair` heals from another copy of the vault; so does the next backup.",
-  },
 });

@@ -30,9 +30,7 @@ export async function findKey(options: KeyOptions, config: VaultConfig): Promise
   if (named.length > 1) {
     throw toolErrors.UsageInvalid("--key, --passphrase-file and --recovery-key-file: only one of them can be given.");
   }
-  if (options.passphraseFile !== undefined) {
-    return keyFromPassphrase((await readSecret(options.passphraseFile)).toString("utf8").replace(/\r?\n$/, ""));
-  }
+  if (options.passphraseFile !== undefined) return readPassphrase(options.passphraseFile);
   if (options.recoveryKeyFile !== undefined) {
     return keyFromBytes(parseRecoveryKey((await readSecret(options.recoveryKeyFile)).toString("utf8")), "recovery");
   }
@@ -46,6 +44,10 @@ export async function findKey(options: KeyOptions, config: VaultConfig): Promise
   throw toolErrors.KeyFileMissing(
     `The vault ${config.vaultId} needs its key; it is not at ${places.join(" or ") || "any place of ours"}.`,
   );
+}
+
+export async function readPassphrase(path: string): Promise<KeyProvider> {
+  return keyFromPassphrase((await readSecret(path)).toString("utf8").replace(/\r?\n$/, ""));
 }
 
 export async function readKeyFile(path: string): Promise<Buffer> {

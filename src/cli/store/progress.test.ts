@@ -10,7 +10,7 @@ describe("progress", () => {
     const lines: string[] = [];
     let now = 0;
     const terminal = { isTTY, columns: 200, write: (text: string) => lines.push(text) };
-    const progress = openProgress("storing", { json }, terminal, () => now);
+    const progress = openProgress("storing", { json }, "bytes", terminal, () => now);
     const step = (seconds: number, done: number): void => {
       now += seconds * 1000;
       progress.show(done, 10 * GiB, "1.0 GiB stored");

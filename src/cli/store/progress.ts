@@ -5,7 +5,7 @@ import { monotonicMilliseconds } from "../../lib/clock.ts";
 import { amount, duration } from "./amounts.ts";
 
 export interface Progress extends Disposable {
-  /** Bytes done so far of the total, and what else there is to say. */
+  /** How much is done of the total, and what else there is to say. */
   show(done: number, total: number, more?: string): void;
 }
 
@@ -22,10 +22,12 @@ const rateWindowMilliseconds = 5000;
 export function openProgress(
   label: string,
   options: { readonly json?: boolean },
+  unit: "bytes" | "blobs" = "bytes",
   terminal: Terminal = process.stderr,
   now: () => number = monotonicMilliseconds,
 ): Progress {
   if (terminal.isTTY !== true || options.json === true) return { show: () => {}, [Symbol.dispose]: () => {} };
+  const shown = (number: number): string => (unit === "bytes" ? amount(number) : `${Math.round(number)} blobs`);
   const samples: { at: number; done: number }[] = [];
   let drawnAt = Number.NEGATIVE_INFINITY;
   return {
@@ -39,7 +41,7 @@ export function openProgress(
       const rate = at > first.at ? ((done - first.done) * 1000) / (at - first.at) : 0;
       const remaining = rate > 0 ? `, ${duration((total - done) / rate)} left` : "";
       const percent = total === 0 ? 100 : Math.floor((done * 100) / total);
-      const line = `${label} ${percent}% of ${amount(total)}, ${amount(rate)}/s${remaining}${more === "" ? "" : `, ${more}`}`;
+      const line = `${label} ${percent}% of ${shown(total)}, ${shown(rate)}/s${remaining}${more === "" ? "" : `, ${more}`}`;
       terminal.write(`\r\x1b[K${line.slice(0, (terminal.columns ?? 80) - 1)}`);
     },
     [Symbol.dispose]: () => {

@@ -161,10 +161,7 @@ describe("./holdfast store", () => {
       `os=${disk}`,
       `data=${image},format=qcow2`,
     );
-    assert.deepEqual(
-      point.disks.map(({ name }) => name),
-      ["os", "data"],
-    );
+    assert.deepEqual(point.disks.map(({ name }) => name).sort(), ["data", "os"]);
     assert.equal(point.attachments[0]?.name, "machine.xml");
     const target = path("data.raw");
     await json("restore", "--store", vault, "--point", "two disks/latest", "--disk", "data", "--to", target);
@@ -180,6 +177,26 @@ describe("./holdfast store", () => {
     const target = path("from-copy.raw");
     await json("restore", "--store", copy, "--point", "two disks/latest", "--disk", "os", "--to", target);
     await mustBeSame(disk, target);
+  });
+
+  it("restores an attachment", async () => {
+    const args = ["--point", "two disks/latest", "--attachment", "machine.xml", "--to", path("back.xml")];
+    await json("restore", "--store", vault, ...args);
+    assert.equal(await readFile(path("back.xml"), "utf8"), "<domain/>");
+    const absent = await tool("restore", "--store", vault, ...args.slice(0, 3), "nope", "--to", path("nope.xml"));
+    assert.equal(absent.code, 3);
+  });
+
+  it("says where two points differ", async () => {
+    const { points } = await json<{ points: { point: string }[] }>("points", "--store", vault, "--item", "Web 1");
+    const [first, second] = points.map(({ point }) => point);
+    const same = await tool("diff", "--store", vault, "--from", first!, "--to", first!);
+    assert.equal(same.code, 0);
+    const other = await tool("diff", "--store", vault, "--from", first!, "--to", second!, "--json");
+    assert.equal(other.code, 4);
+    const { disks } = JSON.parse(other.stdout) as { disks: { bytes: number; ranges: { offset: number }[] }[] };
+    assert.equal(disks[0]?.bytes, 4096);
+    assert.equal(disks[0]?.ranges[0]?.offset, 6 * MiB);
   });
 
   it("restores from a second copy what is damaged in the first", async () => {
@@ -207,6 +224,68 @@ describe("./holdfast store", () => {
     const healed = await json<{ warnings: string[] }>("restore", "--store", damaged, ...args, "--fallback", vault);
     assert.ok(healed.warnings.length > 0);
     await mustBeSame(disk, path("healed.raw"));
+  });
+
+  it("finds the damage by scrub and by verify, and repairs it from the copy", async () => {
+    const damaged = path("damaged");
+    assert.equal((await tool("scrub", "--store", vault)).code, 0);
+    assert.equal((await tool("verify", "--store", vault)).code, 0);
+    const scrubbed = await tool("scrub", "--store", damaged, "--json");
+    assert.equal(scrubbed.code, 4);
+    assert.ok((JSON.parse(scrubbed.stdout) as { findings: unknown[] }).findings.length > 0);
+    const verified = await tool("verify", "--store", damaged);
+    assert.equal(verified.code, 4);
+    assert.match(verified.stdout, /BROKEN .*two_20disks/);
+    const repaired = await json<{ repaired: string[] }>("repair", "--store", damaged, "--from", vault);
+    assert.ok(repaired.repaired.length > 0);
+    assert.equal((await tool("verify", "--store", damaged)).code, 0);
+    assert.equal((await tool("scrub", "--store", damaged)).code, 0);
+  });
+
+  it("changes keys: a new file, a passphrase, a printed recovery key; the old key opens no more", async () => {
+    const place = path("keys");
+    const made = await json<{ keyFile: string }>("init", "--store", place);
+    const changed = await json<{ keyFile: string; epochs: number[] }>(
+      "rekey",
+      "--store",
+      place,
+      "--new-key",
+      "--new-epoch",
+    );
+    assert.deepEqual(changed.epochs, [1, 2]);
+    assert.equal((await tool("points", "--store", place)).code, 0);
+    const old = await tool("points", "--store", place, "--key", made.keyFile);
+    assert.match(old.stderr, /does not open vault/);
+    const phrase = path("phrase");
+    await writeFile(phrase, "correct horse battery staple\n", { mode: 0o600 });
+    await json("rekey", "--store", place, "--new-passphrase-file", phrase);
+    assert.equal((await tool("points", "--store", place, "--passphrase-file", phrase)).code, 0);
+    const recovery = path("recovery");
+    await json("export-key", "--store", place, "--to", recovery);
+    assert.equal((await stat(recovery)).mode & 0o777, 0o600);
+    await rm(changed.keyFile);
+    assert.equal((await tool("points", "--store", place)).code, 3);
+    assert.equal((await tool("points", "--store", place, "--recovery-key-file", recovery)).code, 0);
+    const again = await tool("export-key", "--store", place, "--recovery-key-file", recovery);
+    assert.match(again.stderr, /--replace/);
+    const shown = await json<{ recoveryKey: string }>(
+      "export-key",
+      "--store",
+      place,
+      "--passphrase-file",
+      phrase,
+      "--replace",
+    );
+    assert.match(shown.recoveryKey, /^[A-Z2-9]{5}(-[A-Z2-9]{5}){12}$/);
+    assert.equal((await tool("points", "--store", place, "--recovery-key-file", recovery)).code, 1);
+    await json("rekey", "--store", place, "--passphrase-file", phrase, "--remove", "main");
+  });
+
+  it("collects what is no longer needed: the plan first, then the window", async () => {
+    const dry = await json<{ plan: { bytesToDelete: number } }>("collect", "--store", vault, "--dry-run");
+    assert.equal(dry.plan.bytesToDelete, 0);
+    await json("collect", "--store", vault);
+    assert.equal((await tool("verify", "--store", vault)).code, 0);
   });
 
   it("serves a point over NBD until it is interrupted, and ends in order", async () => {
@@ -321,7 +400,19 @@ describe("./holdfast store", () => {
   });
 
   it("shows examples with --help", async () => {
-    for (const command of ["init", "info", "points", "add", "restore", "copy", "mount", "collect"]) {
+    for (const command of [
+      "init",
+      "info",
+      "points",
+      "add",
+      "restore",
+      "copy",
+      "mount",
+      "collect",
+      "diff",
+      "verify",
+      "rekey",
+    ]) {
       const { stdout, code } = await tool(command, "--help");
       assert.equal(code, 0);
       assert.match(stdout, new RegExp(`Examples:\\n  ./holdfast store ${command} --store`));
