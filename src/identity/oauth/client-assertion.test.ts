@@ -137,6 +137,8 @@ test("an assertion about another app, for another place, out of time or signed o
   const now = Math.floor(service.clock.now() / 1000);
   const other = await makeCertificate();
   assert.equal((await send(service, appId, await sign(service, appId))).status, 200);
+  const padded = await sign(service, appId, {}, made, { x5t: `${made.thumbprint}=` });
+  assert.equal((await send(service, appId, padded)).status, 200);
   const good = await sign(service, appId);
   const [head, body, signature] = good.split(".");
   const none = Buffer.from(JSON.stringify({ alg: "none", x5t: made.thumbprint })).toString("base64url");

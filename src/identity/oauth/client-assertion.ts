@@ -62,11 +62,15 @@ function findCertificate(assertion: string, { certificates }: AssertionDemands):
     throw failed("it is not a JSON Web Token", error);
   }
   if (!algorithms.includes(header.alg ?? "")) throw failed(`it is signed with '${header.alg}', not RS256 or PS256`);
-  const found = certificates.find(
-    ({ sha1, sha256 }) => header["x5t#S256"] === sha256 || header.x5t === sha1 || header.kid === sha1,
-  );
+  const named = [header["x5t#S256"], header.x5t, header.kid].map(withoutPadding);
+  const found = certificates.find(({ sha1, sha256 }) => named.includes(sha256) || named.includes(sha1));
   if (found === undefined) throw failed("the certificate that it names is not one of the app's");
   return found;
+}
+
+/** MSAL for Python leaves the padding on. */
+function withoutPadding(text: unknown): string | undefined {
+  return typeof text === "string" ? text.replace(/=+$/, "") : undefined;
 }
 
 async function readClaims(assertion: string, { publicKey }: UsableCertificate): Promise<z.output<typeof claimsSchema>> {
