@@ -5,11 +5,11 @@ import { serve } from "@hono/node-server";
 import { Hono } from "hono";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
-import type { Database } from "../../db/database.ts";
+import { openDatabase, type Database, type DatabasePlace } from "../../db/database.ts";
 import { temporaryDatabase } from "../../db/testing/temporary-database.ts";
 import { manualClock, type ManualClock } from "../../lib/clock.ts";
 import { randomBytes } from "../../lib/random.ts";
-import { secretBox } from "../../lib/secret-box.ts";
+import { secretBox, type SecretBox } from "../../lib/secret-box.ts";
 import { makeAuthority, makeLeaf } from "../../server/make-certificate.ts";
 import type { AdministratorSecrets } from "../bootstrap.ts";
 import { openIdentity, type Identity } from "../identity.ts";
@@ -21,6 +21,7 @@ export interface TestIdentity extends AsyncDisposable {
   readonly database: Database;
   readonly identity: Identity;
   readonly admin: AdministratorSecrets;
+  readonly secretBox: SecretBox;
   readonly signIns: readonly SignIn[];
   /** Requests seem to come from here. */
   from(address: string): void;
@@ -33,15 +34,17 @@ export interface TestIdentity extends AsyncDisposable {
 
 export const portalRedirect = "https://localhost:8443/signed-in";
 
-export async function testIdentity(options: { database?: Database; start?: number } = {}): Promise<TestIdentity> {
+export async function testIdentity(options: { place?: DatabasePlace; start?: number } = {}): Promise<TestIdentity> {
   const clock = manualClock(options.start ?? Date.now());
-  const database = options.database ?? (await temporaryDatabase(clock));
+  const database =
+    options.place === undefined ? await temporaryDatabase(clock) : await openDatabase({ ...options.place, clock });
   const signIns: SignIn[] = [];
   let address = "192.0.2.1";
   let origin = "https://localhost:8443";
+  const box = secretBox(randomBytes(32));
   const identity = openIdentity({
     database,
-    secretBox: secretBox(randomBytes(32)),
+    secretBox: box,
     origins: () => [origin],
     portalRedirectUris: () => [portalRedirect],
     addressOf: () => address,
@@ -71,6 +74,7 @@ export async function testIdentity(options: { database?: Database; start?: numbe
     database,
     identity,
     admin,
+    secretBox: box,
     signIns,
     from: (next) => {
       address = next;
