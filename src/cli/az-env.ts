@@ -88,7 +88,7 @@ function cloudDescription(endpoint: string): object {
       logAnalyticsResourceId: endpoint,
       batchResourceId: endpoint,
     },
-    suffixes: { storageEndpoint: `blob.localhost${portOf(endpoint)}`, keyvaultDns: `.vault.localhost${portOf(endpoint)}` },
+    suffixes: { storageEndpoint: `localhost${portOf(endpoint)}`, keyvaultDns: `.vault.localhost${portOf(endpoint)}` },
   };
 }
 

@@ -8,6 +8,7 @@ import { HoldfastError } from "../lib/errors.ts";
 import { armErrors } from "../arm/errors.ts";
 import { monotonicMilliseconds } from "../lib/clock.ts";
 import { readText } from "./body.ts";
+import { askDataPlanes, type DataPlane } from "./data-plane.ts";
 import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import { startPage } from "./start-page.ts";
@@ -16,6 +17,7 @@ export interface AppParts {
   readonly dispatcher: Dispatcher;
   /** Sign-in and Graph, mounted at the root. */
   readonly mounted: readonly Hono[];
+  readonly dataPlanes: readonly DataPlane[];
   readonly metrics: Metrics;
   readonly log: Log;
   readonly bodyBytes: number;
@@ -52,6 +54,8 @@ export function createApp(parts: AppParts): Hono<Environment> {
     }
     return undefined;
   });
+
+  app.use(async (context, next) => (await askDataPlanes(parts.dataPlanes, context, parts.ending)) ?? next());
 
   app.get("/healthz", (context) => context.text("ok\n"));
   app.get("/readyz", async (context) => ((await parts.isReady()) ? context.text("ready\n") : context.text("not ready\n", 503)));

@@ -27,7 +27,7 @@ export async function ensureCertificate(folder: string, extraNames: readonly str
   const authority =
     (await readPair(folder, "ca")) ??
     (await keepPair(folder, "ca", await (await import("./make-certificate.ts")).makeAuthority()));
-  const names = [...new Set(["localhost", "*.localhost", hostname(), ...extraNames])];
+  const names = [...new Set(["localhost", "*.localhost", "*.blob.localhost", "*.vault.localhost", hostname(), ...extraNames])];
   const existing = await readPair(folder, "server");
   const leaf =
     existing !== undefined && isGood(existing.certificate, names, authority.certificate)

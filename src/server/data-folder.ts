@@ -6,6 +6,7 @@
 //   tls/             the local authority and the leaf
 //   admin.json       the administrator's credentials, mode 0600
 //   run.json         the running service: endpoint and process
+//   blobs/           what is in storage accounts
 //   az/              the Azure CLI's own folder for this service
 
 import { join } from "node:path";
@@ -29,6 +30,7 @@ export interface DataFolder {
   readonly admin: string;
   readonly run: string;
   readonly az: string;
+  readonly blobs: string;
 }
 
 export function dataFolder(root: string): DataFolder {
@@ -41,6 +43,7 @@ export function dataFolder(root: string): DataFolder {
     admin: join(root, "admin.json"),
     run: join(root, "run.json"),
     az: join(root, "az"),
+    blobs: join(root, "blobs"),
   };
 }
 

@@ -7,15 +7,19 @@ import { activityLogProvider } from "../providers/insights/activity-log.ts";
 import { locksProvider } from "../providers/locks/locks.ts";
 import { managedIdentityProvider } from "../providers/managedidentity/user-assigned.ts";
 import { resourcesProvider } from "../providers/resources/provider.ts";
-import type { Services } from "../providers/services.ts";
+import { storageProvider } from "../providers/storage/storage-accounts.ts";
+import type { StorageServices } from "../providers/storage/services.ts";
 
-export function assembleProviders(services: Services): ProviderDirectory {
+export type ProviderServices = StorageServices;
+
+export function assembleProviders(services: ProviderServices): ProviderDirectory {
   const own: Provider[] = [
     activityLogProvider(services),
     authorizationProvider(services, () => directory.providers),
     featuresProvider(services),
     locksProvider(services),
     managedIdentityProvider(services),
+    storageProvider(services),
   ];
   const namespaces = [...new Set([...own.map(({ namespace }) => namespace), "Microsoft.Resources"])];
   const directory: ProviderDirectory = providerDirectory([...own, resourcesProvider(services, namespaces, () => directory)]);

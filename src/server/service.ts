@@ -11,6 +11,7 @@ import type { CompiledRoute } from "../arm/routes.ts";
 import { createThrottle } from "../arm/throttle.ts";
 import { removeOldActivity } from "../arm/activity/activity.ts";
 import { recordOperationEnd } from "../arm/activity/operation-end.ts";
+import { openBlobs, type Blobs } from "../blobs/blobs.ts";
 import { holdDataFolder } from "../db/data-folder.ts";
 import { openDatabase, type Database } from "../db/database.ts";
 import { endLeasesOf } from "../db/leases.ts";
@@ -21,14 +22,14 @@ import { offsetFileClock, systemClock } from "../lib/clock.ts";
 import { HoldfastError } from "../lib/errors.ts";
 import { disk } from "../lib/files.ts";
 import { secretBox } from "../lib/secret-box.ts";
-import type { Services } from "../providers/services.ts";
 import { createApp } from "./app.ts";
+import { mountBlobs } from "./blob-endpoint.ts";
 import { ensureCertificate, givenCertificate } from "./certificates.ts";
 import { dataFolder, ensureNodeId, ensurePlatformKey, removeRun, writeAdmin, writeRun, type RunningService } from "./data-folder.ts";
 import { listen } from "./listener.ts";
 import { createLog, type Log } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
-import { assembleProviders } from "./providers.ts";
+import { assembleProviders, type ProviderServices } from "./providers.ts";
 import { listenAddress, type Settings } from "./settings.ts";
 
 export interface Service {
@@ -88,7 +89,11 @@ export async function startService(settings: Settings): Promise<Service> {
       report: (error, operation) => log.error({ err: error, operation: operation?.id, kind: operation?.kind }, "a long operation failed inside the service"),
     }),
   );
-  const services: Services = {
+  const blobs = ends.use(
+    await openBlobs({ database, secretBox: secretBox(platformKey), folder: folder.blobs, origin: () => origins[0] ?? "", report: (error) => log.error({ err: error }, "blobs") }),
+  );
+  const services: ProviderServices = {
+    blobs,
     database,
     paging: createPaging(platformKey),
     locations: createLocations(settings.siteName),
@@ -111,6 +116,7 @@ export async function startService(settings: Settings): Promise<Service> {
   const app = createApp({
     dispatcher,
     mounted: [identity.identityRoutes, identity.graphRoutes],
+    dataPlanes: [mountBlobs(blobs, identity, () => origins, tenantId, log)],
     metrics: createMetrics(),
     log,
     bodyBytes: settings.limits.bodyBytes,
@@ -123,7 +129,7 @@ export async function startService(settings: Settings): Promise<Service> {
   ends.defer(() => listener.drain(drainMilliseconds));
   origins = originsOf(listener.port, settings.hostNames);
 
-  const maintenance = setInterval(() => void maintain(identity, database, log), maintenanceMilliseconds);
+  const maintenance = setInterval(() => void maintain(identity, blobs, database, log), maintenanceMilliseconds);
   maintenance.unref();
   ends.defer(() => clearInterval(maintenance));
 
@@ -176,9 +182,10 @@ async function answers(database: Database): Promise<boolean> {
   }
 }
 
-async function maintain(identity: Identity, database: Database, log: Log): Promise<void> {
+async function maintain(identity: Identity, blobs: Blobs, database: Database, log: Log): Promise<void> {
   try {
     await identity.maintain();
+    await blobs.maintain();
     await database.transaction((trx) => removeOldActivity(trx, database.clock));
     await purgeEvents(database, database.clock.now() - eventDays * 86_400_000);
   } catch (error) {

@@ -83,13 +83,18 @@ export async function openContentFiles(root: string): Promise<ContentFiles> {
     },
     createSparse: async (length) => (await create((open) => open.truncate(length))).file,
     change: async (file, work) => {
-      await using open = await disk.open(pathOf(file), "readWrite");
-      return await work(open);
+      const open = await disk.open(pathOf(file), "readWrite");
+      try {
+        return await work(open);
+      } finally {
+        await open.close();
+      }
     },
     read: async function* (file, offset, length, signal) {
       readers.set(file, (readers.get(file) ?? 0) + 1);
+      let open: OpenFile | undefined;
       try {
-        await using open = await disk.open(pathOf(file), "read");
+        open = await disk.open(pathOf(file), "read");
         for (let at = 0; at < length;) {
           signal?.throwIfAborted();
           const piece = Buffer.allocUnsafe(Math.min(pieceBytes, length - at));
@@ -99,6 +104,7 @@ export async function openContentFiles(root: string): Promise<ContentFiles> {
           at += got;
         }
       } finally {
+        await open?.close();
         const left = (readers.get(file) ?? 1) - 1;
         if (left > 0) readers.set(file, left);
         else readers.delete(file);
