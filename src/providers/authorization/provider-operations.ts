@@ -3,7 +3,7 @@
 import { armErrors } from "../../arm/errors.ts";
 import type { Provider } from "../../arm/provider.ts";
 import { ok, param } from "../../arm/request.ts";
-import { compileRoutes, type CompiledRoute, type Route } from "../../arm/routes.ts";
+import { compileRoutes, type Route } from "../../arm/routes.ts";
 
 const path = "/providers/Microsoft.Authorization/providerOperations";
 
@@ -26,31 +26,32 @@ export function providerOperationRoutes(providers: () => readonly Provider[]): R
 }
 
 function render(provider: Provider): Record<string, unknown> {
-  const byType = new Map<string, CompiledRoute[]>();
-  for (const route of compileRoutes(provider.routes).routes) {
-    if (route.action === "") continue;
-    const routes = byType.get(route.resourceType) ?? [];
-    if (!routes.some(({ action }) => action === route.action)) byType.set(route.resourceType, [...routes, route]);
+  const actions = new Set(compileRoutes(provider.routes).routes.map(({ action }) => action));
+  const byType = new Map<string, string[]>();
+  for (const action of actions) {
+    const type = typeOf(action, provider.namespace);
+    if (type !== undefined) byType.set(type, [...(byType.get(type) ?? []), action]);
   }
+  const operationsOf = (type: string) => (byType.get(type) ?? []).map(renderOperation);
   return {
     id: `${path}/${provider.namespace}`,
     name: provider.namespace,
     type: "Microsoft.Authorization/providerOperations",
     displayName: provider.namespace,
-    operations: [],
-    resourceTypes: [...byType].map(([type, routes]) => {
-      const name = type.slice(provider.namespace.length + 1);
-      return {
-        name,
-        displayName: name,
-        operations: routes.map(({ action }) => ({
-          name: action,
-          displayName: action,
-          description: "",
-          origin: "user",
-          isDataAction: false,
-        })),
-      };
-    }),
+    operations: operationsOf(""),
+    resourceTypes: [...byType.keys()]
+      .filter((type) => type !== "")
+      .map((type) => ({ name: type, displayName: type, operations: operationsOf(type) })),
   };
+}
+
+/** `Microsoft.X/things/restart/action` -> `things`; undefined for what is no action of the namespace. */
+function typeOf(action: string, namespace: string): string | undefined {
+  const [prefix, ...rest] = action.split("/");
+  if (prefix?.toLowerCase() !== namespace.toLowerCase()) return undefined;
+  return rest.slice(0, rest.at(-1) === "action" ? -2 : -1).join("/");
+}
+
+function renderOperation(action: string) {
+  return { name: action, displayName: action, description: "", origin: "user", isDataAction: false };
 }

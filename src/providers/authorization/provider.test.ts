@@ -210,5 +210,9 @@ test("provider operations name the actions that the routes ask for", async () =>
   const operations = metadata.resourceTypes?.flatMap((type) => type.operations ?? []).map(({ name }) => name) ?? [];
   for (const verb of ["read", "write", "delete"])
     assert.ok(operations.includes(`Microsoft.Authorization/roleAssignments/${verb}`));
-  assert.ok((await all(client.providerOperationsMetadataOperations.list())).length > 3);
+  const everything = await all(client.providerOperationsMetadataOperations.list());
+  assert.ok(everything.length > 3);
+  const types = everything.flatMap((provider) => provider.resourceTypes ?? []);
+  for (const type of types) assert.ok(type.name !== "" && (type.operations ?? []).length > 0, type.name);
+  assert.ok(types.some(({ name }) => name === "subscriptions/resourceGroups"));
 });
