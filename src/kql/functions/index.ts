@@ -3,10 +3,19 @@
 
 import { collectionFunctions } from "./collections.ts";
 import { conversionFunctions } from "./conversion.ts";
-
+import { hashFunctions } from "./hashes.ts";
+import { networkFunctions } from "./network.ts";
+import { seriesFunctions } from "./series.ts";
+import { textFunctions } from "./texts.ts";
+import { timeFunctions } from "./times.ts";
 import type { RuntimeFunction } from "./value.ts";
 
 export const runtimeFunctions: Readonly<Record<string, RuntimeFunction>> = {
   ...conversionFunctions,
   ...collectionFunctions,
+  ...hashFunctions,
+  ...networkFunctions,
+  ...seriesFunctions,
+  ...textFunctions,
+  ...timeFunctions,
 };

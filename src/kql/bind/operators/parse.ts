@@ -20,6 +20,7 @@ interface Wanted {
 interface Pattern {
   readonly regex: string;
   readonly wanted: readonly Wanted[];
+  readonly groups: readonly number[];
 }
 
 export function bindParse(session: Session, node: SyntaxNode, input: Bound, scope: Scope): Bound {
@@ -37,11 +38,12 @@ function parse(session: Session, node: SyntaxNode, input: Bound, scope: Scope, o
   const flagsNode = parameters.get("flags");
   const flags = flagsNode === undefined ? "" : wordOf(flagsNode);
   const source = textOperand(session.expression(child(node, "Expression"), environmentOf(input, scope)));
+  // Columns are numbered among all groups of the pattern; those of the user's own regex count too.
   const pattern = patternOf(items(node, "Patterns"), kind, flags, node);
   const regex = literal("string", pattern.regex);
   const matches = call("captures", [source, regex], "bool");
   const typed = pattern.wanted.map(({ name, type }, index): { readonly item: Item; readonly bad: Expression | undefined } => {
-    const text = call("capture", [source, regex, literal("long", BigInt(index + 1))], "string");
+    const text = call("capture", [source, regex, literal("long", BigInt(pattern.groups[index] ?? index + 1))], "string");
     const value = type === "string" ? text : cast(text, type);
     const bad = type === "string" ? undefined : call("isnull", [value], "bool");
     return { item: { column: session.newColumn(name, type), expression: value }, bad };
@@ -67,6 +69,8 @@ const numberPatterns: Partial<Record<ScalarType, string>> = {
 function patternOf(parts: readonly SyntaxNode[], kind: string, flags: string, node: SyntaxNode): Pattern {
   const wanted: Wanted[] = [];
   const pieces: string[] = [];
+  const groups: number[] = [];
+  let opened = 0;
   const isRegex = kind === "regex";
   parts.forEach((part, index) => {
     const last = index === parts.length - 1;
@@ -75,20 +79,27 @@ function patternOf(parts: readonly SyntaxNode[], kind: string, flags: string, no
       pieces.push(last ? ".*" : ".*?");
     } else if (partKind === "StringLiteralExpression" || partKind === "CompoundStringLiteralExpression") {
       const text = String(part["LiteralValue"]);
+      if (isRegex) opened += groupCount(text);
       pieces.push(isRegex ? text : text.replaceAll(/[\\^$.*+?()[\]{}|]/g, "\\$&"));
     } else {
       const column = wantedOf(part);
       wanted.push(column);
+      opened += 1;
+      groups.push(opened);
       const following = parts[index + 1];
       const beforeStar = following !== undefined && kindOf(following) === "StarExpression";
       const numeric = numberPatterns[column.type];
       if (numeric !== undefined && kind === "simple" && beforeStar) pieces.push(`(${numeric})`);
-      else pieces.push(last ? "(.*)" : isRegex && flags.includes("U") ? "(.*?)" : "(.*?)");
+      else pieces.push(last || (isRegex && !flags.includes("U")) ? "(.*)" : "(.*?)");
     }
   });
   if (wanted.length === 0) throw semantic("parse names no column.", spanOf(node));
   const ignoreCase = flags.includes("i") ? "(?i)" : "";
-  return { regex: `${ignoreCase}^${pieces.join("")}$`, wanted };
+  return { regex: `${ignoreCase}^${pieces.join("")}$`, wanted, groups };
+}
+
+function groupCount(pattern: string): number {
+  return [...pattern.matchAll(/\\.|\[(?:\\.|[^\]\\])*\]|\((?!\?)|\(\?P?<[A-Za-z]/g)].filter(([piece]) => piece.startsWith("(")).length;
 }
 
 function wantedOf(part: SyntaxNode): Wanted {

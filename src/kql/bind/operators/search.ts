@@ -22,14 +22,14 @@ export function bindSearch(session: Session, node: SyntaxNode, scope: Scope, inp
   const single = found[0];
   if (found.length === 1 && single !== undefined) {
     const table = session.newColumn("$table", "string");
-    const shown = [{ column: table, expression: literal("string", input === undefined ? single.name : "") }, ...single.bound.columns.map(keep)];
+    const shown = [{ column: table, expression: literal("string", single.name) }, ...single.bound.columns.map(keep)];
     return project(single.bound, shown);
   }
   return unite(session, found, false, "$table");
 }
 
 function searched(session: Session, node: SyntaxNode, scope: Scope, input: Bound | undefined): Source[] {
-  if (input !== undefined) return [{ name: "", bound: input }];
+  if (input !== undefined) return [{ name: "search_arg0", bound: input }];
   const clause = optional(node, "InClause");
   const sources =
     clause === undefined

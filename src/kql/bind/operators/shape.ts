@@ -201,14 +201,14 @@ const dataTypes: Readonly<Record<ScalarType, string>> = {
 export function bindGetSchema(session: Session, _node: SyntaxNode, input: Bound): Bound {
   const columns = [
     session.newColumn("ColumnName", "string"),
-    session.newColumn("ColumnOrdinal", "long"),
+    session.newColumn("ColumnOrdinal", "int"),
     session.newColumn("DataType", "string"),
     session.newColumn("ColumnType", "string"),
   ];
   const ordinal = columns[1];
   const rows = input.columns.map((column, index) => [
     literal("string", column.name),
-    literal("long", BigInt(index)),
+    literal("int", BigInt(index)),
     literal("string", dataTypes[column.type]),
     literal("string", column.type),
   ]);

@@ -2,7 +2,7 @@
 
 import type { FunctionEmitter } from "../context.ts";
 import { plain, quoteText, sql, type Sql } from "../sql.ts";
-import { dynamicIsNull } from "./logic.ts";
+import { runtimeCall } from "../runtime-call.ts";
 import { jsonOf } from "./convert.ts";
 
 const asJson = (value: Sql): string => (value.type === "dynamic" ? value.text : jsonOf(value));
@@ -29,11 +29,10 @@ export const dynamicFunctions: Readonly<Record<string, FunctionEmitter>> = {
     return sql(call.type, `json_extract(${json}, '$[' || (CASE WHEN ${index.text} < 0 THEN '#' ELSE '' END) || (${index.text})::VARCHAR || ']')`);
   },
   array_length: ([value]) => sql("long", `(CASE WHEN json_type(${asJson(value as Sql)}) = 'ARRAY' THEN json_array_length(${asJson(value as Sql)})::BIGINT END)`),
-  bag_pack: (args, _call, emitter) => {
+  bag_pack: (args) => {
     if (args.length === 0) return sql("dynamic", "'{}'::JSON");
     const keys = args.filter((_, index) => index % 2 === 0).map((key) => key.constant);
     if (new Set(keys).size !== keys.length || keys.includes(undefined)) return undefined as never;
-    void emitter;
     return sql("dynamic", `json_object(${args.map((arg, index) => (index % 2 === 0 ? plain(arg) : jsonOf(arg))).join(", ")})`);
   },
   pack_array: (args) => sql("dynamic", args.length === 0 ? "'[]'::JSON" : `json_array(${args.map(jsonOf).join(", ")})`),
@@ -45,5 +44,11 @@ export const dynamicFunctions: Readonly<Record<string, FunctionEmitter>> = {
     );
   },
   gettypeOf: ([name]) => name as Sql,
-  isnotnullDynamic: ([value]) => sql("bool", `(NOT ${dynamicIsNull(value as Sql)})`),
+  range: ([from, to, step], _call, emitter) => {
+    if (from === undefined || to === undefined) return undefined as never;
+    const name = from.type === "datetime" ? "datetime_list" : from.type === "timespan" ? "timespan_list" : undefined;
+    if (name === undefined) return undefined as never;
+    const width = step ?? sql("timespan", from.type === "datetime" ? "864000000000" : "36000000000");
+    return runtimeCall(name, [from, to, width], "dynamic", emitter.context);
+  },
 };

@@ -2,6 +2,7 @@
 
 import type { FunctionEmitter } from "../context.ts";
 import { plain, quoteText, sql, type Sql } from "../sql.ts";
+import { parseDynamic } from "../../values/dynamic.ts";
 import { textOf } from "./convert.ts";
 
 const boundary = String.raw`[^\p{L}\p{N}]`;
@@ -9,6 +10,32 @@ const boundary = String.raw`[^\p{L}\p{N}]`;
 function escapeRegex(text: string): string {
   return text.replaceAll(/[\\^$.*+?()[\]{}|]/g, "\\$&");
 }
+
+const unicodeClasses: Readonly<Record<string, readonly [bare: string, inClass: string]>> = {
+  d: [String.raw`\p{Nd}`, String.raw`\p{Nd}`],
+  s: [String.raw`[\s\p{Z}]`, String.raw`\s\p{Z}`],
+  w: [String.raw`[\p{L}\p{N}\p{M}_]`, String.raw`\p{L}\p{N}\p{M}_`],
+  D: [String.raw`\P{Nd}`, String.raw`\P{Nd}`],
+  S: [String.raw`[^\s\p{Z}]`, String.raw`\S`],
+  W: [String.raw`[^\p{L}\p{N}\p{M}_]`, String.raw`\W`],
+};
+
+/** Classes of letters, digits and blanks mean all of Unicode in KQL and only ASCII in RE2. */
+export function unicodeRegex(pattern: string): string {
+  let inClass = false;
+  return pattern.replaceAll(/\\(.)|\[\^?|\]/gs, (piece: string, escaped: string | undefined) => {
+    if (escaped === undefined) {
+      if (piece === "]") inClass = false;
+      else if (!inClass) inClass = true;
+      return piece;
+    }
+    return unicodeClasses[escaped]?.[inClass ? 1 : 0] ?? piece;
+  });
+}
+
+/** A pattern argument; a literal one is translated. */
+const regex = (value: Sql | undefined): string =>
+  typeof value?.constant === "string" ? quoteText(unicodeRegex(value.constant)) : plain(value as Sql);
 
 const lower = (value: Sql): string =>
   typeof value.constant === "string" ? quoteText(value.constant.toLowerCase()) : `lower(${plain(value)})`;
@@ -60,7 +87,7 @@ export const textFunctions: Readonly<Record<string, FunctionEmitter>> = {
   like: like(true),
   likeCs: like(false),
   equalIgnoreCase: ([left, right]) => sql("bool", `(${lower(left as Sql)} = ${lower(right as Sql)})`),
-  matchesRegex: ([text, pattern]) => sql("bool", `regexp_matches(${plain(text as Sql)}, ${plain(pattern as Sql)})`),
+  matchesRegex: ([text, pattern]) => sql("bool", `regexp_matches(${plain(text as Sql)}, ${regex(pattern)})`),
   strcat: (args) => sql("string", `(${args.map(textOf).join(" || ")})`),
   strlen: ([text]) => sql("long", `length(${textOf(text as Sql)})`),
   string_size: ([text]) => sql("long", `strlen(${textOf(text as Sql)})`),
@@ -90,21 +117,30 @@ export const textFunctions: Readonly<Record<string, FunctionEmitter>> = {
     return sql("string", `(CASE WHEN ${plain(from as Sql)} = '' THEN ${whole} ELSE replace(${whole}, ${plain(from as Sql)}, ${plain(to as Sql)}) END)`);
   },
   replace_regex: ([text, pattern, to]) =>
-    sql("string", `regexp_replace(${textOf(text as Sql)}, ${plain(pattern as Sql)}, ${plain(to as Sql)}, 'g')`),
+    sql("string", `regexp_replace(${textOf(text as Sql)}, ${regex(pattern)}, ${plain(to as Sql)}, 'g')`),
   extract: ([pattern, group, text], call) => {
-    const found = sql("string", `coalesce(regexp_extract(${textOf(text as Sql)}, ${plain(pattern as Sql)}, (${(group as Sql).text})::INTEGER), '')`);
-    return call.type === "string" ? found : undefined as never;
+    const found = sql("string", `coalesce(regexp_extract(${textOf(text as Sql)}, ${regex(pattern)}, (${(group as Sql).text})::INTEGER), '')`);
+    return call.type === "string" ? found : (undefined as never);
+  },
+  extract_all: ([pattern, ...rest]) => extractAll(pattern, rest),
+  indexof_regex: ([text, pattern]) => {
+    const found = `regexp_extract(${plain(text as Sql)}, ${regex(pattern)})`;
+    return sql("long", `(CASE WHEN regexp_matches(${plain(text as Sql)}, ${regex(pattern)}) THEN strpos(${plain(text as Sql)}, ${found}) - 1 ELSE -1 END)`);
+  },
+  countof: ([text, wanted, kind]) => {
+    if (kind?.constant !== "regex") return undefined as never;
+    return sql("long", `len(regexp_extract_all(${plain(text as Sql)}, ${regex(wanted)}))::BIGINT`);
   },
   regex_quote: ([text]) => sql("string", `regexp_escape(${textOf(text as Sql)})`),
   trim: ([pattern, text]) => {
-    const expression = `(${plain(pattern as Sql)})`;
+    const expression = `(${regex(pattern)})`;
     const start = `regexp_replace(${textOf(text as Sql)}, '^(?:' || ${expression} || ')', '')`;
     return sql("string", `regexp_replace(${start}, '(?:' || ${expression} || ')$', '')`);
   },
   trim_start: ([pattern, text]) =>
-    sql("string", `regexp_replace(${textOf(text as Sql)}, '^(?:' || ${plain(pattern as Sql)} || ')', '')`),
+    sql("string", `regexp_replace(${textOf(text as Sql)}, '^(?:' || ${regex(pattern)} || ')', '')`),
   trim_end: ([pattern, text]) =>
-    sql("string", `regexp_replace(${textOf(text as Sql)}, '(?:' || ${plain(pattern as Sql)} || ')$', '')`),
+    sql("string", `regexp_replace(${textOf(text as Sql)}, '(?:' || ${regex(pattern)} || ')$', '')`),
   strcat_delim: ([delimiter, ...args]) =>
     sql("string", `(${args.map(textOf).join(` || ${textOf(delimiter as Sql)} || `)})`),
   strcmp: ([left, right]) => {
@@ -115,3 +151,22 @@ export const textFunctions: Readonly<Record<string, FunctionEmitter>> = {
     sql("string", `coalesce(regexp_extract(${plain(text as Sql)}, ${plain(pattern as Sql)}, (${(group as Sql).text})::INTEGER, 's'), '')`),
   captures: ([text, pattern]) => sql("bool", `regexp_matches(${plain(text as Sql)}, ${plain(pattern as Sql)}, 's')`),
 };
+
+/** One group gives texts, several give arrays of texts; without a match there is nothing. */
+function extractAll(pattern: Sql | undefined, rest: readonly Sql[]): Sql {
+  const [chosen, text] = rest.length === 2 ? rest : [undefined, rest[0]];
+  if (pattern === undefined || text === undefined || typeof pattern.constant !== "string") return undefined as never;
+  const wanted = chosen === undefined ? undefined : parseDynamic(String(chosen.constant));
+  const groups = Array.isArray(wanted) ? wanted.map(Number) : Array.from({ length: groupCount(pattern.constant) }, (_, index) => index + 1);
+  if (groups.length === 0) groups.push(0);
+  const lists = groups.map((group) => `regexp_extract_all(${plain(text)}, ${regex(pattern)}, ${group})`);
+  const all =
+    lists.length === 1
+      ? `to_json(${lists[0]})`
+      : `to_json(list_transform(range(1, len(${lists[0]}) + 1), lambda i: [${lists.map((list) => `${list}[i]`).join(", ")}]))`;
+  return sql("dynamic", `(CASE WHEN regexp_matches(${plain(text)}, ${regex(pattern)}) THEN ${all} END)`);
+}
+
+function groupCount(pattern: string): number {
+  return [...pattern.matchAll(/\\.|\[(?:\\.|[^\]\\])*\]|\((?!\?)|\(\?P?<[A-Za-z]/g)].filter(([piece]) => piece.startsWith("(")).length;
+}
