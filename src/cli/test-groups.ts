@@ -16,10 +16,17 @@ export interface DebianPackage {
 }
 
 const postgresql: DebianPackage = { name: "postgresql", shows: "/usr/lib/postgresql/*/bin/postgres" };
+const qemuUtils: DebianPackage = { name: "qemu-utils", shows: "/usr/bin/qemu-nbd" };
 const azureCli: DebianPackage = { name: "azure-cli", shows: "/usr/bin/az" };
 
 export const testGroups: readonly TestGroup[] = [
-  { name: "unit", about: "what stands beside the source", files: ["src/**/*.test.ts"], packages: [postgresql] },
+  { name: "unit", about: "what stands beside the source", files: ["src/**/*.test.ts"], packages: [postgresql, qemuUtils] },
+  {
+    name: "wire",
+    about: "hostile clients, start and end of a service",
+    files: ["test/wire/**/*.test.ts"],
+    packages: [],
+  },
   {
     name: "crash",
     about: "kill -9 at any moment",
