@@ -3,13 +3,12 @@
 // new ones or both: their union is the same.
 
 import { createHash } from "node:crypto";
-import { isErrorCode } from "../../lib/errors.ts";
 import { decodeIndex, encodeIndex, type IndexedPackEntries } from "../format/index-object.ts";
 import { maxIndexSize, objectKinds } from "../format/layout.ts";
 import { hashOfName, indexName } from "../format/object-names.ts";
 import type { PackEntry } from "../format/pack.ts";
 import { seal, unseal } from "../format/sealed.ts";
-import { isDamage } from "../read/blob-reader.ts";
+import { isDamage } from "../damage.ts";
 import type { Vault } from "../vault.ts";
 
 const entriesPerIndex = 100_000;
@@ -32,7 +31,7 @@ export async function mergeIndexes(
     try {
       content = unseal(vault.keys, objectKinds.index, "", await vault.store.get(name, { signal }), maxIndexSize, name);
     } catch (error) {
-      if (!isDamage(error) && !isErrorCode(error, "EpochMissing")) throw error;
+      if (!isDamage(error)) throw error;
       continue; // verify tells about it; packs speak for themselves
     }
     small.push(hash);

@@ -8,7 +8,7 @@ import { entryLength } from "../format/pack.ts";
 import type { BlobTable } from "../index/blob-table.ts";
 import { eachInParallel } from "../parallel.ts";
 import { listPointNames, readPoint } from "../points/points.ts";
-import { isDamage } from "../read/blob-reader.ts";
+import { isDamage } from "../damage.ts";
 import { readSessions, type SessionState } from "../session/session-records.ts";
 import type { Vault } from "../vault.ts";
 
@@ -68,7 +68,7 @@ export async function findReferences(
     try {
       await work();
     } catch (error) {
-      if (!isDamage(error) && !isErrorCode(error, "EpochMissing")) throw error;
+      if (!isDamage(error)) throw error;
       problems.push(`${what}: ${error instanceof Error ? error.message : String(error)}`);
     }
   }

@@ -1,7 +1,6 @@
 // The index of an open vault: which packs are there, and where every blob is. It is derived: lost
 // index objects are replaced by the packs' own directories.
 
-import { isErrorCode } from "../../lib/errors.ts";
 import type { ObjectStore } from "../backends/object-store.ts";
 import { condemnedPacks, doomedPacks, readCollectionRecords } from "../collect/records.ts";
 import { decodeIndex, type IndexedPackEntries } from "../format/index-object.ts";
@@ -10,6 +9,7 @@ import { hashOfName, indexName, prefixes } from "../format/object-names.ts";
 import { entryLength } from "../format/pack.ts";
 import { unseal } from "../format/sealed.ts";
 import type { VaultKeys } from "../keys/vault-keys.ts";
+import { isDamage } from "../damage.ts";
 import { eachInParallel } from "../parallel.ts";
 import type { FinishedPack } from "../pipeline/pack-builder.ts";
 import { BlobTable, ownPackState, packStates, rankOf, type BlobLocation } from "./blob-table.ts";
@@ -254,10 +254,7 @@ export class VaultIndex {
 
   /** What is damaged or vanished is passed over; what we may not read or cannot reach is a failure. */
   #noteProblem(object: string, error: unknown): void {
-    const isHarmless = ["ObjectDamaged", "ObjectMissing", "ObjectTooShort", "ForeignObject", "EpochMissing"].some(
-      (code) => isErrorCode(error, code),
-    );
-    if (!isHarmless) throw error;
+    if (!isDamage(error)) throw error;
     this.#isWhole = false;
     this.#problems.push({ object, message: error instanceof Error ? error.message : String(error) });
   }

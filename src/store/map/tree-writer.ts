@@ -6,9 +6,15 @@ import { leafCount, leavesBelow, rootLevel, type MapReader, type MapRoot } from 
 /** Undefined: the leaf has become a hole. */
 export type ChangedLeaves = ReadonlyMap<number, Buffer | undefined>;
 
+export interface TreeWriterParts {
+  readonly maps: MapReader;
+  /** Some packs are bad: every node is stored again where its copy is not usable. */
+  readonly renewNodes: boolean;
+  storeMapNode(node: Buffer): Promise<Buffer>;
+}
+
 export async function writeTree(
-  maps: MapReader,
-  store: (node: Buffer) => Promise<Buffer>,
+  { maps, storeMapNode: store, renewNodes }: TreeWriterParts,
   parent: MapRoot,
   size: number,
   changed: ChangedLeaves,
@@ -29,7 +35,7 @@ export async function writeTree(
   ): Promise<Buffer | undefined> {
     const span = leavesBelow(at - 1);
     const isCut = id !== undefined && base + leavesBelow(at) > count && (await reaches(id, at, base));
-    if (indexes.length === 0 && !isCut) return id;
+    if (indexes.length === 0 && !isCut && (id === undefined || !renewNodes)) return id;
     const children = new Map(id === undefined ? [] : (await maps.node(id, at, signal)).children);
     for (const slot of children.keys()) if (base + slot * span >= count) children.delete(slot);
     const bySlot = new Map<number, number[]>();
@@ -41,6 +47,7 @@ export async function writeTree(
     }
     const last = Math.floor((count - 1 - base) / span);
     if (at > 1 && isCut && children.has(last) && !bySlot.has(last)) bySlot.set(last, []);
+    if (at > 1 && renewNodes) for (const slot of children.keys()) if (!bySlot.has(slot)) bySlot.set(slot, []);
     for (const [slot, below] of bySlot) {
       const first = base + slot * span;
       const child = at === 1 ? changed.get(first) : await build(children.get(slot), at - 1, first, below);

@@ -7,6 +7,7 @@ import { storeErrors } from "../errors.ts";
 import { isPointName, itemSegment, prefixes, type PointName } from "../format/object-names.ts";
 import { openPointDocument, type PointDisk, type PointDocument } from "../format/point.ts";
 import type { Vault } from "../vault.ts";
+import { isDamage } from "../damage.ts";
 import { serviceTime } from "../service-time.ts";
 
 export interface Point extends PointDocument {
@@ -51,7 +52,7 @@ export async function listPoints(vault: Vault, item?: string, signal?: AbortSign
       points.push(await readPoint(vault, name, "points", signal));
     } catch (error) {
       if (isErrorCode(error, "PointMissing")) continue; // deleted at this moment
-      if (!isDamaged(error)) throw error;
+      if (!isDamage(error)) throw error;
       problems.push({ name, message: error instanceof Error ? error.message : String(error) });
     }
   }
@@ -105,7 +106,7 @@ export async function newestPoint(vault: Vault, item: string, signal?: AbortSign
     try {
       return await readPoint(vault, name, "points", signal);
     } catch (error) {
-      if (!isDamaged(error) && !isErrorCode(error, "PointMissing")) throw error;
+      if (!isDamage(error) && !isErrorCode(error, "PointMissing")) throw error;
     }
   }
   return undefined;
@@ -145,10 +146,4 @@ export async function movePoint(
     if (!isErrorCode(error, "ObjectExists")) throw error;
   }
   await vault.store.delete(prefixes[from] + name, signal);
-}
-
-const damage = ["ObjectDamaged", "ForeignObject", "FormatFromTheFuture", "EpochMissing", "ObjectTooShort"];
-
-function isDamaged(error: unknown): boolean {
-  return damage.some((code) => isErrorCode(error, code));
 }

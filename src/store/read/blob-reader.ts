@@ -1,8 +1,9 @@
 // From blob ids to content: locate, fetch neighbours together, open. What one store cannot give, a
 // second one may; what a collection moved meanwhile is looked up again.
 
-import { HoldfastError, isErrorCode } from "../../lib/errors.ts";
+import { isErrorCode } from "../../lib/errors.ts";
 import type { ObjectStore } from "../backends/object-store.ts";
+import { isDamage } from "../damage.ts";
 import { storeErrors } from "../errors.ts";
 import { packName } from "../format/object-names.ts";
 import { packStates, type BlobLocation } from "../index/blob-table.ts";
@@ -143,21 +144,6 @@ export function groupByPack(blobs: readonly LocatedBlob[], plainLengthOf: (blob:
     }
   }
   return groups;
-}
-
-/** Whether this says that bytes are bad or gone, rather than that we could not ask. */
-export function isDamage(error: unknown): boolean {
-  return (
-    error instanceof HoldfastError &&
-    [
-      "ObjectDamaged",
-      "ObjectMissing",
-      "ObjectTooShort",
-      "BlobMissing",
-      "ForeignObject",
-      "FormatFromTheFuture",
-    ].includes(error.code)
-  );
 }
 
 export function missing(id: Buffer): Error {

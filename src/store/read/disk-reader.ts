@@ -9,7 +9,8 @@ import { diskOf, type Point } from "../points/points.ts";
 import type { SourceExtent } from "../sources/disk-source.ts";
 import { storeErrors } from "../errors.ts";
 import type { Vault } from "../vault.ts";
-import { isDamage, type LocatedBlob } from "./blob-reader.ts";
+import { isDamage } from "../damage.ts";
+import { type LocatedBlob } from "./blob-reader.ts";
 import { blobCache } from "./blob-cache.ts";
 import { extentOffset, placedLeaves } from "./disk-extents.ts";
 

@@ -9,7 +9,8 @@ import { eachInParallel } from "../parallel.ts";
 import type { OpenResult, StoredRange } from "../pipeline/messages.ts";
 import { diskOf, type Point } from "../points/points.ts";
 import type { Vault } from "../vault.ts";
-import { groupByPack, isDamage, type FetchGroup, type LocatedBlob } from "./blob-reader.ts";
+import { isDamage } from "../damage.ts";
+import { groupByPack, type FetchGroup, type LocatedBlob } from "./blob-reader.ts";
 import { extentOffset, placedLeaves } from "./disk-extents.ts";
 
 export interface DiskSink {

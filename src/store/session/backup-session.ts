@@ -8,7 +8,7 @@ import { blobKinds, maxAttachmentSize, maxBlobSize, regionSize } from "../format
 import { pointName, prefixes, type PointName } from "../format/object-names.ts";
 import { sealPoint, type Metadata, type PointAttachment, type PointDisk } from "../format/point.ts";
 import { newestPoint, readPoint, type Point } from "../points/points.ts";
-import { isDamage } from "../read/blob-reader.ts";
+import { isDamage } from "../damage.ts";
 import type { DiskSource } from "../sources/disk-source.ts";
 import type { Vault } from "../vault.ts";
 import { writeDisk, type DiskProgress, type ParentDisk } from "./disk-writer.ts";
@@ -118,6 +118,8 @@ function openSession(
       session: uploads.session,
       maps: vault.maps,
       oldContent: vault.blobs,
+      renewNodes: !vault.index.isWhole,
+      isUsable: (id: Buffer) => vault.index.table.isUsable(id, uploads.session),
       storeMapNode: (node: Buffer) => nodes.store(blobKinds.map, node),
     };
     await vault.index.ensureRoom(expectedBlobs(source, parent !== undefined));

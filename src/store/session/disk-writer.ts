@@ -40,7 +40,10 @@ export interface DiskWriterParts {
   readonly session: number;
   readonly maps: MapReader;
   readonly oldContent: OldContent;
-  /** Stores a node of the map and gives its id. */
+  readonly renewNodes: boolean;
+  /** Whether a new point may rely on the stored copy of a blob. */
+  isUsable(id: Buffer): boolean;
+  /** Stores a node of the map, unless there is a usable copy, and gives its id. */
   storeMapNode(node: Buffer): Promise<Buffer>;
 }
 
@@ -108,7 +111,7 @@ export async function writeDisk(
     await Promise.all(running);
     throw failure?.error ?? error;
   }
-  const map = await writeTree(maps, parts.storeMapNode, base, source.size, changedLeaves, signal);
+  const map = await writeTree(parts, base, source.size, changedLeaves, signal);
   return { ...map, statistics };
 
   function throwFailure(): void {
@@ -213,7 +216,7 @@ export async function writeDisk(
   async function storeWhole(slab: Slab, jobs: readonly Job[]): Promise<void> {
     if (jobs.length === 0) return;
     const blocks = jobs.map((job) => ({ at: slab.at + job.offset, length: job.length }));
-    const expected = parent === undefined ? undefined : expectations(jobs);
+    const expected = parent === undefined ? undefined : expectations(jobs, parts.isUsable);
     const result = await pool.run({ type: "store", session, kind: blobKinds.data, blocks, expected });
     count(result);
     await Promise.all(
@@ -296,11 +299,11 @@ function wholeIfFragmented(visit: RegionVisit, old: OldRegion | undefined, bytes
   return { region: visit.region, data: [{ offset: 0, length: bytes }] };
 }
 
-/** Per block: a hash to compare with, and what to do when it differs. */
-function expectations(jobs: readonly Job[]): Uint8Array {
+/** Per block: a hash to compare with, and what to do when it differs. What lies in bad packs is stored again. */
+function expectations(jobs: readonly Job[], isUsable: (id: Buffer) => boolean): Uint8Array {
   const expected = Buffer.alloc(jobs.length * resultLength);
   jobs.forEach(({ old, length }, index) => {
-    if (old === undefined) return;
+    if (old === undefined || !old.extents.every(({ id }) => isUsable(id))) return;
     expected[index * resultLength] = 2;
     const hash = regionHash(old, length / unitSize);
     if (hash !== undefined) expected.set(hash, index * resultLength + 1);

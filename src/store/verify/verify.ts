@@ -5,9 +5,11 @@ import { listPointNames, readPoint, type Point } from "../points/points.ts";
 import type { PointName } from "../format/object-names.ts";
 import { isErrorCode } from "../../lib/errors.ts";
 import { packName } from "../format/object-names.ts";
+import { readPackDirectory } from "../index/pack-directory.ts";
 import { plainLength } from "../format/pack.ts";
 import { eachInParallel } from "../parallel.ts";
-import { groupByPack, isDamage, type FetchGroup, type LocatedBlob } from "../read/blob-reader.ts";
+import { isDamage } from "../damage.ts";
+import { groupByPack, type FetchGroup, type LocatedBlob } from "../read/blob-reader.ts";
 import { withFreshIndex, type Vault } from "../vault.ts";
 import { quarantinePack } from "./quarantine.ts";
 import { checkObject } from "./scrub.ts";
@@ -59,11 +61,12 @@ export async function verify(openVault: Vault, options: VerifyOptions = {}): Pro
     try {
       await gather(await readPoint(vault, name, "points", signal), position);
     } catch (error) {
-      if (!isDamage(error) && !isErrorCode(error, "PointMissing") && !isErrorCode(error, "EpochMissing")) throw error;
+      if (!isDamage(error) && !isErrorCode(error, "PointMissing")) throw error;
       problems[position]?.push(messageOf(error));
     }
   }
   await checkBlobs();
+  await checkDirectories();
   const confirmed = await confirmBadPacks();
   return {
     pointsChecked: names.length,
@@ -119,6 +122,18 @@ export async function verify(openVault: Vault, options: VerifyOptions = {}): Pro
       await checkGroup(group);
       blobs += group.blobs.length;
       options.onProgress?.({ blobs, totalBlobs: needed.size });
+    });
+  }
+
+  /** Without its header and directory a pack is lost when the index is. */
+  async function checkDirectories(): Promise<void> {
+    await eachInParallel(vault.index.present, 8, async ([hash, size]) => {
+      try {
+        await readPackDirectory(vault.store, vault.keys, hash, size, signal);
+      } catch (error) {
+        if (!isDamage(error)) throw error;
+        badPacks.set(hash, messageOf(error));
+      }
     });
   }
 
