@@ -65,7 +65,8 @@ function readObject(reader: Reader, depth: number): JsonObject {
     countMember(reader);
     const name = readName(reader);
     skipSpace(reader);
-    if (!take(reader, ":")) throw fail(reader, `expected ':' after the name '${name.slice(0, 80)}', found ${shown(reader)}`);
+    if (!take(reader, ":"))
+      throw fail(reader, `expected ':' after the name '${name.slice(0, 80)}', found ${shown(reader)}`);
     skipSpace(reader);
     reader.positions.member(object, name, reader.offset);
     object[name] = readValue(reader, depth);
@@ -170,7 +171,8 @@ function readNumber(reader: Reader): number {
   numberShape.lastIndex = reader.offset;
   const match = numberShape.exec(reader.text);
   const next = match === null ? undefined : reader.text[reader.offset + match[0].length];
-  if (match === null || (next !== undefined && /[\w.]/.test(next))) throw fail(reader, `malformed number at ${shown(reader)}`);
+  if (match === null || (next !== undefined && /[\w.]/.test(next)))
+    throw fail(reader, `malformed number at ${shown(reader)}`);
   reader.offset += match[0].length;
   return Number(match[0]);
 }

@@ -12,11 +12,6 @@ import { attempt } from "./expand-resources.ts";
 import type { PlannedResource } from "./planned-resource.ts";
 import { invalidTemplate, templateHelp } from "./template-errors.ts";
 
-export interface ResourceIndex {
-  /** Resources by any name that `dependsOn` may use, in lower case. */
-  readonly byName: ReadonlyMap<string, readonly PlannedResource[]>;
-}
-
 export type Graph = ReadonlyMap<string, ReadonlySet<string>>;
 
 export function indexResources(resources: readonly PlannedResource[]): Map<string, readonly PlannedResource[]> {
@@ -33,12 +28,19 @@ export function indexResources(resources: readonly PlannedResource[]): Map<strin
     add(id, resource);
     add(id.slice(id.lastIndexOf("/providers/") + "/providers/".length), resource);
     add(`${type}/${name}`, resource);
+    add(providerPath(resource), resource);
     add(loop?.name, resource);
     add(symbolicName, resource);
     if (loop !== undefined && symbolicName !== undefined) add(`${symbolicName}[${loop.index}]`, resource);
     if (symbolicName === undefined) add(name, resource);
   }
   return index;
+}
+
+/** What resourceId() and subscriptionResourceId() make of a resource group, whose own id is shorter. */
+function providerPath({ id, type, name }: PlannedResource): string | undefined {
+  if (type.toLowerCase() !== "microsoft.resources/resourcegroups") return undefined;
+  return `${id.slice(0, id.toLowerCase().lastIndexOf("/resourcegroups/"))}/providers/${type}/${name}`;
 }
 
 export function buildGraph(

@@ -291,7 +291,7 @@ test("nested deployments: inner scope has its own parameters, outer scope sees t
   });
   assert.deepEqual(azure.puts, [String(outputs["id"]), idOf("outer-name0"), idOf("outer-name1")]);
   assert.equal(
-    (azure.resources.get(idOf("outer-name0").toLowerCase())?.["properties"] as JsonObject)["from"],
+    (azure.resources.get(idOf("outer-name0").toLowerCase())!["properties"] as JsonObject)["from"],
     outputs["id"],
   );
 });

@@ -105,7 +105,7 @@ async function deployAll(run: Run): Promise<void> {
       })(),
     );
   };
-  for (const [key, edges] of [...remaining]) if (edges.size === 0) begin(key);
+  for (const [key, edges] of run.plan.graph) if (edges.size === 0) begin(key);
   for (let index = 0; index < tasks.length; index += 1) await tasks[index];
 }
 
@@ -116,7 +116,6 @@ async function deployOne(run: Run, resource: PlannedResource): Promise<boolean> 
   try {
     if (run.failures.length > 0 || run.signal.aborted) return false;
     await deployResource(run, resource);
-    run.outputResources.push(resource.id);
     return true;
   } catch (error) {
     if (run.signal.aborted) return false;
@@ -157,10 +156,15 @@ function failureOf(resource: PlannedResource, error: unknown): HoldfastError {
 async function deployResource(run: Run, resource: PlannedResource): Promise<void> {
   const { id, type, name, apiVersion } = resource;
   const step: Step = { kind: "Create", target: { id, type, name, apiVersion } };
-  if (run.recorder.succeeded.has(stepId(step))) return;
-  const work =
-    resource.nestedTarget === undefined ? () => putResource(run, resource) : () => deployNested(run, resource);
+  const isNested = resource.nestedTarget !== undefined;
+  // A nested deployment goes through its own steps again: its secure outputs are kept nowhere.
+  if (!isNested && run.recorder.succeeded.has(stepId(step))) {
+    run.outputResources.push(id);
+    return;
+  }
+  const work = isNested ? () => deployNested(run, resource) : () => putResource(run, resource);
   const body = await recordStep(run.host, run.recorder, step, work);
+  if (!isNested) run.outputResources.push(id);
   if (body !== undefined) run.values.keep(id, apiVersion, body);
 }
 
@@ -182,14 +186,13 @@ async function deployNested(run: Run, resource: PlannedResource): Promise<Provid
   const { plan, host, tree, signal } = run;
   const context = { ...bodyContext(plan, resource), runtime: run.values };
   const properties = await run.values.resolve(() => evaluateNested(resource, context), signal);
-  const nested = await tree.budget.pauseWhile(async () => {
-    const request = await nestedRequest(plan, resource, properties, context, host, signal);
-    return planDeployment(request, await host.facts(request.target, signal), tree);
-  });
+  const request = await nestedRequest(plan, resource, properties, context, host, signal);
+  const nested = planDeployment(request, await host.facts(request.target, signal), tree);
   const recorder = await host.beginNested(nested, signal);
   try {
     const result = await executeDeployment(nested, host, recorder, tree, signal);
     await recorder.end({ result });
+    run.outputResources.push(...result.outputResources);
     return { statusCode: 200, body: nestedBody(nested, resource, result.fullOutputs) };
   } catch (error) {
     // A service that is ending leaves the row as it is: the parent's next run goes on with it.

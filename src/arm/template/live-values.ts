@@ -79,10 +79,10 @@ export function liveValues(
       for (;;) {
         signal.throwIfAborted();
         try {
-          return evaluate();
+          return budget.timed(evaluate);
         } catch (error) {
           if (!(error instanceof RuntimeValueNeeded)) throw error;
-          await budget.pauseWhile(() => fetch(error.request, signal));
+          await fetch(error.request, signal);
         }
       }
     },

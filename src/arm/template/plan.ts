@@ -59,7 +59,7 @@ export interface TreeBudget {
 
 export function planDeployment(request: DeploymentRequest, facts: SurroundingFacts, tree: TreeBudget): DeploymentPlan {
   try {
-    return plan(request, facts, tree);
+    return tree.budget.timed(() => plan(request, facts, tree));
   } catch (error) {
     if (error instanceof ExpressionError) throw invalidTemplate(error.message, undefined, "", error);
     throw error;

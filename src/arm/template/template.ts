@@ -131,7 +131,7 @@ function section(template: JsonObject, name: string, positions: SourcePositions,
 }
 
 function readResources(value: Json, languageVersion: string, positions: SourcePositions): TemplateResource[] {
-  if (isObject(value) && !/^2\./.test(languageVersion)) {
+  if (isObject(value) && !languageVersion.startsWith("2.")) {
     throw invalidTemplate(
       `Resources with symbolic names need "languageVersion": "2.0" in the template. ${templateHelp.syntax}`,
       positions.of(value),

@@ -26,7 +26,7 @@ export async function validateDeployment(
   tree: TreeBudget,
   signal: AbortSignal,
 ): Promise<ValidatedDeployment> {
-  const facts = await tree.budget.pauseWhile(() => host.facts(request.target, signal));
+  const facts = await host.facts(request.target, signal);
   const plan = planDeployment(request, facts, tree);
   const nested: ValidatedDeployment[] = [];
   for (const resource of plan.resources) {
@@ -34,7 +34,7 @@ export async function validateDeployment(
     const properties = knownProperties(plan, resource);
     if (properties === undefined) continue;
     const context = bodyContext(plan, resource);
-    const inner = await tree.budget.pauseWhile(() => nestedRequest(plan, resource, properties, context, host, signal));
+    const inner = await nestedRequest(plan, resource, properties, context, host, signal);
     nested.push(await validateDeployment(inner, host, tree, signal));
   }
   return { plan, nested };
@@ -42,7 +42,9 @@ export async function validateDeployment(
 
 function knownProperties(plan: DeploymentPlan, resource: PlannedResource): NestedProperties | undefined {
   try {
-    return attempt(resource.name, resource.position, () => evaluateNested(resource, bodyContext(plan, resource)));
+    return plan.context.budget.timed(() =>
+      attempt(resource.name, resource.position, () => evaluateNested(resource, bodyContext(plan, resource))),
+    );
   } catch (error) {
     // What a reference() will say is known only while deploying; then the nested one is validated.
     if (error instanceof RuntimeValueNeeded) return undefined;

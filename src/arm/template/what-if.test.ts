@@ -58,7 +58,7 @@ test("what-if tells new, same, changed with its delta, and what it leaves alone"
       ["properties.list", "Array"],
     ],
   );
-  assert.equal((changes[0]?.after as { properties: { x: string } }).properties.x, "[reference('same').size]");
+  assert.equal((changes[0]!.after as { properties: { x: string } }).properties.x, "[reference('same').size]");
 });
 
 test("with Complete mode what-if tells what would be deleted; with ResourceIdOnly only the ids", async () => {

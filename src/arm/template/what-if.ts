@@ -60,7 +60,8 @@ async function compareOne(
   const body = newObject();
   const context = bodyContext(plan, resource);
   for (const [member, value] of Object.entries(resource.source)) {
-    if (!engineMembers.has(member.toLowerCase())) body[member] = evaluateKnown(value, context);
+    if (!engineMembers.has(member.toLowerCase()))
+      body[member] = context.budget.timed(() => evaluateKnown(value, context));
   }
   const after = {
     id: resource.id,

@@ -30,8 +30,8 @@ export interface Budget {
   work(values: readonly Json[]): void;
   /** Refuses a value that is too large or too deep and charges what is new in it. */
   admit<T extends Json>(value: T): T;
-  /** Time spent waiting for others is not the template's. */
-  pauseWhile<T>(wait: () => Promise<T>): Promise<T>;
+  /** Counts the time of this work: waiting for providers between two pieces of work is not the template's. */
+  timed<T>(work: () => T): T;
 }
 
 export function newBudget(limits: BudgetLimits = defaultBudgetLimits): Budget {
@@ -39,10 +39,12 @@ export function newBudget(limits: BudgetLimits = defaultBudgetLimits): Budget {
   let worked = 0;
   let steps = 0;
   let characters = 0;
-  let deadline = monotonicMilliseconds() + limits.milliseconds;
+  let spent = 0;
+  let began: number | undefined;
 
   const checkTime = (): void => {
-    if (monotonicMilliseconds() > deadline) {
+    const current = began === undefined ? 0 : monotonicMilliseconds() - began;
+    if (spent + current > limits.milliseconds) {
       throw new EvaluationLimitError(
         `The evaluation of the template took longer than ${limits.milliseconds} ms. Make the template smaller or split it.`,
       );
@@ -107,12 +109,14 @@ export function newBudget(limits: BudgetLimits = defaultBudgetLimits): Budget {
       if (isNew) reserve(shallowSize(value));
       return value;
     },
-    pauseWhile: async (wait) => {
-      const began = monotonicMilliseconds();
+    timed: (work) => {
+      if (began !== undefined) return work();
+      began = monotonicMilliseconds();
       try {
-        return await wait();
+        return work();
       } finally {
-        deadline += monotonicMilliseconds() - began;
+        spent += monotonicMilliseconds() - began;
+        began = undefined;
       }
     },
   };

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { toPlain } from "../../relaxed-json/json.ts";
 import { newBudget } from "../expression/budget.ts";
 import { evaluateText } from "../expression/evaluate.ts";
@@ -33,7 +33,8 @@ const facts = await azure.host.facts(request.target, new AbortController().signa
 const plan = planDeployment(request, facts, newTreeBudget());
 
 function evaluate(text: string): unknown {
-  return toPlain(evaluateText(`[${text}]`, { ...plan.context, budget: newBudget() }));
+  const budget = newBudget();
+  return toPlain(budget.timed(() => evaluateText(`[${text}]`, { ...plan.context, budget })));
 }
 
 const group = `/subscriptions/${subscriptionId}/resourceGroups/rg1`;

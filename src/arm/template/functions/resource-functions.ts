@@ -120,7 +120,8 @@ function typeAndNames(name: string, args: readonly Json[], maxBefore: number): T
       "a fully qualified resource type such as 'Microsoft.Compute/virtualMachines' is expected before the names",
     );
   }
-  const [namespace = "", ...types] = type.split("/");
+  // `Microsoft.Resources/resourceGroups/` is written so in many templates.
+  const [namespace = "", ...types] = type.replace(/\/+$/, "").split("/");
   const names = texts.slice(typeIndex + 1).flatMap((text) => text.split("/"));
   if (types.length !== names.length) {
     throw refuse(

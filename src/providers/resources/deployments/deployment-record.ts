@@ -4,7 +4,10 @@
 import { type Json, memberOf, newObject, toPlain } from "../../../arm/relaxed-json/json.ts";
 import type { Resource } from "../../../arm/resources/resource.ts";
 import { deploymentId } from "../../../arm/template/deployment-target.ts";
-import type { DeploymentPlan } from "../../../arm/template/plan.ts";
+import { evaluateText } from "../../../arm/template/expression/evaluate.ts";
+import { RuntimeValueNeeded } from "../../../arm/template/expression/scope.ts";
+import { bodyContext, type DeploymentPlan } from "../../../arm/template/plan.ts";
+import type { PlannedResource } from "../../../arm/template/planned-resource.ts";
 import { displayType } from "../../../arm/template/outputs.ts";
 import { isoTime } from "../../../lib/clock.ts";
 
@@ -88,15 +91,16 @@ function shownParameters(plan: DeploymentPlan): Json {
 
 function providersOf(plan: DeploymentPlan): unknown[] {
   const types = new Map<string, Map<string, Set<string>>>();
-  for (const { type, source, isExisting } of plan.resources) {
+  for (const resource of plan.resources) {
+    const { type, isExisting } = resource;
     if (isExisting) continue;
     const [namespace = "", ...rest] = type.split("/");
     const known = types.get(namespace) ?? new Map<string, Set<string>>();
     types.set(namespace, known);
     const locations = known.get(rest.join("/")) ?? new Set<string>();
     known.set(rest.join("/"), locations);
-    const location = memberOf(source, "location");
-    if (typeof location === "string" && !location.startsWith("[")) locations.add(location);
+    const location = locationOf(plan, resource);
+    if (location !== undefined) locations.add(location);
   }
   return [...types].map(([namespace, known]) => ({
     namespace,
@@ -105,6 +109,18 @@ function providersOf(plan: DeploymentPlan): unknown[] {
       locations: locations.size === 0 ? [null] : [...locations],
     })),
   }));
+}
+
+function locationOf(plan: DeploymentPlan, resource: PlannedResource): string | undefined {
+  const location = memberOf(resource.source, "location");
+  if (typeof location !== "string") return undefined;
+  try {
+    const value = evaluateText(location, bodyContext(plan, resource));
+    return typeof value === "string" ? value.replaceAll(" ", "").toLowerCase() : undefined;
+  } catch (error) {
+    if (error instanceof RuntimeValueNeeded) return undefined;
+    throw error;
+  }
 }
 
 function dependenciesOf(plan: DeploymentPlan): unknown[] {

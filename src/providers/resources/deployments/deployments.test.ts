@@ -5,7 +5,7 @@ import { createLocations } from "../../../arm/locations.ts";
 import { createOperationRunner, type OperationRunner } from "../../../arm/operations/runner.ts";
 import { createPaging } from "../../../arm/paging.ts";
 import { providerDirectory, type ProviderDirectory } from "../../../arm/provider.ts";
-import { ok, type Caller } from "../../../arm/request.ts";
+import { ok, type ArmRequest, type Caller } from "../../../arm/request.ts";
 import { getResource, putResource } from "../../../arm/resources/resource-store.ts";
 import { renderResource } from "../../../arm/resources/resource.ts";
 import { createThrottle } from "../../../arm/throttle.ts";
@@ -37,6 +37,9 @@ const caller: Caller = {
 const key = randomBytes(32);
 const errors = defineErrors({ QuotaExceeded: { status: 409 } });
 
+// oxlint-disable-next-line typescript/no-explicit-any -- answers are looked into freely by tests
+type Answer = any;
+
 interface World extends AsyncDisposable {
   readonly dispatcher: Dispatcher;
   readonly runner: OperationRunner;
@@ -47,7 +50,7 @@ interface World extends AsyncDisposable {
     method: string,
     path: string,
     text?: string,
-  ): Promise<{ status: number; json: Record<string, any>; headers: Record<string, string> }>;
+  ): Promise<{ status: number; json: Answer; headers: Record<string, string> }>;
 }
 
 async function world(database: Database): Promise<World> {
@@ -77,7 +80,7 @@ async function world(database: Database): Promise<World> {
       {
         method: "PUT" as const,
         path,
-        handle: async (request: Parameters<import("../../../arm/routes.ts").Route["handle"]>[0]) => {
+        handle: async (request: ArmRequest) => {
           const name = request.resourceId.split("/").at(-1) ?? "";
           puts.push(name);
           await gates.get(name);
@@ -165,7 +168,7 @@ after(async () => {
   await database.close();
 });
 
-async function ended(name: string): Promise<Record<string, any>> {
+async function ended(name: string): Promise<Answer> {
   return waitFor(
     `the end of ${name}`,
     async () => {
@@ -216,7 +219,7 @@ test("a deployment as az sends it: 201, status, the record, its operations by bo
     const { json } = await azure.call("GET", path);
     assert.deepEqual(
       json["value"]
-        .map((operation: any) => [
+        .map((operation: Answer) => [
           operation.properties.targetResource?.resourceName,
           operation.properties.provisioningOperation,
           operation.properties.provisioningState,
@@ -259,7 +262,7 @@ test("a template that is wrong is refused before anything begins, with its line"
 
 test("a provider's refusal fails the deployment with its code", async () => {
   await azure.call("PUT", `${one}/fails`, body(thing("bad1")));
-  const { properties } = (await ended("fails")) as { properties: any };
+  const { properties } = (await ended("fails")) as { properties: Answer };
   assert.equal(properties.provisioningState, "Failed");
   assert.equal(properties.error.code, "DeploymentFailed");
   assert.deepEqual(
@@ -275,7 +278,7 @@ test("what-if compares with what is there", async () => {
     body(`${thing("a", ", properties: { size: 4 }")}, ${thing("new")}`),
   );
   assert.deepEqual(
-    json["properties"].changes.map((change: any) => [change.resourceId.split("/").at(-1), change.changeType]),
+    json["properties"].changes.map((change: Answer) => [change.resourceId.split("/").at(-1), change.changeType]),
     [
       ["a", "Modify"],
       ["new", "Create"],
