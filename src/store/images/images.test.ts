@@ -200,19 +200,20 @@ describe("disk images", () => {
       assert.deepEqual(left, []);
     });
 
-    for (const format of ["raw", "qcow2"] as const) {
-      it(`says that a ${format} image is in use`, async () => {
-        const image = path(`used.${format}`);
-        await run("qemu-img", ["create", "-q", "-f", format, image, "1M"]);
-        const socket = path(`used-${format}.sock`);
-        const holder = spawn("qemu-nbd", ["-f", format, "-t", `--socket=${socket}`, image], { stdio: "ignore" });
-        const gone = new Promise((resolve) => holder.once("exit", resolve));
+    it("says that an image is in use", async () => {
+      const image = path("used.qcow2");
+      await run("qemu-img", ["create", "-q", "-f", "qcow2", image, "1M"]);
+      const socket = path("used.sock");
+      const holder = spawn("qemu-nbd", ["-f", "qcow2", "-t", `--socket=${socket}`, image], { stdio: "ignore" });
+      const gone = new Promise((resolve) => holder.once("exit", resolve));
+      try {
         await waitFor("qemu-nbd", () => stat(socket).catch(() => undefined), 10_000);
-        await assert.rejects(openImage(image, format), code("ImageInUse"));
+        await assert.rejects(openImage(image, "qcow2"), code("ImageInUse"));
+      } finally {
         holder.kill();
         await gone;
-      });
-    }
+      }
+    });
   });
 
   describe("writing", () => {

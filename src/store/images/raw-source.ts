@@ -2,12 +2,10 @@
 
 import { resolve } from "node:path";
 import { disk } from "../../lib/files.ts";
-import { findProgram } from "../../lib/processes.ts";
 import { openRawFile } from "../sources/raw-file.ts";
 import { readBlockDeviceSize } from "./block-device.ts";
 import { imageErrors } from "./errors.ts";
 import type { ImageSource } from "./image-source.ts";
-import { inspectImage } from "./inspect.ts";
 
 export async function openRawSource(image: string, signal?: AbortSignal): Promise<ImageSource> {
   const path = resolve(image);
@@ -15,8 +13,6 @@ export async function openRawSource(image: string, signal?: AbortSignal): Promis
   if (status === undefined || status.isDirectory || status.isSocket) {
     throw imageErrors.ImageMissing(`There is no image ${path}.`);
   }
-  // QEMU's locks tell whether a machine writes to it just now.
-  if (findProgram("qemu-img") !== undefined) await inspectImage(path, "raw", signal);
   return status.isFile ? openRawFile(path) : openBlockDevice(path, signal);
 }
 
