@@ -17,10 +17,28 @@ export interface DebianPackage {
 
 const postgresql: DebianPackage = { name: "postgresql", shows: "/usr/lib/postgresql/*/bin/postgres" };
 const qemuUtils: DebianPackage = { name: "qemu-utils", shows: "/usr/bin/qemu-nbd" };
+const nbdTools: readonly DebianPackage[] = [
+  qemuUtils,
+  { name: "libnbd-bin", shows: "/usr/bin/nbdcopy" },
+  { name: "nbdkit", shows: "/usr/bin/nbdkit" },
+  { name: "openssl", shows: "/usr/bin/openssl" },
+];
+const guestTools: readonly DebianPackage[] = [
+  qemuUtils,
+  { name: "qemu-system-x86", shows: "/usr/bin/qemu-system-x86_64" },
+  { name: "e2fsprogs", shows: "/usr/sbin/mke2fs" },
+  { name: "gcc", shows: "/usr/bin/gcc" },
+  { name: "libc6-dev", shows: "/usr/lib/x86_64-linux-gnu/libc.a" },
+];
 const azureCli: DebianPackage = { name: "azure-cli", shows: "/usr/bin/az" };
 
 export const testGroups: readonly TestGroup[] = [
-  { name: "unit", about: "what stands beside the source", files: ["src/**/*.test.ts"], packages: [postgresql, qemuUtils] },
+  {
+    name: "unit",
+    about: "what stands beside the source",
+    files: ["src/**/*.test.ts"],
+    packages: [postgresql, ...nbdTools],
+  },
   {
     name: "wire",
     about: "hostile clients, start and end of a service",
@@ -46,6 +64,13 @@ export const testGroups: readonly TestGroup[] = [
     about: "Microsoft's JavaScript SDKs against a running service",
     files: ["test/sdk/**/*.test.ts"],
     packages: [],
+    serial: true,
+  },
+  {
+    name: "guests",
+    about: "real QEMU guests: snapshots, freeze, failures",
+    files: ["test/guests/**/*.test.ts"],
+    packages: guestTools,
     serial: true,
   },
   {

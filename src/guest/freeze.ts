@@ -103,12 +103,13 @@ async function prepare(
   signal: AbortSignal | undefined,
 ): Promise<{ watchdog: FreezeWatchdog | undefined } | { reason: FreezeFailure; cause: unknown }> {
   try {
+    // A frozen agent calls nearly everything switched off: thaw before asking what it can do.
+    await thawIfFrozen(agent, signal).catch(unlessAborted(signal));
     const { commands } = await readCapabilities(agent, signal);
     const missing = ["guest-fsfreeze-freeze", "guest-fsfreeze-thaw", "guest-fsfreeze-status"].find(
       (name) => !commands.has(name),
     );
     if (missing !== undefined) return { reason: "FreezeUnavailable", cause: `${missing} is switched off in the guest` };
-    await thawIfFrozen(agent, signal);
     // Without exec there is no watchdog in the guest; then only we guard it.
     const canRun = commands.has("guest-exec") && commands.has("guest-exec-status");
     const watchdog = canRun

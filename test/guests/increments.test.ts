@@ -10,13 +10,14 @@ import { test } from "node:test";
 import type { SnapshotRequest } from "../../src/hosts/host.ts";
 import { connectQmp } from "../../src/hosts/qemu/qmp.ts";
 import { listBlockDevices } from "../../src/hosts/qemu/block-devices.ts";
+import { controlSocket, startGuest } from "./running-guest.ts";
 import { isLong } from "./long.ts";
 import { applyChanges, deviceOf, digest, newDisk, readWhole, startRig, type Rig } from "./rig.ts";
 
 const points = isLong ? 30 : 4;
 
 async function bitmapNames(rig: Rig): Promise<string[]> {
-  using qmp = await connectQmp(join(rig.folder, `${rig.guest.name}.qmp`));
+  using qmp = await connectQmp(controlSocket(rig.folder));
   return (await listBlockDevices(qmp)).flatMap(({ id, bitmaps }) => bitmaps.map(({ name }) => `${id}: ${name}`)).sort();
 }
 
@@ -90,7 +91,7 @@ test("every point of a chain under load equals its snapshot, abandoned attempts 
     const expected = ["a", "b", "old", "raw", "sys"].map((id) => `${id}: holdfast.backup.point-${points}`);
     assert.deepEqual(await bitmapNames(rig), expected);
 
-    using qmp = await connectQmp(join(rig.folder, "guest.qmp"));
+    using qmp = await connectQmp(controlSocket(rig.folder));
     await qmp.command("block_resize", { "node-name": "a", size: 80 * 1024 * 1024 });
     qmp.close();
     const grown = await takePoint(rig, copies, { point: "grown", since, consistency: "crash" }, true);
@@ -110,7 +111,6 @@ test("bitmaps outlive a clean stop where the image can keep them; a killed QEMU 
     await takePoint(first, copies, { point: "one", consistency: "crash" }, true);
     await quit(first);
 
-    const { startGuest } = await import("./running-guest.ts");
     let since = { point: "one", sizes: sizesOf(copies) };
     {
       await using again = await startGuest({ folder: first.folder, extraDisks, keepDisks: true });
@@ -133,7 +133,7 @@ test("bitmaps outlive a clean stop where the image can keep them; a killed QEMU 
 });
 
 async function quit(rig: Rig): Promise<void> {
-  using qmp = await connectQmp(join(rig.folder, "guest.qmp"));
+  using qmp = await connectQmp(controlSocket(rig.folder));
   await qmp.command("quit").catch(() => {});
   await rig.guest.kill();
 }

@@ -78,6 +78,10 @@ export async function startGuest(options: GuestOptions = {}): Promise<RunningGue
   };
 }
 
+export function controlSocket(folder: string, name = "guest"): string {
+  return join(folder, `${name}.images`, "control");
+}
+
 function qemuArguments(
   name: string,
   folder: string,
@@ -86,7 +90,7 @@ function qemuArguments(
   options: GuestOptions,
 ): string[] {
   const socket = (suffix: string): string => join(folder, `${name}.${suffix}`);
-  for (const suffix of ["qmp", "qga"]) rmSync(socket(suffix), { force: true });
+  for (const path of [socket("qmp"), socket("qga"), controlSocket(folder, name)]) rmSync(path, { force: true });
   const blockdevs = disks.flatMap((disk) => [
     "-blockdev",
     JSON.stringify({
@@ -103,6 +107,8 @@ function qemuArguments(
     ...["-m", String(options.memoryMebibytes ?? 192), "-nodefaults", "-no-user-config", "-display", "none"],
     ...["-serial", `file:${join(folder, `${name}.images`, "console.log")}`],
     ...["-qmp", `unix:${socket("qmp")},server=on,wait=off`, "-device", "virtio-serial-pci"],
+    // The tests' own: a monitor serves one client at a time, and the other one is Holdfast's.
+    ...["-qmp", `unix:${controlSocket(folder, name)},server=on,wait=off`],
     ...["-chardev", `socket,path=${socket("qga")},server=on,wait=off,id=qga0`],
     ...["-device", "virtserialport,chardev=qga0,name=org.qemu.guest_agent.0"],
     ...["-kernel", image.kernel, "-initrd", image.initrd],

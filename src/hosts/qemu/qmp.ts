@@ -2,7 +2,7 @@
 // that breaks, or says what a monitor does not say, fails everything that waits on it.
 
 import { z } from "zod";
-import { HoldfastError } from "../../lib/errors.ts";
+import { HoldfastError, systemCode } from "../../lib/errors.ts";
 import { openLineSocket, type LineSocket } from "../../lib/line-socket.ts";
 import { hostErrors } from "../errors.ts";
 
@@ -83,6 +83,8 @@ class SocketQmp implements QmpConnection {
       this.#socket = await openLineSocket(this.#path, longestLine, listener, signal);
     } catch (cause) {
       signal?.throwIfAborted();
+      // The socket's queue is full: somebody is being served, and others wait already.
+      if (systemCode(cause) === "EAGAIN") throw this.#taken();
       throw hostErrors.MonitorUnreachable(`No QEMU monitor can be reached at ${this.#path}.`, { cause });
     }
     const parsed = greetingSchema.safeParse(parseJson(await greeting));
@@ -146,11 +148,7 @@ class SocketQmp implements QmpConnection {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#greeting = undefined;
-        reject(
-          hostErrors.MonitorTaken(
-            `The monitor ${this.#path} did not greet us in ${greetingMilliseconds} ms; another client seems to hold it.`,
-          ),
-        );
+        reject(this.#taken());
       }, greetingMilliseconds);
       this.#greeting = (line) => {
         clearTimeout(timer);
@@ -188,6 +186,12 @@ class SocketQmp implements QmpConnection {
         }),
       );
     }
+  }
+
+  #taken(): HoldfastError {
+    return hostErrors.MonitorTaken(
+      `The monitor ${this.#path} did not greet us in ${greetingMilliseconds} ms; another client seems to hold it.`,
+    );
   }
 
   #misbehaved(how: string, cause: unknown): HoldfastError {

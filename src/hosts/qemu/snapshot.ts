@@ -184,6 +184,7 @@ class QemuSnapshot implements SnapshotSession {
         { signal },
       );
       this.cutMilliseconds = monotonicMilliseconds() - start;
+      faultPoint("snapshot.frozen");
     };
     const without = async (reason: string, explanation: string): Promise<ReachedConsistency> => {
       await transact();
