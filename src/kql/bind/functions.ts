@@ -61,7 +61,8 @@ export function bindBuiltIn(info: FunctionInfo, args: readonly Expression[], spa
     throw semantic(`${info.name}() does not take ${args.length} argument${args.length === 1 ? "" : "s"}.`, span);
   }
   const parameters = spread(signature, args.length);
-  const type = returnsLong.has(name) ? "long" : returnsReal.has(name) ? "real" : returnType(signature, args, name);
+  const isWeeks = name === "datetime_diff" && args[0]?.kind === "literal" && /^weeks?$/i.test(String(args[0].value));
+  const type = isWeeks ? "real" : returnsLong.has(name) ? "long" : returnsReal.has(name) ? "real" : returnType(signature, args, name);
   const adapted = args.map((arg, index) => adapt(arg, parameters[index], type));
   return call(name, adapted, type, span);
 }

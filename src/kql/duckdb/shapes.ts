@@ -21,6 +21,8 @@ export interface Steps {
   readonly parts: string[];
   readonly shared: Map<number, Shape>;
   add(select: string, materialized?: boolean): string;
+  /** A recursive step; `@self` in it stands for its own name. */
+  addRecursive(select: string): string;
 }
 
 export function createSteps(context: EmitContext): Steps {
@@ -32,6 +34,11 @@ export function createSteps(context: EmitContext): Steps {
     add: (select, materialized = false) => {
       const name = `s${parts.length + 1}`;
       parts.push(`${name} AS ${materialized ? "" : "NOT "}MATERIALIZED (${select})`);
+      return name;
+    },
+    addRecursive: (select) => {
+      const name = `s${parts.length + 1}`;
+      parts.push(`${name} AS (${select.replaceAll("@self", name)})`);
       return name;
     },
   };

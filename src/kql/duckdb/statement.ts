@@ -42,7 +42,7 @@ export function emitStatement(table: ResultTable, options: StatementOptions): St
   const order = isNatural(table.order, shape) ? "" : orderClause(table.order, { columns: shape.columns });
   const select = `SELECT ${list.length === 0 ? "1 AS r0" : list.join(", ")}${fromClause(shape)}${order}`;
   return {
-    text: steps.parts.length === 0 ? select : `WITH ${steps.parts.join(", ")} ${select}`,
+    text: steps.parts.length === 0 ? select : `WITH RECURSIVE ${steps.parts.join(", ")} ${select}`,
     runtimeUses: [...runtimeUses.values()],
     columns: columns.map(({ column, value }) => ({
       name: column.name,

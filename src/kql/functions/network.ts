@@ -22,7 +22,9 @@ function parse6(value: string): Network | null {
   const four = parse4(value);
   if (four !== null) return { address: 0xff_ff_00_00_00_00n + four.address, prefix: four.prefix + 96 };
   const [addressText = "", prefixText] = value.trim().split("/");
-  const prefix = prefixText === undefined ? 128 : Number(prefixText);
+  const isEmbedded = /\d+\.\d+\.\d+\.\d+$/.test(addressText);
+  const given = prefixText === undefined ? 128 : Number(prefixText);
+  const prefix = isEmbedded && given <= 32 ? given + 96 : given;
   if (!(prefix >= 0 && prefix <= 128)) return null;
   const embedded = /^(.*:)(\d+\.\d+\.\d+\.\d+)$/.exec(addressText);
   const tail = embedded === null ? null : parse4(embedded[2] ?? "");

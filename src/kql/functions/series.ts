@@ -110,18 +110,21 @@ function iir(values: Numbers, numerators: Numbers, denominators: Numbers): Numbe
   return found;
 }
 
+function median(values: readonly number[]): number | null {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  if (sorted.length === 0) return null;
+  return sorted.length % 2 === 1 ? (sorted[middle] ?? null) : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
+}
+
+/** The seasonal part: for each place in the period the median. */
 function seasonal(values: Numbers, period: number): Numbers {
-  const sums = Array.from({ length: period }, () => ({ total: 0, count: 0 }));
+  const slots = Array.from({ length: period }, (): number[] => []);
   values.forEach((value, index) => {
-    const slot = sums[index % period];
-    if (slot === undefined || value === null) return;
-    slot.total += value;
-    slot.count += 1;
+    if (value !== null) slots[index % period]?.push(value);
   });
-  return values.map((_, index) => {
-    const slot = sums[index % period];
-    return slot === undefined || slot.count === 0 ? null : slot.total / slot.count;
-  });
+  const medians = slots.map(median);
+  return values.map((_, index) => medians[index % period] ?? null);
 }
 
 function pearson(a: readonly number[], b: readonly number[]): number | null {

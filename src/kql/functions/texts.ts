@@ -1,7 +1,7 @@
 // Texts: positions, encodings, compression, and the formats that are parsed.
 
 import { createHash } from "node:crypto";
-import { domainToASCII, domainToUnicode } from "node:url";
+import { domainToASCII } from "node:url";
 import { deflateSync, gunzipSync, gzipSync, inflateSync } from "node:zlib";
 import { dynamicToText, parseDynamic, type Dynamic } from "../values/dynamic.ts";
 import { bag, integer, list, text, type RuntimeFunction } from "./value.ts";
@@ -33,6 +33,8 @@ function countOf(source: string, wanted: string): bigint {
   for (let at = source.indexOf(wanted); at >= 0; at = source.indexOf(wanted, at + 1)) count += 1n;
   return count;
 }
+
+const escapeRegex = (value: string): string => value.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
 
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true });
 
@@ -127,7 +129,7 @@ function unquoted(value: string, open: string | undefined, close: string | undef
   const trimmed = value.trim();
   if (!trimmed.startsWith(open) || !trimmed.endsWith(close) || trimmed.length < 2) return value;
   const inner = trimmed.slice(open.length, -close.length);
-  return escape === "" ? inner : inner.replaceAll(new RegExp(`${RegExp.escape(escape)}(.)`, "gs"), "$1");
+  return escape === "" ? inner : inner.replaceAll(new RegExp(`${escapeRegex(escape)}(.)`, "gs"), "$1");
 }
 
 function parseUrl(value: string): Dynamic {
@@ -154,10 +156,11 @@ function queryParameters(query: string): Map<string, Dynamic> {
   return found;
 }
 
-function parsePath(value: string): Dynamic {
-  const [path = "", stream = ""] = /^[a-z]:[\\/]/i.test(value) && value.lastIndexOf(":") > 1 ? splitLast(value, ":") : [value, ""];
-  const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(path)?.[1] ?? "";
-  const root = /^([a-z]:)/i.exec(path)?.[1] ?? "";
+function parsePath(whole: string): Dynamic {
+  const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(whole)?.[1] ?? "";
+  const value = scheme === "" ? whole : whole.slice(scheme.length + 3);
+  const [path = "", stream = ""] = value.lastIndexOf(":") > 1 ? splitLast(value, ":") : [value, ""];
+  const root = /^([a-z]:[\\/])/i.exec(path)?.[1] ?? "";
   const at = Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\"));
   const filename = path.slice(at + 1);
   const folder = at < 0 ? "" : path.slice(0, at);
@@ -181,9 +184,9 @@ function splitLast(value: string, separator: string): [string, string] {
 
 function parseCsv(value: string): string[] {
   const found: string[] = [];
-  const line = value.split(/\r?\n/)[0] ?? "";
-  const pattern = /(?:^|,)(?:\s*"((?:[^"]|"")*)"\s*|([^,]*))/gy;
-  for (const match of line.matchAll(pattern)) found.push(match[1]?.replaceAll('""', '"') ?? match[2] ?? "");
+  // Only the first record counts; a quoted field may hold line breaks.
+  const pattern = /(?:^|,)(?:\s*"((?:[^"]|"")*)"[^,\r\n]*|([^,\r\n]*))/gy;
+  for (const match of value.matchAll(pattern)) found.push(match[1]?.replaceAll('""', '"') ?? match[2] ?? "");
   return found;
 }
 
@@ -207,13 +210,6 @@ function commandLine(value: string): string[] {
   return found;
 }
 
-function parseVersion(value: string): string | null {
-  const parts = value.split(".");
-  if (parts.length > 4 || !parts.every((part) => /^\d{1,8}$/.test(part))) return null;
-  const padded = [...parts, "0", "0", "0"].slice(0, 4);
-  return padded.map((part) => part.padStart(8, "0")).join("").replace(/^0+(?=\d)/, "");
-}
-
 function jsonPath(path: string, document: string): Dynamic {
   let at = parseDynamic(document) ?? null;
   for (const match of path.matchAll(/\.([^.[\]]+)|\[(\d+)\]|\['([^']*)'\]/g)) {
@@ -221,6 +217,44 @@ function jsonPath(path: string, document: string): Dynamic {
     else at = bag(at)?.get(match[1] ?? match[3] ?? "") ?? null;
   }
   return at;
+}
+
+/** A label behind `xn--` as RFC 3492 decodes it; the case of plain letters stays. */
+function decodeLabel(label: string): string {
+  if (!/^xn--/i.test(label)) return label;
+  const encoded = label.slice(4);
+  const dash = encoded.lastIndexOf("-");
+  const output = points(dash < 0 ? "" : encoded.slice(0, dash));
+  let [code, index, bias] = [128, 0, 72];
+  for (let at = dash + 1; at < encoded.length; ) {
+    const before = index;
+    for (let [weight, step] = [1, 36]; ; step += 36) {
+      const digit = Number.parseInt(encoded.charAt(at), 36);
+      if (Number.isNaN(digit)) return label;
+      const value = digit < 10 ? digit + 26 : digit - 10;
+      at += 1;
+      index += value * weight;
+      const threshold = step <= bias ? 1 : step >= bias + 26 ? 26 : step - bias;
+      if (value < threshold) break;
+      weight *= 36 - threshold;
+    }
+    const length = output.length + 1;
+    bias = adapted(index - before, length, before === 0);
+    code += Math.floor(index / length);
+    index %= length;
+    if (code > 0x10_ff_ff) return label;
+    output.splice(index, 0, String.fromCodePoint(code));
+    index += 1;
+  }
+  return output.join("");
+}
+
+function adapted(delta: number, length: number, first: boolean): number {
+  let value = Math.floor(delta / (first ? 700 : 2));
+  value += Math.floor(value / length);
+  let step = 0;
+  for (; value > 455; step += 36) value = Math.floor(value / 35);
+  return step + Math.floor((36 * value) / (value + 38));
 }
 
 const sizes = ["Bytes", "KB", "MB", "GB", "TB", "PB", "EB"];
@@ -279,7 +313,6 @@ export const textFunctions: Readonly<Record<string, RuntimeFunction>> = {
   parse_path: ([value]) => parsePath(text(value)),
   parse_csv: ([value]) => parseCsv(text(value)),
   parse_command_line: ([value, kind]) => (text(kind).toLowerCase() === "windows" && text(value) !== "" ? commandLine(text(value)) : null),
-  parse_version: ([value]) => parseVersion(text(value)),
   extract_json: ([path, document]) => jsonPath(text(path), text(document)),
   format_bytes: ([value, precision, unit]) => formatBytes(integer(value), integer(precision), text(unit)),
   unicode_codepoints_from_string: ([value = null]) => (value === null ? null : points(dynamicToText(value)).map((point) => BigInt(point.codePointAt(0) ?? 0))),
@@ -291,12 +324,12 @@ export const textFunctions: Readonly<Record<string, RuntimeFunction>> = {
   hash_sha1: digest("sha1"),
   hash_sha256: digest("sha256"),
   punycode_from_string: ([value]) => domainToASCII(text(value)).replace(/^xn--/, ""),
-  punycode_domain_from_string: ([value]) => domainToASCII(text(value)),
-  punycode_domain_to_string: ([value]) => domainToUnicode(text(value)),
+  punycode_domain_from_string: ([value]) => text(value).split(".").map(decodeLabel).join("."),
+  punycode_domain_to_string: ([value]) => domainToASCII(text(value)),
 };
 
 /** The whole term, in any case. */
 function containsTerm(source: string, term: string): boolean {
   if (term === "") return true;
-  return new RegExp(`(^|[^\\p{L}\\p{N}])${RegExp.escape(term)}($|[^\\p{L}\\p{N}])`, "iu").test(source);
+  return new RegExp(`(^|[^\\p{L}\\p{N}])${escapeRegex(term)}($|[^\\p{L}\\p{N}])`, "iu").test(source);
 }

@@ -179,8 +179,10 @@ function zoneOffset(ticks: bigint, zone: string): bigint | null {
 function toUtc(local: bigint, zone: string): bigint | null {
   const first = zoneOffset(local, zone);
   if (first === null) return null;
-  const second = zoneOffset(local - first, zone);
-  return second === null ? null : validTicks(local - second);
+  const second = zoneOffset(local - first, zone) ?? first;
+  // A local time that the change to summer time skips has the offset of after the change.
+  const exists = zoneOffset(local - second, zone) === second;
+  return validTicks(local - (exists ? second : first));
 }
 
 /** A bigint argument, or null. */

@@ -122,23 +122,17 @@ export interface SeriesRelation extends Node<"series"> {
   readonly items: readonly SeriesItem[];
 }
 
-export interface ScanStep {
-  readonly condition: Expression;
-  readonly assignments: readonly Item[];
-  readonly output: "all" | "last" | "none";
-  readonly optional: boolean;
-}
-
-/** Rows go one after another through the steps; a step's state is the row that it last took. */
+/** Rows go one after another; the state is the row that matched last. */
 export interface ScanRelation extends Node<"scan"> {
   readonly input: Relation;
   readonly order: readonly SortKey[];
   readonly partition: readonly Column[];
+  /** Columns of the scan with their values before any match. */
   readonly declared: readonly Item[];
-  readonly steps: readonly ScanStep[];
-  /** For each step the columns that stand for its state in conditions and assignments. */
-  readonly states: readonly (readonly Column[])[];
-  readonly matchId: Column | undefined;
+  readonly condition: Expression;
+  readonly assignments: readonly Item[];
+  /** Columns that stand for the state, and which column of the matched row each holds. */
+  readonly state: readonly Item[];
 }
 
 /** Evaluated once, however often it is read. */

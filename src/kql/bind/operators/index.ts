@@ -21,6 +21,8 @@ import { bindSummarize } from "./summarize.ts";
 import { bindConsume, bindFacet, bindFork, bindInvoke } from "./invoke.ts";
 import { bindMvApply, bindMvExpand, bindPartition } from "./expand.ts";
 import { bindParse, bindParseKv, bindParseWhere } from "./parse.ts";
+import { bindScan } from "./scan.ts";
+import { bindEvaluate } from "./evaluate.ts";
 import { bindFind, bindSearch } from "./search.ts";
 import { bindMakeSeries } from "./series.ts";
 import { bindTopNested } from "./top-nested.ts";
@@ -60,6 +62,8 @@ export const operators: Readonly<Record<string, Operator>> = {
   SearchOperator: (session, node, input, scope) => bindSearch(session, node, scope, input),
   FindOperator: (session, node, input, scope) => bindFind(session, node, scope, input),
   TopNestedOperator: bindTopNested,
+  ScanOperator: bindScan,
+  EvaluateOperator: bindEvaluate,
   InvokeOperator: bindInvoke,
   ConsumeOperator: bindConsume,
   ForkOperator: bindFork,

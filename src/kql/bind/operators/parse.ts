@@ -89,7 +89,8 @@ function patternOf(parts: readonly SyntaxNode[], kind: string, flags: string, no
       const following = parts[index + 1];
       const beforeStar = following !== undefined && kindOf(following) === "StarExpression";
       const numeric = numberPatterns[column.type];
-      if (numeric !== undefined && kind === "simple" && beforeStar) pieces.push(`(${numeric})`);
+      if (numeric !== undefined && isRegex) pieces.push(`(${numeric.replaceAll(String.raw`\s*`, "")})`);
+      else if (numeric !== undefined && kind === "simple" && beforeStar) pieces.push(`(${numeric})`);
       else pieces.push(last || (isRegex && !flags.includes("U")) ? "(.*)" : "(.*?)");
     }
   });

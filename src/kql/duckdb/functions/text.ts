@@ -1,6 +1,7 @@
 // Text: operators with term semantics, cutting, searching, regular expressions (RE2 on both sides).
 
-import type { FunctionEmitter } from "../context.ts";
+import type { Emitter, FunctionEmitter } from "../context.ts";
+import { runtimeCall } from "../runtime-call.ts";
 import { plain, quoteText, sql, type Sql } from "../sql.ts";
 import { parseDynamic } from "../../values/dynamic.ts";
 import { textOf } from "./convert.ts";
@@ -105,7 +106,7 @@ export const textFunctions: Readonly<Record<string, FunctionEmitter>> = {
     const first =
       typeof (start as Sql).constant === "bigint" && ((start as Sql).constant as bigint) >= 0n
         ? `${from} + 1`
-        : `(CASE WHEN ${from} < 0 THEN greatest(length(${whole}) + ${from}, 0) ELSE ${from} END) + 1`;
+        : `(CASE WHEN ${from} >= 0 THEN ${from} WHEN length(${whole}) + ${from} < 0 THEN length(${whole}) ELSE length(${whole}) + ${from} END) + 1`;
     if (length === undefined) return sql("string", `coalesce(substr(${whole}, (${first})::BIGINT), '')`);
     return sql("string", `coalesce(substr(${whole}, (${first})::BIGINT, greatest(${length.text}, 0)::BIGINT), '')`);
   },
@@ -123,6 +124,9 @@ export const textFunctions: Readonly<Record<string, FunctionEmitter>> = {
     return call.type === "string" ? found : (undefined as never);
   },
   extract_all: ([pattern, ...rest]) => extractAll(pattern, rest),
+  hash_md5: ([value], call, emitter) => textDigest(value, call.name, emitter),
+  hash_sha1: ([value], call, emitter) => textDigest(value, call.name, emitter),
+  hash_sha256: ([value], call, emitter) => textDigest(value, call.name, emitter),
   indexof_regex: ([text, pattern]) => {
     const found = `regexp_extract(${plain(text as Sql)}, ${regex(pattern)})`;
     return sql("long", `(CASE WHEN regexp_matches(${plain(text as Sql)}, ${regex(pattern)}) THEN strpos(${plain(text as Sql)}, ${found}) - 1 ELSE -1 END)`);
@@ -169,4 +173,9 @@ function extractAll(pattern: Sql | undefined, rest: readonly Sql[]): Sql {
 
 function groupCount(pattern: string): number {
   return [...pattern.matchAll(/\\.|\[(?:\\.|[^\]\\])*\]|\((?!\?)|\(\?P?<[A-Za-z]/g)].filter(([piece]) => piece.startsWith("(")).length;
+}
+
+/** Digests are of the text that tostring() gives. */
+function textDigest(value: Sql | undefined, name: string, emitter: Emitter): Sql {
+  return runtimeCall(name, [sql("string", textOf(value as Sql))], "string", emitter.context);
 }

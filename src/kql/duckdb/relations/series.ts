@@ -31,7 +31,7 @@ export function emitSeries(node: Series, input: Shape, steps: Steps): Shape {
   const grouped = steps.add(
     `SELECT ${keyList}${slot} AS i${measures} FROM ${source}, ${bounds} WHERE a >= a0 AND ${slot} < n GROUP BY ALL`,
   );
-  const groups = keys.length === 0 ? "(SELECT 1 AS one)" : `(SELECT DISTINCT ${keyNames.slice(0, -2)} FROM ${grouped})`;
+  const groups = keys.length === 0 ? `(SELECT 1 AS one FROM ${source} LIMIT 1)` : `(SELECT DISTINCT ${keyNames.slice(0, -2)} FROM ${grouped})`;
   const join = ["b.i = m.i", ...keys.map(({ column }) => `g.${columnName(column.id)} IS NOT DISTINCT FROM m.${columnName(column.id)}`)].join(" AND ");
   const axisValue = sql(axis.type, isReal ? `a0 + b.i * ${step}` : `(a0 + b.i * ${step})::BIGINT`);
   const lists = node.items.map(({ column, aggregate, absent }) => {
