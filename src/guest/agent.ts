@@ -131,7 +131,7 @@ class SocketAgent implements GuestAgent {
       this.#send(Buffer.concat([Buffer.from([0xff]), Buffer.from(`${question}\n`)]));
       const attempt = AbortSignal.any([stop, AbortSignal.timeout(syncAttemptMilliseconds)]);
       try {
-        while (!this.#isAnswer(await this.#nextLine(syncAttemptMilliseconds, "synchronise", attempt), id));
+        await this.#nextLine(syncAttemptMilliseconds, "synchronise", attempt, (line) => this.#isAnswer(line, id));
         this.#isSynchronised = true;
         return;
       } catch (error) {
@@ -145,7 +145,6 @@ class SocketAgent implements GuestAgent {
   }
 
   #isAnswer(line: Buffer, id: number): boolean {
-    this.#count(line.length);
     const marker = line.lastIndexOf(0xff);
     if (marker < 0) return false;
     try {
@@ -161,7 +160,12 @@ class SocketAgent implements GuestAgent {
     this.#socket?.send(bytes);
   }
 
-  #nextLine(timeoutMilliseconds: number, what: string, signal: AbortSignal | undefined): Promise<Buffer> {
+  #nextLine(
+    timeoutMilliseconds: number,
+    what: string,
+    signal: AbortSignal | undefined,
+    isWanted: (line: Buffer) => boolean = () => true,
+  ): Promise<Buffer> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     return new Promise((resolve, reject) => {
       const settle = (): void => {
@@ -182,6 +186,10 @@ class SocketAgent implements GuestAgent {
         );
       }, timeoutMilliseconds);
       this.#waiting = (line) => {
+        if (!(line instanceof HoldfastError) && !isWanted(line)) {
+          this.#count(line.length);
+          return;
+        }
         settle();
         if (line instanceof HoldfastError) reject(line);
         else resolve(line);

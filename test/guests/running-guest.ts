@@ -103,17 +103,17 @@ function qemuArguments(
     `virtio-blk-pci,drive=${disk.name},id=dev-${disk.name},serial=${disk.name}`,
   ]);
   return [
-    ...["-name", name, "-machine", "q35,accel=tcg", "-cpu", "max", "-smp", "1"],
-    ...["-m", String(options.memoryMebibytes ?? 192), "-nodefaults", "-no-user-config", "-display", "none"],
-    ...["-serial", `file:${join(folder, `${name}.images`, "console.log")}`],
-    ...["-qmp", `unix:${socket("qmp")},server=on,wait=off`, "-device", "virtio-serial-pci"],
+    ["-name", name, "-machine", "q35,accel=tcg", "-cpu", "max", "-smp", "1"],
+    ["-m", String(options.memoryMebibytes ?? 192), "-nodefaults", "-no-user-config", "-display", "none"],
+    ["-serial", `file:${join(folder, `${name}.images`, "console.log")}`],
+    ["-qmp", `unix:${socket("qmp")},server=on,wait=off`, "-device", "virtio-serial-pci"],
     // The tests' own: a monitor serves one client at a time, and the other one is Holdfast's.
-    ...["-qmp", `unix:${controlSocket(folder, name)},server=on,wait=off`],
-    ...["-chardev", `socket,path=${socket("qga")},server=on,wait=off,id=qga0`],
-    ...["-device", "virtserialport,chardev=qga0,name=org.qemu.guest_agent.0"],
-    ...["-kernel", image.kernel, "-initrd", image.initrd],
-    ...["-append", "console=ttyS0 quiet panic=-1 no_timer_check mitigations=off"],
-    ...blockdevs,
-    ...(options.moreArguments ?? []),
-  ];
+    ["-qmp", `unix:${controlSocket(folder, name)},server=on,wait=off`],
+    ["-chardev", `socket,path=${socket("qga")},server=on,wait=off,id=qga0`],
+    ["-device", "virtserialport,chardev=qga0,name=org.qemu.guest_agent.0"],
+    ["-kernel", image.kernel, "-initrd", image.initrd],
+    ["-append", "console=ttyS0 quiet panic=-1 no_timer_check mitigations=off"],
+    blockdevs,
+    options.moreArguments ?? [],
+  ].flat();
 }
