@@ -41,7 +41,7 @@ export function addDbCommand(program: Command): void {
     .action(async (file: string, options: DbOptions) => {
       const [{ holdDataFolder }, { restoreDatabase }] = await Promise.all([import("../db/data-folder.ts"), import("../db/backup/restore.ts")]);
       await using _hold = await holdDataFolder(resolve(options.data), systemClock);
-      const summary = await restoreDatabase(resolve(file), placeOf(options), systemClock);
+      const summary = await restoreDatabase(resolve(file), { ...placeOf(options), clock: systemClock });
       say(options, { file: resolve(file), ...summary }, `restored ${summary.rows} rows of ${summary.tables} tables`);
     });
 
