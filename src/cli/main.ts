@@ -11,6 +11,7 @@ import { addUpCommand } from "./up.ts";
 import { addCheckCommand } from "./check.ts";
 import { exitCodes, exitCodesHelp } from "./exit-codes.ts";
 import { addBenchCommand } from "./bench.ts";
+import { addKqlCommand } from "./kql.ts";
 import { addStoreCommand } from "./store/commands.ts";
 import { addTestCommand } from "./test.ts";
 
@@ -21,7 +22,7 @@ const program = new Command("holdfast")
   .addHelpText("after", exitCodesHelp)
   .exitOverride();
 
-for (const add of [addCheckCommand, addTestCommand, addStoreCommand, addBenchCommand, addAzEnvCommand, addDbCommand,
+for (const add of [addKqlCommand, addCheckCommand, addTestCommand, addStoreCommand, addBenchCommand, addAzEnvCommand, addDbCommand,
   addDoctorCommand, addTokenCommand, addUpCommand]) add(program);
 
 try {

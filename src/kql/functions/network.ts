@@ -18,13 +18,13 @@ function parse4(value: string): Network | null {
 }
 
 /** IPv4 addresses count as ::ffff:a.b.c.d. */
-function parse6(value: string): Network | null {
+function parse6(value: string, embeddedPrefix = true): Network | null {
   const four = parse4(value);
   if (four !== null) return { address: 0xff_ff_00_00_00_00n + four.address, prefix: four.prefix + 96 };
   const [addressText = "", prefixText] = value.trim().split("/");
   const isEmbedded = /\d+\.\d+\.\d+\.\d+$/.test(addressText);
   const given = prefixText === undefined ? 128 : Number(prefixText);
-  const prefix = isEmbedded && given <= 32 ? given + 96 : given;
+  const prefix = embeddedPrefix && isEmbedded && given <= 32 ? given + 96 : given;
   if (!(prefix >= 0 && prefix <= 128)) return null;
   const embedded = /^(.*:)(\d+\.\d+\.\d+\.\d+)$/.exec(addressText);
   const tail = embedded === null ? null : parse4(embedded[2] ?? "");
@@ -39,6 +39,9 @@ function parse6(value: string): Network | null {
   if (!all.every((group) => /^[0-9a-f]{1,4}$/i.test(group))) return null;
   return { address: all.reduce((sum, group) => sum * 65_536n + BigInt(`0x${group}`), 0n), prefix };
 }
+
+/** For comparisons a prefix always counts from the left of all 128 bits. */
+const parse6Plain = (value: string): Network | null => parse6(value, false);
 
 const masked = (address: bigint, prefix: number, bits: number): bigint => (address >> BigInt(bits - prefix)) << BigInt(bits - prefix);
 
@@ -129,12 +132,12 @@ export const networkFunctions: Readonly<Record<string, RuntimeFunction>> = {
   },
   ipv4_compare: (args) => matches(parse4, 32, args),
   ipv4_is_match: (args) => ((found) => (found === null ? null : found === 0n))(matches(parse4, 32, args)),
-  ipv6_compare: (args) => matches(parse6, 128, args),
-  ipv6_is_match: (args) => ((found) => (found === null ? null : found === 0n))(matches(parse6, 128, args)),
+  ipv6_compare: (args) => matches(parse6Plain, 128, args),
+  ipv6_is_match: (args) => ((found) => (found === null ? null : found === 0n))(matches(parse6Plain, 128, args)),
   ipv4_is_in_range: ([value, range]) => inRange(parse4, 32, value, range),
-  ipv6_is_in_range: ([value, range]) => inRange(parse6, 128, value, range),
+  ipv6_is_in_range: ([value, range]) => inRange((address) => parse6(address), 128, value, range),
   ipv4_is_in_any_range: inAny(parse4, 32),
-  ipv6_is_in_any_range: inAny(parse6, 128),
+  ipv6_is_in_any_range: inAny((value) => parse6(value), 128),
   ipv4_is_private: ([value]) => (parse4(text(value)) === null ? null : privateNetworks.some((range) => inRange(parse4, 32, value, range) === true)),
   ipv4_netmask_suffix: ([value]) => ((network) => (network === null ? null : BigInt(network.prefix)))(parse4(text(value))),
   ipv4_range_to_cidr_list: ([from, to]) => {

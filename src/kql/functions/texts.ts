@@ -61,6 +61,16 @@ function unpacked(value: string, unpack: (bytes: Buffer, options: { maxOutputLen
   }
 }
 
+/** The service stores short texts as they are. */
+const packLevel = (value: string): number => (value.length < 64 ? 0 : 6);
+
+/** The header names no operating system, as the service's does. */
+function gzipped(value: string): Buffer {
+  const bytes = gzipSync(value, { level: packLevel(value) });
+  bytes[9] = 255;
+  return bytes;
+}
+
 function decodeUrl(value: string, plus: boolean): string {
   const spaced = plus ? value.replaceAll("+", " ") : value;
   try {
@@ -301,9 +311,9 @@ export const textFunctions: Readonly<Record<string, RuntimeFunction>> = {
     const hex = bytes.toString("hex").replace(/^(..)(..)(..)(..)(..)(..)(..)(..)/, "$4$3$2$1$6$5$8$7");
     return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
   },
-  gzip_compress_to_base64_string: ([value]) => gzipSync(text(value)).toString("base64"),
+  gzip_compress_to_base64_string: ([value]) => gzipped(text(value)).toString("base64"),
   gzip_decompress_from_base64_string: ([value]) => unpacked(text(value), gunzipSync),
-  zlib_compress_to_base64_string: ([value]) => deflateSync(text(value)).toString("base64"),
+  zlib_compress_to_base64_string: ([value]) => deflateSync(text(value), { level: packLevel(text(value)) }).toString("base64"),
   zlib_decompress_from_base64_string: ([value]) => unpacked(text(value), inflateSync),
   url_encode: ([value]) => lowerEscapes(encodeURIComponent(text(value)).replaceAll("%20", "+").replaceAll(/['~]/g, (c) => `%${c.charCodeAt(0).toString(16)}`)),
   url_encode_component: ([value]) => encodeURIComponent(text(value)).replaceAll(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`),

@@ -90,11 +90,15 @@ function bagUnpack(plugin: PluginCall): Bound {
   if (clash !== undefined && conflict === "error") {
     throw semantic(`bag_unpack gives a second column '${clash.column.name}'.`, spanOf(plugin.node));
   }
-  const names = new Set(unpacked.map(({ column }) => column.name));
-  const keptNames = new Set(others.map(({ name }) => name));
-  const kept = conflict === "replace_source" ? others.filter(({ name }) => !names.has(name)) : others;
-  const added = conflict === "keep_source" ? unpacked.filter(({ column }) => !keptNames.has(column.name)) : unpacked;
-  return project(input, [...kept.map(keep), ...added]);
+  // What has the name of a source column, the bag's own included, stands in its place.
+  const byName = new Map(unpacked.map((item) => [item.column.name, item]));
+  const shown = input.columns.flatMap((column): Item[] => {
+    const replacing = byName.get(column.name);
+    if (column.id === bag.id) return replacing === undefined ? [] : [replacing];
+    return [replacing === undefined || conflict === "keep_source" ? keep(column) : replacing];
+  });
+  const present = new Set(shown.map(({ column }) => column.name));
+  return project(input, [...shown, ...unpacked.filter(({ column }) => !present.has(column.name))]);
 }
 
 function pivot(plugin: PluginCall): Bound {

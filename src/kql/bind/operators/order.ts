@@ -126,7 +126,10 @@ export function bindTopHitters(session: Session, node: SyntaxNode, input: Bound,
       columns: [key.column, ...input.partition, column],
     }),
     columns: [key.column, column],
-    order: [{ column, descending: true, nullsFirst: false }],
+    order: [
+      { column, descending: true, nullsFirst: false },
+      { column: key.column, descending: true, nullsFirst: false },
+    ],
     partition: input.partition,
   };
   return limit(grouped, constantNumber(session, child(node, "Expression"), scope));

@@ -1,7 +1,7 @@
 // where, extend, the project family, serialize, distinct, getschema.
 
 import { semantic } from "../../errors.ts";
-import { call, columnOf, literal, type Column, type Expression } from "../../plan/expression.ts";
+import { call, columnOf, containsNode, literal, type Column, type Expression } from "../../plan/expression.ts";
 import { relation, type Item } from "../../plan/relation.ts";
 import { child, elements, items, kindOf, nameOf, optional, spanOf, type SyntaxNode } from "../../syntax/node.ts";
 import { typeNamed, type ScalarType } from "../../types.ts";
@@ -15,7 +15,25 @@ import { environmentOf, extend, filter, keep, project, WindowCollector } from ".
 export function bindWhere(session: Session, node: SyntaxNode, input: Bound, scope: Scope): Bound {
   const windows = new WindowCollector(session);
   const condition = session.expression(child(node, "Condition"), { ...environmentOf(input, scope), window: windows.take });
-  return filter(windows.below(input), cast(condition, "bool"));
+  const below = windows.below(input);
+  return pushedBelowUnique(below, cast(condition, "bool")) ?? filter(below, cast(condition, "bool"));
+}
+
+/**
+ * innerunique keeps one row for each key of the left side. A condition on the left side alone that
+ * follows the join is applied before that choice, as the service does.
+ */
+function pushedBelowUnique(bound: Bound, condition: Expression): Bound | undefined {
+  const join = bound.relation;
+  if (join.kind !== "join" || join.left.kind !== "firstOfEach") return undefined;
+  const unique = join.left;
+  const left = new Set(unique.columns.map(({ id }) => id));
+  const foreign = containsNode(condition, (node) =>
+    node.kind === "column" ? !left.has(node.column.id) : node.kind === "scalarQuery" || node.kind === "inQuery",
+  );
+  if (foreign) return undefined;
+  const filtered = relation({ kind: "filter", input: unique.input, predicate: condition, columns: unique.input.columns });
+  return { ...bound, relation: relation({ ...join, left: relation({ ...unique, input: filtered }) }) };
 }
 
 export function bindExtend(session: Session, node: SyntaxNode, input: Bound, scope: Scope): Bound {

@@ -41,7 +41,7 @@ export function emitSeries(node: Series, input: Shape, steps: Steps): Shape {
     return `to_json(list(${jsonOf({ ...filled, text: value })} ORDER BY b.i)) AS ${name}`;
   });
   const shown = keys.map(({ column }) => `g.${columnName(column.id)} AS ${columnName(column.id)}, `).join("");
-  const grouping = keys.length === 0 ? "" : ` GROUP BY ${keys.map(({ column }) => `g.${columnName(column.id)}`).join(", ")}`;
+  const grouping = keys.length === 0 ? " HAVING count(*) > 0" : ` GROUP BY ${keys.map(({ column }) => `g.${columnName(column.id)}`).join(", ")}`;
   const name = steps.add(
     `SELECT ${shown}${[...lists, `to_json(list(${jsonOf(axisValue)} ORDER BY b.i)) AS ${columnName(node.axis.column.id)}`].join(", ")}` +
       ` FROM ${groups} AS g CROSS JOIN (SELECT a0, unnest(range(0, n)) AS i FROM ${bounds}) AS b LEFT JOIN ${grouped} AS m ON ${join}${grouping}`,
