@@ -99,13 +99,16 @@ async function attemptDelivery(
   message: OutboxMessage,
   signal: AbortSignal,
 ): Promise<void> {
-  const late = AbortSignal.timeout(terms.attemptMilliseconds);
+  const giveBack = (): Promise<void> =>
+    settle(database, message, { attempts: message.attempt - 1, due_at: database.clock.now() });
+  // A claim may end just after the signal; nobody listens to a signal that is aborted already.
+  if (signal.aborted) return giveBack();
   try {
+    const late = AbortSignal.timeout(terms.attemptMilliseconds);
     await terms.deliver(message, AbortSignal.any([signal, late]));
   } catch (error) {
     // Stopped by us, not refused by the receiver: the attempt does not count.
-    if (signal.aborted)
-      return settle(database, message, { attempts: message.attempt - 1, due_at: database.clock.now() });
+    if (signal.aborted) return giveBack();
     return settle(database, message, failed(database.clock.now(), terms, message, error));
   }
   await settle(database, message, { state: "delivered", ended_at: database.clock.now(), last_error: null });

@@ -184,6 +184,41 @@ describeEachDialect("the outbox", ({ newPlace }) => {
     );
   });
 
+  test("what is claimed in the moment of stopping is given back, not handed over", async () => {
+    await post("late", "k");
+    const stop = new AbortController();
+    // The claim's own transaction is what the signal cuts into.
+    const stopping: Database = {
+      ...database,
+      transaction: async (work) => {
+        const result = await database.transaction(work);
+        stop.abort();
+        return result;
+      },
+    };
+    await deliverOutbox(
+      stopping,
+      {
+        topic: "late",
+        deliver: () => assert.fail("handed over after the stop"),
+        concurrency: 1,
+        maxAttempts: 1,
+        firstDelayMilliseconds: 1,
+        maxDelayMilliseconds: 1,
+        attemptMilliseconds: 10_000,
+        report: (error) => assert.fail(String(error)),
+      },
+      stop.signal,
+    );
+    assert.equal(await stateOf("late", "k"), "waiting");
+    await deliverUntil(
+      "late",
+      async () => {},
+      () => stateIs("late", "k", "delivered"),
+      { maxAttempts: 1 },
+    );
+  });
+
   test("what ended long ago is forgotten, what still waits is not", async () => {
     await post("purge", "waits");
     await post("purge", "done");

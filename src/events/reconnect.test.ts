@@ -17,6 +17,7 @@ test("a subscriber goes on by itself after the PostgreSQL server has crashed", {
   const heard = { before: Promise.withResolvers<void>(), after: Promise.withResolvers<void>() };
   const subscriber: Subscriber = {
     name: "survivor",
+    holder: "node",
     from: "now",
     handle: {
       deliver: async (events) => {

@@ -55,7 +55,7 @@ describeEachDialect("a subscriber", ({ dialect, newPlace }) => {
     const stop = new AbortController();
     const done = runSubscriber(
       through,
-      { from: "now", report: (error) => assert.fail(String(error)), ...subscriber },
+      { holder: "node", from: "now", report: (error) => assert.fail(String(error)), ...subscriber },
       stop.signal,
     );
     return {
@@ -66,8 +66,7 @@ describeEachDialect("a subscriber", ({ dialect, newPlace }) => {
     };
   };
 
-  const register = (name: string, from: "now" | "beginning" = "now") =>
-    registerSubscriber(database, { name, from, handle: { deliver: async () => {} }, report: () => {} });
+  const register = (name: string, from: "now" | "beginning" = "now") => registerSubscriber(database, { name, from });
 
   test("gets every event in order, goes on where it was, and never again what it is done with", async () => {
     await register("resume");
@@ -269,6 +268,7 @@ describeEachDialect("a subscriber", ({ dialect, newPlace }) => {
     const stop = new AbortController();
     const subscriber: Subscriber = {
       name: "leap",
+      holder: "node",
       from: "beginning",
       handle: { apply: async (_trx, events) => events.forEach(({ subject }) => got.add(subject)) },
       report: (error) => assert.fail(String(error)),

@@ -2,7 +2,6 @@
 // and in whichever process holds its lease. `apply` does its work in the transaction that moves the
 // cursor, so its effects happen exactly once; `deliver` works outside, then the cursor moves.
 
-import { hostname } from "node:os";
 import type { Transaction } from "kysely";
 import type { Database } from "../db/database.ts";
 import { openDoorbell, type Doorbell } from "../db/doorbell.ts";
@@ -17,6 +16,8 @@ import { newestPosition, readEvents, type EventPage } from "./read.ts";
 export interface Subscriber {
   /** Names the cursor; never reuse one for something else. */
   readonly name: string;
+  /** The data folder's node id: its next process can go on at once (`endLeasesOf`). */
+  readonly holder: string;
   /** Where a new subscriber begins. */
   readonly from: "beginning" | "now";
   /** Chooses; all when absent. */
@@ -39,7 +40,10 @@ const maxRetryMilliseconds = 30_000;
 const passedOver = 100;
 
 /** Makes the subscriber known, so that events are kept for it from now on. */
-export async function registerSubscriber(database: Database, { name, from }: Subscriber): Promise<void> {
+export async function registerSubscriber(
+  database: Database,
+  { name, from }: Pick<Subscriber, "name" | "from">,
+): Promise<void> {
   const known = await database.kysely
     .selectFrom("event_subscribers")
     .select("name")
@@ -65,7 +69,7 @@ export async function runSubscriber(database: Database, subscriber: Subscriber, 
   const terms = {
     name: `subscriber/${subscriber.name}`,
     milliseconds: leaseMilliseconds,
-    holder: `${hostname()} ${process.pid}`,
+    holder: subscriber.holder,
   };
   while (!signal.aborted) {
     try {
