@@ -3,6 +3,7 @@
 // would close a circle, because such an id may mean the state from before this deployment.
 
 import { isObject, type Json, type JsonObject, memberOf } from "../relaxed-json/json.ts";
+import { deploymentId, type DeploymentTarget } from "./deployment-target.ts";
 import { evaluate, evaluateTree, parsed } from "./expression/evaluate.ts";
 import { ExpressionError } from "./expression/expression-error.ts";
 import { isExpressionText } from "./expression/parse-expression.ts";
@@ -14,7 +15,10 @@ import { invalidTemplate, templateHelp } from "./template-errors.ts";
 
 export type Graph = ReadonlyMap<string, ReadonlySet<string>>;
 
-export function indexResources(resources: readonly PlannedResource[]): Map<string, readonly PlannedResource[]> {
+export function indexResources(
+  resources: readonly PlannedResource[],
+  target: DeploymentTarget,
+): Map<string, readonly PlannedResource[]> {
   const index = new Map<string, PlannedResource[]>();
   const add = (name: string | undefined, resource: PlannedResource): void => {
     if (name === undefined) return;
@@ -29,6 +33,8 @@ export function indexResources(resources: readonly PlannedResource[]): Map<strin
     add(id.slice(id.lastIndexOf("/providers/") + "/providers/".length), resource);
     add(`${type}/${name}`, resource);
     add(providerPath(resource), resource);
+    // A nested deployment elsewhere is often named as if it were here.
+    if (resource.nestedTarget !== undefined) add(deploymentId(target, name), resource);
     add(loop?.name, resource);
     add(symbolicName, resource);
     if (loop !== undefined && symbolicName !== undefined) add(`${symbolicName}[${loop.index}]`, resource);

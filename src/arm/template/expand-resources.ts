@@ -6,7 +6,7 @@ import { type DeploymentTarget, targetScope } from "./deployment-target.ts";
 import { evaluateTree } from "./expression/evaluate.ts";
 import { EvaluationLimitError, ExpressionError } from "./expression/expression-error.ts";
 import type { EvaluationContext } from "./expression/scope.ts";
-import { typeName } from "./expression/values.ts";
+import { toText, typeName } from "./expression/values.ts";
 import { templateLimits } from "./limits.ts";
 import { deploymentType, type PlannedResource } from "./planned-resource.ts";
 import { copyCount } from "./property-copy.ts";
@@ -54,9 +54,9 @@ function expandOne(
     if (!isObject(loop)) throw new ExpressionError("'copy' of a resource must be an object with 'name' and 'count'.");
     const name = resource.symbolicName ?? memberOf(loop, "name");
     if (typeof name !== "string") throw new ExpressionError("'copy' of a resource needs a 'name'.");
-    const loopName = typeof memberOf(loop, "name") === "string" ? String(memberOf(loop, "name")) : name;
+    const loopName = textOf(memberOf(loop, "name")) ?? name;
     const count = copyCount(memberOf(loop, "count") ?? null, context, evaluateTree, loopName);
-    const isSerial = String(memberOf(loop, "mode") ?? "parallel").toLowerCase() === "serial";
+    const isSerial = textOf(memberOf(loop, "mode"))?.toLowerCase() === "serial";
     const batch = memberOf(loop, "batchSize");
     const batchSize = isSerial ? Math.max(1, typeof batch === "number" ? batch : 1) : undefined;
     for (let index = 0; index < count; index += 1) {
@@ -123,7 +123,7 @@ function identify(
     throw new ExpressionError(`The apiVersion property cannot be null or empty. ${templateHelp.resources}`);
   }
   const condition = evaluated(source, "condition", context);
-  if (condition !== undefined && typeof condition !== "boolean" && !/^(true|false)$/i.test(String(condition))) {
+  if (condition !== undefined && typeof condition !== "boolean" && !/^(true|false)$/i.test(toText(condition))) {
     throw new ExpressionError(`The 'condition' must be a boolean. The value is of type '${typeName(condition)}'.`);
   }
   const nestedTarget = type.toLowerCase() === deploymentType ? nestedTargetOf(target, source, context) : undefined;
@@ -141,7 +141,7 @@ function identify(
     copies: context.copies,
     loop,
     parentKey: parent?.key,
-    isDeployed: condition === undefined || String(condition).toLowerCase() === "true",
+    isDeployed: condition === undefined || toText(condition).toLowerCase() === "true",
     isExisting,
     nestedTarget,
   };

@@ -7,6 +7,7 @@ import type { DeploymentHost } from "./deployment-host.ts";
 import { evaluateTree } from "./expression/evaluate.ts";
 import { ExpressionError } from "./expression/expression-error.ts";
 import type { EvaluationContext } from "./expression/scope.ts";
+import { toText } from "./expression/values.ts";
 import type { DeploymentMode, DeploymentPlan, DeploymentRequest } from "./plan.ts";
 import type { PlannedResource } from "./planned-resource.ts";
 import { textMember } from "./template.ts";
@@ -36,7 +37,7 @@ export function evaluateNested(resource: PlannedResource, context: EvaluationCon
     parameters: asObject(member("parameters"), "parameters") ?? newObject(),
     templateLink: asObject(member("templateLink"), "templateLink"),
     parametersLink: asObject(member("parametersLink"), "parametersLink"),
-    location: typeof location === "string" ? String(evaluateTree(location, context)) : undefined,
+    location: typeof location === "string" ? toText(evaluateTree(location, context)) : undefined,
   };
 }
 
@@ -176,7 +177,7 @@ export function readMode(mode: Json | undefined): DeploymentMode {
   if (typeof mode === "string" && /^incremental$/i.test(mode)) return "Incremental";
   if (typeof mode === "string" && /^complete$/i.test(mode)) return "Complete";
   throw templateErrors.InvalidDeployment(
-    `The deployment mode '${String(mode)}' is not valid. Allowed are 'Incremental' and 'Complete'.`,
+    `The deployment mode '${toText(mode).slice(0, 80)}' is not valid. Allowed are 'Incremental' and 'Complete'.`,
     { target: "mode" },
   );
 }

@@ -6,6 +6,7 @@ import { EvaluationLimitError } from "./expression/expression-error.ts";
 import { deeper, evaluateTree } from "./expression/evaluate.ts";
 import type { EvaluationContext } from "./expression/scope.ts";
 import { ExpressionError } from "./expression/expression-error.ts";
+import { toText } from "./expression/values.ts";
 import { checkType, isSecureType, knownType, resolveType } from "./parameter-types.ts";
 import { type Template, textMember } from "./template.ts";
 import { invalidTemplate, placed, templateHelp } from "./template-errors.ts";
@@ -51,7 +52,7 @@ function readParameter(template: Template, given: JsonObject, name: string, decl
   const check = (value: Json): Json => {
     const complaint = checkType(value, declaration, definitions);
     if (complaint === undefined) return value;
-    const shown = isSecureType(typeText) || typeof value === "object" ? "" : ` '${String(value).slice(0, 200)}'`;
+    const shown = isSecureType(typeText) || typeof value === "object" ? "" : ` '${toText(value).slice(0, 200)}'`;
     throw invalidTemplate(
       `The provided value${shown} for the template parameter '${name}'${placed(position)} is not valid. ${complaint} ${templateHelp.parameterFile}`,
       position,

@@ -15,7 +15,7 @@ import { outputEntries } from "./output-declarations.ts";
 import { type Parameter, readParameters } from "./parameters.ts";
 import { isSecureType, resolveType } from "./parameter-types.ts";
 import { engineMembers, type PlannedResource } from "./planned-resource.ts";
-import { readTemplate, type Template } from "./template.ts";
+import { readTemplate, type Template, textMember } from "./template.ts";
 import { invalidTemplate } from "./template-errors.ts";
 import { templateHash } from "./template-hash.ts";
 import { planningContext, templateScope } from "./template-scope.ts";
@@ -74,6 +74,12 @@ function plan(request: DeploymentRequest, facts: SurroundingFacts, tree: TreeBud
       `The nested deployment '${request.name}' exceeds the nesting limit of '${templateLimits.nestingDepth}' levels`,
     );
   }
+  const characters = JSON.stringify(template.source).length;
+  if (characters > templateLimits.templateCharacters) {
+    throw invalidTemplate(
+      `The template is too large. Limit: '${templateLimits.templateCharacters}' and actual: '${characters}' characters`,
+    );
+  }
   const hash = templateHash(template.source);
   const names = {
     byName: new Map<string, readonly PlannedResource[]>(),
@@ -107,10 +113,11 @@ function plan(request: DeploymentRequest, facts: SurroundingFacts, tree: TreeBud
       `The deployment and its nested deployments have more than '${templateLimits.resourcesInTree}' resources together`,
     );
   }
-  for (const [name, list] of indexResources(resources)) names.byName.set(name, list);
+  const index = indexResources(resources, request.target);
+  for (const [name, list] of index) names.byName.set(name, list);
   for (const [name, list] of loopsOf(template, resources)) names.loops.set(name, list);
   const contextOf = (resource: PlannedResource): EvaluationContext => ({ ...context, copies: resource.copies });
-  const graph = buildGraph(resources, indexResources(resources), contextOf);
+  const graph = buildGraph(resources, index, contextOf);
   const made: DeploymentPlan = { request, template, templateHash: hash, parameters, context, resources, graph };
   checkExpressions(made);
   return made;
@@ -155,7 +162,7 @@ function openParameters(given: JsonObject, template: Template): JsonObject {
   for (const [name, value] of Object.entries(given)) {
     const declaration = memberOf(template.parameters, name);
     const type = isObject(declaration) ? resolveType(declaration, template.definitions) : undefined;
-    if (type !== undefined && !isSecureType(String(memberOf(type, "type")))) open[name] = value;
+    if (type !== undefined && !isSecureType(textMember(type, "type") ?? "")) open[name] = value;
   }
   return open;
 }

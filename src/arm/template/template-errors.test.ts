@@ -91,6 +91,10 @@ const refusals: Record<string, readonly [TestDeployment, RegExp]> = {
     { template: { resource: [] } },
     /Could not find member 'resource' on object of type 'Template'/,
   ],
+  "a template of more than 4 MB": [
+    { template: { variables: { big: "x".repeat(4 * 1024 * 1024) } } },
+    /template is too large. Limit: '4194304'/,
+  ],
   "another schema": [
     { template: { $schema: "https://x/tenantDeploymentTemplate.json#" } },
     /is for deployments to a tenant/,

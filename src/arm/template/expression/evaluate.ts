@@ -93,11 +93,9 @@ function expected(min: number, max: number): string {
 
 function callUserFunction(call: CallExpression, namespace: string, context: EvaluationContext): Json {
   const found = context.scope.userFunction(namespace, call.name);
-  if (found === undefined || context.functionArguments !== undefined) {
-    const reason =
-      found === undefined ? "is not defined in the template" : "can't be called from another user function";
+  if (found === undefined) {
     throw new ExpressionError(
-      `The template function '${namespace}.${call.name}' is not valid: it ${reason}. Please see https://aka.ms/arm-syntax-functions for usage details.`,
+      `The template function '${namespace}.${call.name}' is not valid: it is not defined in the template. Please see https://aka.ms/arm-syntax-functions for usage details.`,
     );
   }
   if (call.args.length !== found.parameters.length) {

@@ -249,6 +249,7 @@ const cases: Record<string, readonly (readonly [expression: string, result: unkn
   ],
   if: [["if(equals('a', 'a'), 'yes', div(1, 0))", "yes"]],
   coalesce: [["coalesce(null(), null(), 'x', div(1, 0))", "x"]],
+  fail: [["if(true(), 1, fail('no'))", 1]],
   equals: [
     ["equals('a', 'A')", false],
     ["equals(json('{\"A\": 1}'), json('{\"a\": 1}'))", true],
@@ -373,6 +374,7 @@ for (const [name, examples] of Object.entries(cases)) {
 const refusals: readonly (readonly [expression: string, message: RegExp])[] = [
   ["nosuch('a')", /The template function 'nosuch' is not valid/],
   ["contoso.nosuch('a')", /'contoso.nosuch' is not valid/],
+  ["if(true(), fail('this is why'), 1)", /this is why/],
   ["concat('a'", /expected token 'RightParenthesis' and actual 'EndOfData' at position '10'/],
   ["concat('a)", /the string that begins here does not end at position '7'/],
   ["toLower()", /'toLower': function requires 1 argument\(s\) while 0 were provided/],

@@ -1,6 +1,7 @@
 import type { Json } from "../../relaxed-json/json.ts";
 import { compareText, valuesEqual } from "../expression/values.ts";
-import { booleanAt, refuse, unexpected } from "./arguments.ts";
+import { ExpressionError } from "../expression/expression-error.ts";
+import { booleanAt, refuse, textAt, unexpected } from "./arguments.ts";
 import { any, type BuiltIn, type BuiltInTable, eager, lazy } from "./built-in.ts";
 
 export const logicFunctions: BuiltInTable = {
@@ -32,6 +33,9 @@ export const logicFunctions: BuiltInTable = {
       if (value !== null) return value;
     }
     return null;
+  }),
+  fail: eager(1, 1, (args, _context, name) => {
+    throw new ExpressionError(textAt(name, args, 0));
   }),
   equals: eager(2, 2, ([left = null, right = null]) => valuesEqual(left, right)),
   less: comparison((order) => order < 0),

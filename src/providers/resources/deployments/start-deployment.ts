@@ -14,6 +14,7 @@ import {
   type Writer,
 } from "../../../arm/resources/resource-store.ts";
 import type { DeploymentTarget } from "../../../arm/template/deployment-target.ts";
+import { toText } from "../../../arm/template/expression/values.ts";
 import { resolveSecrets } from "../../../arm/template/nested.ts";
 import type { DeploymentRequest } from "../../../arm/template/plan.ts";
 import { newTreeBudget, type ValidatedDeployment, validateDeployment } from "../../../arm/template/validate.ts";
@@ -154,7 +155,7 @@ export async function startDeployment(
 }
 
 function tagsOf(tags: JsonObject): Record<string, string> {
-  return Object.fromEntries(Object.entries(tags).map(([name, value]) => [name, String(value)]));
+  return Object.fromEntries(Object.entries(tags).map(([name, value]) => [name, toText(value)]));
 }
 
 function refuseActive(existing: StoredDeployment | undefined): void {
