@@ -137,6 +137,8 @@ async function consume(
   stored: number,
   page: EventPage,
 ): Promise<void> {
+  // Stopped while we read: a handler that waits for the signal would wait for ever.
+  signal.throwIfAborted();
   const { handle } = subscriber;
   if ("deliver" in handle && page.events.length > 0) await handle.deliver(page.events, signal);
   await database.transaction(async (trx) => {
