@@ -1,7 +1,6 @@
 // A point as people name it: its full name, or ITEM/latest.
 
-import { newestPoint, parsePointName, readPoint, type Point, type Vault } from "../../store/index.ts";
-import { storeErrors } from "../../store/errors.ts";
+import { newestPoint, parsePointName, readPoint, type Point, type Vault, storeErrors } from "../../store/index.ts";
 
 export async function findPoint(vault: Vault, text: string, signal: AbortSignal): Promise<Point> {
   if (!text.endsWith("/latest")) return readPoint(vault, parsePointName(text), "points", signal);

@@ -1,9 +1,8 @@
 // `store init`
 
 import { disk } from "../../lib/files.ts";
-import { createVault, keyFromBytes } from "../../store/index.ts";
+import { createVault, keyFromBytes, storeErrors } from "../../store/index.ts";
 import { hasConfig } from "../../store/keys/config-store.ts";
-import { storeErrors } from "../../store/errors.ts";
 import { interruptible, openPlace, print, type StoreOptions } from "./context.ts";
 import { makeKeyFile, readKeyFile } from "./key-file.ts";
 

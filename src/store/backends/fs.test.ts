@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, readdir, rm, symlink, writeFile, stat, utimes } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, symlink, writeFile, stat, unlink, utimes } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { manualClock } from "../../lib/clock.ts";
 import { disk, type FileSystem } from "../../lib/files.ts";
 import { openFsStore } from "./fs.ts";
 import { code, collect, objectStoreContract } from "./testing/object-store-contract.ts";
@@ -167,6 +168,25 @@ describe("fs backend", () => {
     await utimes(join(temporary, strangers.old), longAgo, longAgo);
     await openFsStore(place);
     assert.deepEqual((await readdir(temporary)).sort(), [living, strangers.young].sort());
+  });
+
+  it("locks objects with the immutable flag where it is root, until the time has come", async () => {
+    const place = join(folder, "locked");
+    const clock = manualClock(1000);
+    const opening = openFsStore(place, { create: true, immutable: true, clock });
+    if (process.getuid?.() !== 0) return assert.rejects(opening, code("StoreUntrustworthy"));
+    const store = await opening;
+    assert.equal(store.supports.objectLock, true);
+    await store.put("packs/a", Buffer.from("stays"), { lockedUntil: 5000, onlyIfAbsent: true });
+    await assert.rejects(unlink(join(place, "packs/a")), /EPERM/);
+    await assert.rejects(store.delete("packs/a"), code("ObjectLocked"));
+    await assert.rejects(store.put("packs/a", Buffer.from("other")), code("StoreRefused"));
+    assert.equal((await store.get("packs/a")).toString(), "stays");
+    clock.set(5000);
+    await store.delete("packs/a");
+    assert.equal(await store.head("packs/a"), undefined);
+    await store.put("free", Buffer.from("x"));
+    await store.delete("free");
   });
 
   it("reads from a store that it may not write", async () => {

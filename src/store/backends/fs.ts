@@ -6,12 +6,14 @@
 // Inside the store's folder, `.holdfast/` is this backend's own: no object name begins with a dot.
 
 import { dirname, join, relative, resolve } from "node:path";
+import { systemClock, type Clock } from "../../lib/clock.ts";
 import { systemCode } from "../../lib/errors.ts";
 import { disk, type FileStatus, type FileSystem, type OpenFile } from "../../lib/files.ts";
 import { checkRange, piecesOf, type ObjectContent } from "./content.ts";
 import { objectErrors } from "./errors.ts";
 import { fromSystemError } from "./fs-errors.ts";
 import { openFolders } from "./fs-folders.ts";
+import { openFileLocks, type FileLocks } from "./fs-lock.ts";
 import { openTemporaryFiles } from "./fs-temporary.ts";
 import { checkVolumeType, probeFileSystem } from "./fs-trust.ts";
 import { listFiles } from "./fs-list.ts";
@@ -24,6 +26,9 @@ export interface FsStoreOptions {
   readonly create?: boolean;
   /** Accept file systems that are known to lose what they confirmed (tmpfs, FUSE, network). */
   readonly trustFileSystem?: boolean;
+  /** Lock objects with the kernel's immutable flag; needs root. */
+  readonly immutable?: boolean;
+  readonly clock?: Clock;
   /** Change nothing, not even to clean up: for stores on read-only media. */
   readonly readOnly?: boolean;
 }
@@ -43,7 +48,11 @@ export async function openFsStore(folder: string, options: FsStoreOptions = {}):
     await files.makeDirectory(own);
     const temporary = await openTemporaryFiles(files, join(own, "tmp"));
     await probeFileSystem(files, temporary.folder, temporary.newPath().slice(temporary.folder.length + 1));
-    return writableFsStore(files, root, temporary.newPath);
+    const locks =
+      options.immutable === true
+        ? await openFileLocks(files, own, options.clock ?? systemClock, temporary.newPath)
+        : undefined;
+    return writableFsStore(files, root, temporary.newPath, locks);
   } catch (error) {
     throw fromSystemError(error, `Opening the store in ${wanted}`);
   }
@@ -109,14 +118,19 @@ function readOnlyFsStore(files: FileSystem, root: string): ObjectStore {
   return { ...reading(files, root), put: refuse, delete: refuse, [Symbol.asyncDispose]: async () => {} };
 }
 
-function writableFsStore(files: FileSystem, root: string, newTemporaryPath: () => string): ObjectStore {
+function writableFsStore(
+  files: FileSystem,
+  root: string,
+  newTemporaryPath: () => string,
+  locks: FileLocks | undefined,
+): ObjectStore {
   const folders = openFolders(files, root);
 
   async function put(name: string, content: ObjectContent, options: PutOptions = {}): Promise<void> {
     checkObjectName(name);
-    if (options.lockedUntil !== undefined) {
-      throw objectErrors.StoreRefused(`file://${root} cannot lock ${name}: this backend has no object lock.`, {
-        remedy: "Use a service with object lock for this store.",
+    if (options.lockedUntil !== undefined && locks === undefined) {
+      throw objectErrors.StoreRefused(`file://${root} cannot lock ${name}: it was opened without immutable=true.`, {
+        remedy: "Add ?immutable=true to the location (as root), or use a service with object lock.",
       });
     }
     const temporary = newTemporaryPath();
@@ -124,7 +138,9 @@ function writableFsStore(files: FileSystem, root: string, newTemporaryPath: () =
     try {
       await writeTemporary(files, temporary, content, options.signal);
       await folders.make(dirname(path));
+      if (options.lockedUntil !== undefined) await locks?.note(name, options.lockedUntil);
       await giveName(temporary, path, name, options);
+      if (options.lockedUntil !== undefined) await locks?.set(path);
       await files.syncDirectory(dirname(path));
     } catch (error) {
       throw fromSystemError(error, `Writing ${name} in ${root}`);
@@ -145,8 +161,10 @@ function writableFsStore(files: FileSystem, root: string, newTemporaryPath: () =
     }
   }
 
+  const common = reading(files, root);
   return {
-    ...reading(files, root),
+    ...common,
+    supports: { ...common.supports, objectLock: locks !== undefined },
     put,
     delete: async (name, signal) => {
       checkObjectName(name);
@@ -154,6 +172,7 @@ function writableFsStore(files: FileSystem, root: string, newTemporaryPath: () =
       const path = join(root, name);
       try {
         await folders.check(dirname(path));
+        await locks?.release(name, path);
         await files.remove(path);
         await files.syncDirectory(dirname(path));
       } catch (error) {

@@ -29,27 +29,30 @@ export interface OpenStoreOptions {
 /** `/folder`, `file:///folder`, `s3://bucket/prefix?…`, `azblob://account/container/prefix?…` */
 export async function openStore(location: string, options: OpenStoreOptions = {}): Promise<ObjectStore> {
   const isLocal = !/^[a-z][a-z0-9+.-]*:/i.test(location) || location.startsWith("file:");
-  let store = await (isLocal ? openFsStore(folderOf(location), options) : openService(location, options));
+  let store = await (isLocal ? openFolder(location, options) : openService(location, options));
   if (options.observe !== undefined) store = withMetrics(store, options.observe);
   if (!isLocal) store = withRetry(store, options.retry);
   if (!isLocal && options.readOnly === true) store = withoutWriting(store);
   return options.throttle === undefined ? store : withThrottle(store, options.throttle);
 }
 
-function folderOf(location: string): string {
+function openFolder(location: string, options: OpenStoreOptions): Promise<ObjectStore> {
   if (!location.startsWith("file:")) {
-    if (location !== "") return location;
-    throw objectErrors.StoreLocationInvalid("The store's location is empty.");
+    if (location === "") throw objectErrors.StoreLocationInvalid("The store's location is empty.");
+    return openFsStore(location, options);
   }
   const url = parseUrl(location);
   if (url.host !== "" && url.host !== "localhost") {
     throw objectErrors.StoreLocationInvalid(`${location}: write file:///path with three slashes.`);
   }
+  const parameters = parseParameters(fsParameters, url);
+  let folder: string;
   try {
-    return fileURLToPath(new URL(`file://${url.pathname}`));
+    folder = fileURLToPath(new URL(`file://${url.pathname}`));
   } catch (cause) {
     throw objectErrors.StoreLocationInvalid(`${location} is not the location of a folder.`, { cause });
   }
+  return openFsStore(folder, { ...options, ...parameters });
 }
 
 async function openService(location: string, options: OpenStoreOptions): Promise<ObjectStore> {
@@ -85,6 +88,8 @@ async function openService(location: string, options: OpenStoreOptions): Promise
 }
 
 const flag = z.enum(["true", "false"]).transform((text) => text === "true");
+
+const fsParameters = z.strictObject({ immutable: flag.optional() });
 
 const s3Parameters = z.strictObject({
   region: z.string().min(1).optional(),
