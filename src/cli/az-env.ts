@@ -19,9 +19,6 @@ const errors = defineErrors({
 
 const cloudName = "Holdfast";
 
-/** Where Debian's package keeps the library that its az cannot use as it is. */
-const debianCompute = "/usr/lib/python3/dist-packages/azure/mgmt/compute";
-
 export function addAzEnvCommand(program: Command): void {
   program
     .command("az-env")
@@ -37,15 +34,13 @@ export function addAzEnvCommand(program: Command): void {
 }
 
 async function azEnvironment(client: ServiceClient, data: string): Promise<Record<string, string>> {
-  const needsRepair =
-    (await disk.status(debianCompute)) !== undefined && (await disk.status(join(debianCompute, "v2022_11_01"))) === undefined;
   const kept = (process.env["PYTHONPATH"] ?? "").split(":").filter((path) => path !== "" && path !== repairFolder);
   return {
     AZURE_CONFIG_DIR: dataFolder(resolve(data)).az,
     REQUESTS_CA_BUNDLE: client.service.ca,
     AZURE_CORE_COLLECT_TELEMETRY: "0",
     AZURE_CORE_NO_COLOR: "1",
-    ...(needsRepair ? { PYTHONPATH: [repairFolder, ...kept].join(":") } : {}),
+    PYTHONPATH: [repairFolder, ...kept].join(":"),
   };
 }
 

@@ -72,6 +72,7 @@ function contentHeaders(settings: BlobSettings, sas: SasFields | undefined): Rec
     "Content-Language": sas?.get("rscl") ?? settings.contentLanguage,
     "Content-Disposition": sas?.get("rscd") ?? settings.contentDisposition,
     "Cache-Control": sas?.get("rscc") ?? settings.cacheControl,
+    "Content-MD5": settings.contentMd5,
   };
   return Object.fromEntries(
     Object.entries(headers).filter((entry): entry is [string, string] => entry[1] !== undefined),
