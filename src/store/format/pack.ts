@@ -1,10 +1,10 @@
 // Packs: header | blobs | directory | u32 length of the directory.
 
 import { createCipheriv, createDecipheriv } from "node:crypto";
-import { zstdDecompressSync } from "node:zlib";
 import { storeErrors } from "../errors.ts";
 import { ByteReader, ByteWriter } from "./bytes.ts";
 import { formatVersion, idLength, maxBlobSize, tagLength, type BlobKind } from "./layout.ts";
+import { decompressFrames } from "./frames.ts";
 import { headerLength, type ObjectHeader } from "./sealed.ts";
 
 export const entryLength = idLength + 6;
@@ -41,11 +41,13 @@ export function blobContext(shape: Shape, id: Uint8Array): Buffer {
   return context;
 }
 
-/** Opens one blob; the plaintext is a new buffer. */
+/** Opens one blob. With `from` and `to` only that part of the result is certain to be filled. */
 export function openBlob(
   key: Uint8Array,
   entry: Pick<PackEntry, "id" | "offset" | "shape">,
   stored: Uint8Array,
+  from?: number,
+  to?: number,
 ): Buffer {
   const what = `Blob ${Buffer.from(entry.id).toString("hex", 0, 8)}`;
   if (stored.length < tagLength) throw storeErrors.ObjectDamaged(`${what} is shorter than its tag.`);
@@ -56,10 +58,8 @@ export function openBlob(
   try {
     const encoded = decipher.update(stored.subarray(0, stored.length - tagLength));
     decipher.final();
-    const plain = isCompressed(entry.shape)
-      ? zstdDecompressSync(encoded, { maxOutputLength: length, chunkSize: length + 64 })
-      : encoded;
-    if (plain.length === length) return plain;
+    if (isCompressed(entry.shape)) return decompressFrames(encoded, length, from, to);
+    if (encoded.length === length) return encoded;
   } catch (cause) {
     throw storeErrors.ObjectDamaged(`${what} does not open: its bytes were changed or moved.`, { cause });
   }

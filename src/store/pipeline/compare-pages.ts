@@ -35,9 +35,44 @@ export function comparePages(ranges: RangeOpener): PageComparer {
 }
 
 function openAll(ranges: RangeOpener, task: DiffTask): Buffer[] | undefined {
+  const needed = neededParts(task);
+  let position = 0;
   try {
-    return task.ranges.flatMap((range) => range.blobs.map((blob) => ranges.open(range, blob)));
+    return task.ranges.flatMap((range) =>
+      range.blobs.map((blob) => {
+        const { from, to } = needed[position] ?? { from: 0, to: 0 };
+        position += 1;
+        return ranges.open(range, blob, from, to);
+      }),
+    );
   } catch {
     return undefined;
   }
+}
+
+/** Per blob, the bytes between the first and the last page that will be looked at. */
+function neededParts(task: DiffTask): { from: number; to: number }[] {
+  const parts: { from: number; to: number }[] = [];
+  for (const { start, length, blob, offset } of task.layout) {
+    const first = task.mask === undefined ? start : firstMasked(task.mask, start, start + length);
+    const last = task.mask === undefined ? start + length : lastMasked(task.mask, start, start + length);
+    if (last <= first) continue;
+    const from = (offset + first - start) * unitSize;
+    const to = (offset + last - start) * unitSize;
+    const known = parts[blob];
+    parts[blob] = known === undefined ? { from, to } : { from: Math.min(known.from, from), to: Math.max(known.to, to) };
+  }
+  return parts;
+}
+
+function firstMasked(mask: Uint8Array, from: number, to: number): number {
+  let at = from;
+  while (at < to && mask[at] !== 1) at += 1;
+  return at;
+}
+
+function lastMasked(mask: Uint8Array, from: number, to: number): number {
+  let at = to;
+  while (at > from && mask[at - 1] !== 1) at -= 1;
+  return at;
 }

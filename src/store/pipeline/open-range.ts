@@ -7,7 +7,8 @@ import type { BlobKind } from "../format/layout.ts";
 import type { StoredBlob, StoredRange } from "./messages.ts";
 
 export interface RangeOpener {
-  open(range: StoredRange, blob: StoredBlob): Buffer;
+  /** With `from` and `to` only that part of the content is certain to be there. */
+  open(range: StoredRange, blob: StoredBlob, from?: number, to?: number): Buffer;
   /** Fails when the content is not what the id names. */
   checkId(blob: StoredBlob, content: Buffer): void;
 }
@@ -17,7 +18,7 @@ const keptKeys = 256;
 export function rangeOpener(keys: VaultKeys): RangeOpener {
   const packKeys = new Map<string, Buffer>();
   return {
-    open: (range, blob) => {
+    open: (range, blob, from, to) => {
       const name = Buffer.from(range.salt).toString("latin1");
       let key = packKeys.get(name);
       if (key === undefined) {
@@ -26,7 +27,7 @@ export function rangeOpener(keys: VaultKeys): RangeOpener {
         packKeys.set(name, key);
       }
       const stored = Buffer.from(range.stored, blob.at, blob.storedLength);
-      return openBlob(key, { ...blob, id: asBuffer(blob.id) }, stored);
+      return openBlob(key, { ...blob, id: asBuffer(blob.id) }, stored, from, to);
     },
     checkId: (blob, content) => {
       const found = blobId(keys, kindOf(blob.shape) as BlobKind, content);

@@ -2,9 +2,9 @@
 // and forward, which is what makes its offsets good nonces.
 
 import { createCipheriv, createHash } from "node:crypto";
-import { constants, zstdCompressSync } from "node:zlib";
 import { objectKinds, tagLength, type BlobKind } from "../format/layout.ts";
 import { blobContext, entryLength, makeShape, packNonce, sealDirectory, type PackEntry } from "../format/pack.ts";
+import { compressFrames } from "../format/frames.ts";
 import { newHeader, type ObjectHeader } from "../format/sealed.ts";
 import { packKey, type VaultKeys } from "../keys/vault-keys.ts";
 import { looksIncompressible } from "./incompressible.ts";
@@ -16,11 +16,6 @@ export interface FinishedPack {
   readonly salt: Buffer;
   readonly entries: readonly PackEntry[];
 }
-
-const compression = {
-  chunkSize: 512 * 1024,
-  params: { [constants.ZSTD_c_compressionLevel]: 1 },
-};
 
 export class PackBuilder {
   readonly packNumber: number;
@@ -52,7 +47,7 @@ export class PackBuilder {
   }
 
   append(id: Buffer, kind: BlobKind, content: Uint8Array): PackEntry {
-    const packed = looksIncompressible(content) ? undefined : zstdCompressSync(content, compression);
+    const packed = looksIncompressible(content) ? undefined : compressFrames(content);
     const smaller = packed !== undefined && packed.length < content.length - (content.length >> 6);
     const shape = makeShape(kind, content.length, smaller);
     const offset = this.#length;
