@@ -2,18 +2,26 @@
 // one process at a time.
 
 import { sql, type Kysely, type Transaction } from "kysely";
-import type { Database } from "./database.ts";
+import type { Clock } from "../lib/clock.ts";
 import { databaseErrors } from "./errors.ts";
 import { migrationTools, type Migration } from "./migration.ts";
 import { migrations } from "./migrations.ts";
 import type { Tables } from "./schema.ts";
+import type { DatabaseDialect } from "./transaction.ts";
 
 /** Any number that no other advisory lock in the same PostgreSQL database uses. */
 const migrationLock = 4_827_190_331;
 
+/** A database, as far as its schema is concerned. */
+interface MigrationTarget {
+  readonly kysely: Kysely<Tables>;
+  readonly dialect: DatabaseDialect;
+  readonly clock: Clock;
+}
+
 /** Applies what is missing and returns the names of what it applied. */
 export async function migrate(
-  database: Database,
+  database: MigrationTarget,
   signal?: AbortSignal,
   known: readonly Migration[] = migrations,
 ): Promise<string[]> {
@@ -33,7 +41,7 @@ export async function migrate(
 }
 
 function applyOnce(
-  database: Database,
+  database: MigrationTarget,
   connection: Kysely<Tables>,
   migration: Migration,
   known: readonly Migration[],
@@ -54,7 +62,7 @@ function applyOnce(
 /** Applies one migration and records it; both are there after the commit, or neither. */
 export async function applyMigration(
   trx: Transaction<Tables>,
-  { dialect, clock }: Pick<Database, "dialect" | "clock">,
+  { dialect, clock }: Pick<MigrationTarget, "dialect" | "clock">,
   migration: Migration,
 ): Promise<void> {
   await createRecord(trx);
