@@ -88,6 +88,7 @@ function explicitDependencies(
     const names = evaluateTree(list, context);
     if (!Array.isArray(names)) throw new ExpressionError("'dependsOn' must be an array of names or ids of resources.");
     return names.flatMap((name) => {
+      if (name === null || name === "") return [];
       if (typeof name !== "string") throw new ExpressionError("'dependsOn' must hold strings.");
       const found = index.get(name.replace(/\/+$/, "").toLowerCase());
       if (found === undefined) {

@@ -333,6 +333,30 @@ test("a subscription template makes a group and fills it through a nested deploy
   ]);
 });
 
+test("resources outside of the template are named by id or by type and name", async () => {
+  const azure = memoryAzure();
+  const keys = "listKeys(concat('Microsoft.Test/things/', 'stored'), '2024-01-01').keys[0].value";
+  azure.resources.set(idOf("stored").toLowerCase(), { id: idOf("stored"), properties: { blob: "https://b/" } });
+  const outputs = await outputsOf(
+    {
+      template: {
+        resources: [
+          thing("user", {
+            dependsOn: ["[if(true(), json('null'), 'x')]"],
+            properties: { blob: "[reference('Microsoft.Test/things/stored', '2024-01-01').blob]" },
+          }),
+        ],
+        outputs: {
+          blob: { type: "string", value: "[reference(resourceId('Microsoft.Test/things', 'user')).blob]" },
+          key: { type: "string", value: `[${keys}]` },
+        },
+      },
+    },
+    azure,
+  );
+  assert.deepEqual(outputs, { blob: "https://b/", key: "listKeys of stored" });
+});
+
 test("secure outputs are never shown; key vault secrets and linked templates come through the host", async () => {
   const azure = memoryAzure();
   azure.secrets.set("pw", "from-vault");

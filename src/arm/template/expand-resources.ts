@@ -57,7 +57,7 @@ function expandOne(
     const loopName = textOf(memberOf(loop, "name")) ?? name;
     const count = copyCount(memberOf(loop, "count") ?? null, context, evaluateTree, loopName);
     const isSerial = textOf(memberOf(loop, "mode"))?.toLowerCase() === "serial";
-    const batch = memberOf(loop, "batchSize");
+    const batch = evaluated(loop, "batchSize", context);
     const batchSize = isSerial ? Math.max(1, typeof batch === "number" ? batch : 1) : undefined;
     for (let index = 0; index < count; index += 1) {
       const copies = [...context.copies, { name: loopName, index, kind: "resource" as const }];

@@ -44,7 +44,7 @@ export const resourceFunctions: BuiltInTable = {
     if (option !== undefined && option.toLowerCase() !== "full")
       throw refuse(name, `the third parameter must be 'Full' and is '${option}'`);
     const named = context.scope.resourceNamed(target, context);
-    const id = named?.id ?? identifier(name, target);
+    const id = named?.id ?? identifier(name, target, context);
     const apiVersion = optionalTextAt(name, args, 1) ?? named?.apiVersion;
     return context.runtime.value({ kind: "reference", id, apiVersion, full: option !== undefined });
   }),
@@ -85,7 +85,7 @@ export const resourceFunctions: BuiltInTable = {
 export const listFunction: BuiltIn = eager(2, 3, (args, context, name) => {
   onlyAtRuntime(context, name);
   const target = textAt(name, args, 0);
-  const id = context.scope.resourceNamed(target, context)?.id ?? identifier(name, target);
+  const id = context.scope.resourceNamed(target, context)?.id ?? identifier(name, target, context);
   return context.runtime.value({ kind: "list", id, action: name, apiVersion: textAt(name, args, 1), body: args[2] });
 });
 
@@ -99,8 +99,14 @@ function onlyAtRuntime(context: EvaluationContext, name: string): void {
   );
 }
 
-function identifier(name: string, target: string): string {
-  if (/^\/(?:subscriptions|providers)\//i.test(target)) return target.replace(/\/+$/, "");
+/** An id, or `Microsoft.Storage/storageAccounts/name`, which means one in the current group. */
+function identifier(name: string, target: string, context: EvaluationContext): string {
+  const path = target.replace(/\/+$/, "");
+  if (/^\/(?:subscriptions|providers)\//i.test(path)) return path;
+  const { resourceGroup, subscription } = context.scope.facts;
+  if (/^\w+\.[\w.]+(?:\/[^/]+\/[^/]+)+$/.test(path)) {
+    return `${textOf((resourceGroup ?? subscription)["id"]) ?? ""}/providers/${path}`;
+  }
   throw refuse(name, `the resource '${target}' is not defined in the template, and it is not the id of a resource`);
 }
 

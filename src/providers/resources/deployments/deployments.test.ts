@@ -248,6 +248,18 @@ test("a deployment as az sends it: 201, status, the record, its operations by bo
   assert.equal((await azure.call("HEAD", `${one}/first`)).status, 404);
 });
 
+test("what a default value made once stays: newGuid() is the same in the record and in the resource", async () => {
+  const defaults = '"parameters": { "id": { "type": "string", "defaultValue": "[newGuid()]" } },';
+  await azure.call(
+    "PUT",
+    `${one}/pinned`,
+    body(thing("pinned", ", properties: { id: \"[parameters('id')]\" }"), defaults),
+  );
+  const { properties } = await ended("pinned");
+  const made = await azure.call("GET", `${group}/providers/Microsoft.Test/things/pinned`);
+  assert.equal(made.json["properties"].id, properties.parameters.id.value);
+});
+
 test("a template that is wrong is refused before anything begins, with its line", async () => {
   const { status, json } = await azure.call(
     "PUT",
@@ -283,6 +295,7 @@ test("what-if compares with what is there", async () => {
       ["a", "Modify"],
       ["new", "Create"],
       ["b", "Ignore"],
+      ["pinned", "Ignore"],
     ],
   );
 });

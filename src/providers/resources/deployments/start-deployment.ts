@@ -2,7 +2,7 @@
 // begin together.
 
 import { armErrors } from "../../../arm/errors.ts";
-import { type JsonObject, toPlain } from "../../../arm/relaxed-json/json.ts";
+import { isObject, type JsonObject, memberOf, newObject, toPlain } from "../../../arm/relaxed-json/json.ts";
 import { startOperation } from "../../../arm/operations/operation.ts";
 import { retryAfterSeconds } from "../../../arm/operations/replies.ts";
 import { param, type ArmReply, type ArmRequest } from "../../../arm/request.ts";
@@ -16,7 +16,7 @@ import {
 import type { DeploymentTarget } from "../../../arm/template/deployment-target.ts";
 import { toText } from "../../../arm/template/expression/values.ts";
 import { resolveSecrets } from "../../../arm/template/nested.ts";
-import type { DeploymentRequest } from "../../../arm/template/plan.ts";
+import type { DeploymentPlan, DeploymentRequest } from "../../../arm/template/plan.ts";
 import { newTreeBudget, type ValidatedDeployment, validateDeployment } from "../../../arm/template/validate.ts";
 import { isoTime } from "../../../lib/clock.ts";
 import { defineErrors } from "../../../lib/errors.ts";
@@ -97,8 +97,8 @@ export async function startDeployment(
   const checked = await checkDeployment(parts, request);
   const { plan } = checked.validated;
   const id = request.resourceId;
-  const parameters = Buffer.from(JSON.stringify(checked.body.parameters), "utf8");
-  const sealedParameters = parts.secretBox.seal(parameters).toString("base64");
+  const parameters = pinnedParameters(plan, checked.body.parameters);
+  const sealedParameters = parts.secretBox.seal(Buffer.from(JSON.stringify(parameters), "utf8")).toString("base64");
   const { created, operationId, stored } = await database.transaction(async (trx) => {
     const existing = await findResource<DeploymentProperties, DeploymentMemory>(trx, id);
     refuseActive(existing);
@@ -142,7 +142,7 @@ export async function startDeployment(
       stored: put.resource as unknown as StoredDeployment,
     };
   });
-  live.requests.set(operationId, checked.request);
+  live.requests.set(operationId, { ...checked.request, parameters });
   services.operations.wake();
   return {
     status: created ? 201 : 200,
@@ -152,6 +152,17 @@ export async function startDeployment(
       "Retry-After": retryAfterSeconds,
     },
   };
+}
+
+/** Default values are evaluated once: newGuid() and utcNow() say the same however often a deployment is taken up. */
+function pinnedParameters(plan: DeploymentPlan, given: JsonObject): JsonObject {
+  const pinned = newObject();
+  for (const { name, value } of plan.parameters.values()) {
+    const passed = memberOf(given, name);
+    const isReference = isObject(passed) && memberOf(passed, "reference") !== undefined;
+    pinned[name] = isReference ? passed : { value: value(plan.context) };
+  }
+  return pinned;
 }
 
 function tagsOf(tags: JsonObject): Record<string, string> {
