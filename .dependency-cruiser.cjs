@@ -37,7 +37,7 @@ const mayImport = {
 
 module.exports = {
   forbidden: [
-    { name: "no-cycles", severity: "error", from: {}, to: { circular: true } },
+    { name: "no-cycles", severity: "error", from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } } },
     { name: "no-orphan-package", severity: "error", from: {}, to: { couldNotResolve: true } },
     {
       name: "no-test-in-product",
@@ -61,7 +61,8 @@ module.exports = {
   ],
   options: {
     doNotFollow: { path: "node_modules" },
-    parser: "swc",
+    parser: "tsc",
+    tsPreCompilationDeps: true,
     enhancedResolveOptions: {
       extensions: [".ts", ".tsx", ".js", ".json"],
       exportsFields: ["exports"],

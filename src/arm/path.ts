@@ -26,7 +26,7 @@ function decodeSegment(raw: string): string {
   } catch (cause) {
     throw armErrors.InvalidRequestUri(`The path segment '${raw}' is not valid percent-encoding.`, { cause });
   }
-  if (segment === "." || segment === ".." || /[/\\\u0000-\u001f\u007f]/.test(segment)) {
+  if (segment === "." || segment === ".." || hasForbiddenCharacter(segment)) {
     throw armErrors.InvalidRequestUri(
       `The path segment '${JSON.stringify(segment).slice(1, -1)}' is not allowed: a name holds no slash, backslash or control character and is neither '.' nor '..'.`,
     );
@@ -35,4 +35,8 @@ function decodeSegment(raw: string): string {
     throw armErrors.InvalidRequestUri(`A path segment is ${segment.length} characters long; at most ${maxSegmentLength} are allowed.`);
   }
   return segment;
+}
+
+function hasForbiddenCharacter(segment: string): boolean {
+  return /[/\\\p{Cc}]/u.test(segment);
 }

@@ -14,7 +14,7 @@ interface Check {
 
 const checks: readonly Check[] = [
   { name: "format", command: ["oxfmt", "--check", "."], mend: ["oxfmt", "--write", "."] },
-  { name: "types", command: ["tsc"] },
+  { name: "types", command: ["../typescript-native/bin/tsc"] },
   { name: "lint", command: ["oxlint", "--deny-warnings"], mend: ["oxlint", "--fix"] },
   { name: "arrows", command: ["depcruise", "src"] },
   { name: "dead code", command: ["knip"] },

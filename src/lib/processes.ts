@@ -6,6 +6,8 @@ import { constants, accessSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { defineErrors } from "./errors.ts";
 
+export type { ChildProcess };
+
 export const processErrors = defineErrors({
   ProgramMissing: { status: 500, remedy: "Install it; ./holdfast doctor says which package brings it." },
   ProgramFailed: { status: 500 },

@@ -2,7 +2,7 @@
 // when it nears its end or when the names that it must cover have changed; the authority stays, so
 // clients that trust it go on working. Certificates live by the real clock, because clients do.
 
-import { X509Certificate } from "node:crypto";
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../lib/clock.ts";
@@ -41,10 +41,11 @@ export async function givenCertificate(certificateFile: string, keyFile: string)
   try {
     const certificate = (await disk.read(certificateFile)).toString("utf8");
     const key = (await disk.read(keyFile)).toString("utf8");
-    new X509Certificate(certificate);
+    const leaf = new X509Certificate(certificate);
+    if (!leaf.checkPrivateKey(createPrivateKey(key))) throw new Error("the key does not belong to the certificate");
     return { certificate, key, authorityFile: certificateFile };
   } catch (cause) {
-    throw certificateErrors.CertificateInvalid(`The certificate ${certificateFile} or its key ${keyFile} cannot be read.`, {
+    throw certificateErrors.CertificateInvalid(`The certificate ${certificateFile} or its key ${keyFile} cannot be used.`, {
       cause,
     });
   }

@@ -10,7 +10,6 @@ import type { Paging } from "../paging.ts";
 import { preconditionsOf } from "../preconditions.ts";
 import type { ResourceLifecycle } from "../provider.ts";
 import { noContent, ok, param, parseBody, type ArmReply, type ArmRequest, type Caller } from "../request.ts";
-import { groupScope } from "../resource-id.ts";
 import type { Route } from "../routes.ts";
 import { deleteResource, findResource, getResource, listResources, putResource, type Writer } from "./resource-store.ts";
 import { renderResource, type Envelope, type Resource } from "./resource.ts";
@@ -211,8 +210,4 @@ export function mergePatch(target: unknown, patch: unknown): unknown {
     else merged.set(name, mergePatch(merged.get(name), value));
   }
   return Object.fromEntries(merged);
-}
-
-export function resourceIdIn(subscriptionId: string, resourceGroup: string, type: string, name: string): string {
-  return `${groupScope(subscriptionId, resourceGroup)}/providers/${type}/${name}`;
 }
