@@ -80,7 +80,7 @@ async function opened(files: FileSystem, partial: string): Promise<OpenFile> {
   try {
     return await files.open(partial, "createNew", 0o600);
   } catch (cause) {
-    throw imageErrors.ImageUnwritable(`${partial} cannot be made.`, { cause });
+    throw imageErrors.ImageUnwritable(`${partial} cannot be made: ${systemCode(cause) ?? "unknown"}.`, { cause });
   }
 }
 
@@ -112,7 +112,10 @@ async function written(layout: ImageLayout, bytes: Uint8Array, offset: number): 
   try {
     await layout.write(bytes, offset);
   } catch (cause) {
-    if (systemCode(cause) === undefined) throw cause;
-    throw imageErrors.ImageUnwritable(`Writing ${bytes.length} bytes at ${offset} of the disk failed.`, { cause });
+    const code = systemCode(cause);
+    if (code === undefined) throw cause;
+    throw imageErrors.ImageUnwritable(`Writing ${bytes.length} bytes at ${offset} of the disk failed: ${code}.`, {
+      cause,
+    });
   }
 }
