@@ -6,6 +6,8 @@ import { conversionFunctions } from "./conversion.ts";
 import { hashFunctions } from "./hashes.ts";
 import { networkFunctions } from "./network.ts";
 import { seriesFunctions } from "./series.ts";
+import { specialFunctions } from "./special.ts";
+import { unitFunctions } from "./units.ts";
 import { textFunctions } from "./texts.ts";
 import { timeFunctions } from "./times.ts";
 import type { RuntimeFunction } from "./value.ts";
@@ -16,6 +18,8 @@ export const runtimeFunctions: Readonly<Record<string, RuntimeFunction>> = {
   ...hashFunctions,
   ...networkFunctions,
   ...seriesFunctions,
+  ...specialFunctions,
+  ...unitFunctions,
   ...textFunctions,
   ...timeFunctions,
 };

@@ -67,6 +67,7 @@ const packLevel = (value: string): number => (value.length < 64 ? 0 : 6);
 /** The header names no operating system, as the service's does. */
 function gzipped(value: string): Buffer {
   const bytes = gzipSync(value, { level: packLevel(value) });
+  bytes[8] = 0;
   bytes[9] = 255;
   return bytes;
 }
@@ -220,6 +221,13 @@ function commandLine(value: string): string[] {
   return found;
 }
 
+/** Four parts of eight digits, as one number; empty when the text is no version. */
+function versionText(value: string): string {
+  const parts = value.split(".");
+  if (parts.length > 4 || !parts.every((part) => /^\d{1,8}$/.test(part))) return "";
+  return [...parts, "0", "0", "0"].slice(0, 4).map((part) => part.padStart(8, "0")).join("");
+}
+
 function jsonPath(path: string, document: string): Dynamic {
   let at = parseDynamic(document) ?? null;
   for (const match of path.matchAll(/\.([^.[\]]+)|\[(\d+)\]|\['([^']*)'\]/g)) {
@@ -323,6 +331,7 @@ export const textFunctions: Readonly<Record<string, RuntimeFunction>> = {
   parse_path: ([value]) => parsePath(text(value)),
   parse_csv: ([value]) => parseCsv(text(value)),
   parse_command_line: ([value, kind]) => (text(kind).toLowerCase() === "windows" && text(value) !== "" ? commandLine(text(value)) : null),
+  version_text: ([value]) => versionText(text(value)),
   extract_json: ([path, document]) => jsonPath(text(path), text(document)),
   format_bytes: ([value, precision, unit]) => formatBytes(integer(value), integer(precision), text(unit)),
   unicode_codepoints_from_string: ([value = null]) => (value === null ? null : points(dynamicToText(value)).map((point) => BigInt(point.codePointAt(0) ?? 0))),

@@ -224,6 +224,7 @@ export const timeFunctions: Readonly<Record<string, RuntimeFunction>> = {
     return moment === null || offset === null ? null : validTicks(moment + offset);
   },
   datetime_local_to_utc: ([at, zone]) => (ticks(at) === null ? null : toUtc(ticks(at) ?? 0n, text(zone))),
+  datetime_list_timezones: () => Intl.supportedValuesOf("timeZone"),
   datetime_list: ([from, to, step]) => series(from, to, step, (value) => formatDatetime(value)),
   timespan_list: ([from, to, step]) => series(from, to, step, (value) => formatTimespan(value)),
 };

@@ -51,19 +51,25 @@ function databaseFunction(name: string): KustoObject {
   return construct("FunctionSymbol", "$ctor2", name, kind, [parameter]);
 }
 
-/** The statements of a query, checked. */
-export function analyze(text: string, globals: GlobalState, limits: Limits): SyntaxNode[] {
+export interface Analysis {
+  readonly statements: SyntaxNode[];
+  /** What the language service objects to; our own words for the same thing are better if we have them. */
+  readonly objection: QueryRefusal | undefined;
+}
+
+/** The statements of a query; throws for what is no KQL at all. */
+export function analyze(text: string, globals: GlobalState, limits: Limits): Analysis {
   refuseHugeText(text, limits);
   const code = kusto.KustoCode.ParseAndAnalyze(text, globals);
   refuseDiagnostics(toArray((code["GetSyntaxDiagnostics"] as () => unknown).call(code)), "SyntaxError", new Set());
-  refuseDiagnostics(toArray((code["GetDiagnostics"] as () => unknown).call(code)), "SemanticError", tolerated);
+  const objection = refusalOf(toArray((code["GetDiagnostics"] as () => unknown).call(code)), "SemanticError", tolerated);
   if (code["Kind"] !== "Query") {
     throw new QueryRefusal("Unsupported", "Management commands (.show, .create, …) are not queries.", {
       start: 0,
       length: text.length,
     });
   }
-  return statementsOf(code);
+  return { statements: statementsOf(code), objection };
 }
 
 /** Syntax alone, for the text of a saved function. */
@@ -110,6 +116,15 @@ function refuseDiagnostics(
   code: "SyntaxError" | "SemanticError",
   accepted: ReadonlySet<string>,
 ): void {
+  const refusal = refusalOf(diagnostics, code, accepted);
+  if (refusal !== undefined) throw refusal;
+}
+
+function refusalOf(
+  diagnostics: readonly KustoObject[],
+  code: "SyntaxError" | "SemanticError",
+  accepted: ReadonlySet<string>,
+): QueryRefusal | undefined {
   const first = diagnostics.find(
     (item) =>
       item["Severity"] === "Error" &&
@@ -117,8 +132,8 @@ function refuseDiagnostics(
       // A wildcard that no table fits: isfuzzy lets it pass, and the binder knows.
       !(item["Code"] === "KS142" && accepted.size > 0 && /'[^']*\*[^']*'/.test(String(item["Message"]))),
   );
-  if (first === undefined) return;
-  throw new QueryRefusal(code, String(first["Message"]), {
+  if (first === undefined) return undefined;
+  return new QueryRefusal(code, String(first["Message"]), {
     start: first["Start"] as number,
     length: first["Length"] as number,
   });

@@ -28,7 +28,7 @@ function translate(request: TranslateRequest): TranslateAnswer {
   const { id } = request;
   try {
     const catalog = catalogFor(request);
-    const statements = analyze(request.text, catalog.globals, settings);
+    const { statements, objection } = analyze(request.text, catalog.globals, settings);
     const plan = bindQuery(statements, {
       databases: catalog.databases,
       supported,
@@ -36,6 +36,7 @@ function translate(request: TranslateRequest): TranslateAnswer {
       parameters: new Map(request.parameters),
       maxSteps: settings.maxSteps,
     });
+    if (objection !== undefined) throw objection;
     return { id, kind: "plan", plan };
   } catch (error) {
     if (error instanceof SchemaNeeded) return { id, kind: "question", question: error.question };

@@ -127,6 +127,10 @@ export const textFunctions: Readonly<Record<string, FunctionEmitter>> = {
   hash_md5: ([value], call, emitter) => textDigest(value, call.name, emitter),
   hash_sha1: ([value], call, emitter) => textDigest(value, call.name, emitter),
   hash_sha256: ([value], call, emitter) => textDigest(value, call.name, emitter),
+  parse_version: ([value], _call, emitter) => {
+    const digits = runtimeCall("version_text", [sql("string", textOf(value as Sql))], "string", emitter.context);
+    return sql("decimal", `try_cast(nullif(${digits.text}, '') AS DECIMAL(38,0))`);
+  },
   indexof_regex: ([text, pattern]) => {
     const found = `regexp_extract(${plain(text as Sql)}, ${regex(pattern)})`;
     return sql("long", `(CASE WHEN regexp_matches(${plain(text as Sql)}, ${regex(pattern)}) THEN strpos(${plain(text as Sql)}, ${found}) - 1 ELSE -1 END)`);
