@@ -313,6 +313,26 @@ test("while a deployment runs it can't be replaced, and it can be cancelled", as
   assert.equal((await azure.call("POST", `${one}/long/cancel`)).json["error"].code, "DeploymentCannotBeCancelled");
 });
 
+test("a group is exported as a template that changes nothing when it is deployed again", async () => {
+  const { status, json } = await azure.call(
+    "POST",
+    `${group}/exportTemplate`,
+    '{"resources": ["*"], "options": "IncludeParameterDefaultValue"}',
+  );
+  assert.equal(status, 200, JSON.stringify(json));
+  assert.equal(json["error"], undefined);
+  assert.ok(json["template"].resources.length >= 2);
+  const again = await azure.call(
+    "POST",
+    `${one}/again/whatIf`,
+    JSON.stringify({ properties: { mode: "Complete", template: json["template"] } }),
+  );
+  assert.deepEqual(
+    [...new Set(again.json["properties"].changes.map((change: Answer) => change.changeType))],
+    ["NoChange"],
+  );
+});
+
 test("nested deployments have records of their own", async () => {
   const inner = `{ "$schema": "https://x/deploymentTemplate.json#", contentVersion: "1.0.0.0", resources: [${thing("inside")}], outputs: { o: { type: "string", value: "in" } } }`;
   await azure.call(

@@ -8,6 +8,7 @@ import { deleteResource, findResource, listResources, putResource } from "../../
 import { renderResource } from "../../../arm/resources/resource.ts";
 import type { DeploymentHost, SecretReference } from "../../../arm/template/deployment-host.ts";
 import { type DeploymentTarget, targetScope } from "../../../arm/template/deployment-target.ts";
+import { typeAndName } from "../../../arm/template/live-values.ts";
 import type { SurroundingFacts } from "../../../arm/template/plan.ts";
 import { templateErrors } from "../../../arm/template/template-errors.ts";
 import type { SecretBox } from "../../../lib/secret-box.ts";
@@ -46,7 +47,7 @@ export function planningHost(parts: DeploymentParts, behalf: OnBehalf): Planning
     get: async (id, apiVersion, signal) => (await calls.request("GET", id, apiVersion, undefined, signal)).body ?? null,
     action: async (id, action, apiVersion, body, signal) =>
       (await calls.request("POST", `${id}/${action}`, apiVersion, body, signal)).body ?? null,
-    delete: (id, signal) => calls.request("DELETE", id, parts.apiVersionOf(typeOf(id)), undefined, signal),
+    delete: (id, signal) => calls.request("DELETE", id, parts.apiVersionOf(typeAndName(id).type), undefined, signal),
     listGroupResources: async (target) => {
       const found = await listResources(database.kysely, { ...target, trackedOnly: true });
       return found.map(({ id }) => id).filter((id) => /\/resourceGroups\/[^/]+\/providers\//i.test(id));
@@ -104,13 +105,6 @@ export function deployingHost(
       return recorderFor(id, terms);
     },
   };
-}
-
-function typeOf(id: string): string {
-  const [namespace = "", ...rest] = id
-    .slice(id.toLowerCase().lastIndexOf("/providers/") + "/providers/".length)
-    .split("/");
-  return [namespace, ...rest.filter((_, index) => index % 2 === 0)].join("/");
 }
 
 async function factsOf(services: Services, target: DeploymentTarget, behalf: OnBehalf): Promise<SurroundingFacts> {

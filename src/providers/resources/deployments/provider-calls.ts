@@ -28,6 +28,8 @@ export interface OnBehalf {
 
 const firstPauseMilliseconds = 20;
 const longestPauseMilliseconds = 1000;
+/** A large deployment may be more than its caller may send at once: it waits, as any client would. */
+const throttledAttempts = 60;
 
 export function providerCalls(client: InProcessClient, behalf: OnBehalf): ProviderCalls {
   const send = async (
@@ -36,9 +38,12 @@ export function providerCalls(client: InProcessClient, behalf: OnBehalf): Provid
     body: Json | undefined,
     signal: AbortSignal,
   ): Promise<WireReply> => {
-    const reply = await client.send({ ...behalf, method, target, body, signal });
-    if (reply.status >= 400) throw errorOf(reply);
-    return reply;
+    for (let attempt = 1; ; attempt += 1) {
+      const reply = await client.send({ ...behalf, method, target, body, signal });
+      if (reply.status < 400) return reply;
+      if (reply.status !== 429 || attempt >= throttledAttempts) throw errorOf(reply);
+      await sleep(Math.max(1, Number(reply.headers["Retry-After"]) || 1) * 1000, signal);
+    }
   };
 
   const settle = async (first: WireReply, signal: AbortSignal): Promise<WireReply | undefined> => {

@@ -28,6 +28,7 @@ import {
   renderDeployment,
   type StoredDeployment,
 } from "./deployment-record.ts";
+import { exportGroupRoute } from "./export-group.ts";
 import type { DeploymentParts } from "./host.ts";
 import { renderOperationRecord } from "./recorder.ts";
 import { canceled, type LiveDeployments } from "./run-deployment.ts";
@@ -53,6 +54,7 @@ export function deploymentRoutes(parts: DeploymentParts, live: LiveDeployments):
       // az asks for the operations without the provider's part of the path.
       ...operationListRoutes(parts, `${scope}/deployments/{name}/operations`),
     ]),
+    exportGroupRoute(parts),
     {
       method: "POST",
       path: "/providers/Microsoft.Resources/calculateTemplateHash",
