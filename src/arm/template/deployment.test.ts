@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { defineErrors } from "../../lib/errors.ts";
 import type { JsonObject } from "../relaxed-json/json.ts";
+import { sleep } from "../../lib/time.ts";
+import { templateErrors } from "./template-errors.ts";
 import { deploy, failureOf, memoryAzure, outputsOf, subscriptionId } from "./testing/memory-azure.ts";
 
 const group = `/subscriptions/${subscriptionId}/resourceGroups/rg1`;
@@ -451,6 +453,20 @@ test("Complete mode deletes what the template does not name, deepest first", asy
     azure.resources.set(idOf(name).toLowerCase(), { id: idOf(name) });
   await deploy(azure, { mode: "Complete", template: { resources: [thing("keep")] } });
   assert.deepEqual(azure.deleted, [idOf("gone/parts/p"), idOf("gone")]);
+});
+
+test("a wait that was cut short by a cancel is recorded as canceled", async () => {
+  const azure = memoryAzure();
+  const controller = new AbortController();
+  azure.onPut = async (_id, _body, signal) => {
+    controller.abort(templateErrors.DeploymentCanceled("enough"));
+    await sleep(60_000, signal);
+  };
+  await failureOf(deploy(azure, { template: { resources: [thing("waits")] } }, controller.signal));
+  assert.deepEqual(
+    azure.operations.map(({ provisioningState }) => provisioningState),
+    ["Running", "Canceled"],
+  );
 });
 
 test("cancelling stops before the next resource", async () => {

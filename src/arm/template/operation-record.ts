@@ -1,6 +1,7 @@
 // Begins and ends one recorded step of a deployment.
 
-import { HoldfastError } from "../../lib/errors.ts";
+import { HoldfastError, isErrorCode } from "../../lib/errors.ts";
+import { templateErrors } from "./template-errors.ts";
 import type { Json } from "../relaxed-json/json.ts";
 import type {
   DeploymentHost,
@@ -10,6 +11,8 @@ import type {
   ProvisioningOperation,
 } from "./deployment-host.ts";
 import { murmur64 } from "./functions/hashes.ts";
+
+const canceledCode = templateErrors.DeploymentCanceled("").code;
 
 export interface Step {
   readonly kind: ProvisioningOperation;
@@ -48,8 +51,14 @@ export async function recordStep(
   try {
     reply = await work();
   } catch (error) {
-    const status = error instanceof HoldfastError ? error.status : 500;
-    await record("Failed", statusName(status), { status: "Failed", error: errorBody(error) });
+    // An aborted wait carries the reason why it was aborted.
+    const reason =
+      error instanceof Error && error.cause instanceof HoldfastError && !(error instanceof HoldfastError)
+        ? error.cause
+        : error;
+    const status = reason instanceof HoldfastError ? reason.status : 500;
+    const state = isErrorCode(reason, canceledCode) ? "Canceled" : "Failed";
+    await record(state, statusName(status), { status: state, error: errorBody(reason) });
     throw error;
   }
   await record("Succeeded", statusName(reply.statusCode), undefined);
