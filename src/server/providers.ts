@@ -1,21 +1,29 @@
 // Every resource provider of this service, in one list.
 
 import { providerDirectory, type Provider, type ProviderDirectory } from "../arm/provider.ts";
+import type { SecretBox } from "../lib/secret-box.ts";
 import { authorizationProvider } from "../providers/authorization/provider.ts";
 import { featuresProvider } from "../providers/features/features.ts";
 import { activityLogProvider } from "../providers/insights/activity-log.ts";
 import { locksProvider } from "../providers/locks/locks.ts";
 import { managedIdentityProvider } from "../providers/managedidentity/user-assigned.ts";
+import type { InProcessClient } from "../providers/resources/deployments/in-process-client.ts";
+import { deploymentsProvider } from "../providers/resources/deployments/provider.ts";
 import { resourcesProvider } from "../providers/resources/provider.ts";
 import { storageProvider } from "../providers/storage/storage-accounts.ts";
 import type { StorageServices } from "../providers/storage/services.ts";
 
-export type ProviderServices = StorageServices;
+export interface ProviderServices extends StorageServices {
+  readonly secretBox: SecretBox;
+  /** By which deployments send their resources through the dispatcher. */
+  readonly inProcess: InProcessClient;
+}
 
 export function assembleProviders(services: ProviderServices): ProviderDirectory {
   const own: Provider[] = [
     activityLogProvider(services),
     authorizationProvider(services, () => directory.providers),
+    deploymentsProvider({ services, client: services.inProcess, secretBox: services.secretBox, directory: () => directory }),
     featuresProvider(services),
     locksProvider(services),
     managedIdentityProvider(services),

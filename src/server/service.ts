@@ -22,6 +22,7 @@ import { offsetFileClock, systemClock } from "../lib/clock.ts";
 import { HoldfastError } from "../lib/errors.ts";
 import { disk } from "../lib/files.ts";
 import { secretBox } from "../lib/secret-box.ts";
+import { createInProcessClient } from "../providers/resources/deployments/in-process-client.ts";
 import { createApp } from "./app.ts";
 import { mountBlobs } from "./blob-endpoint.ts";
 import { ensureCertificate, givenCertificate } from "./certificates.ts";
@@ -92,8 +93,11 @@ export async function startService(settings: Settings): Promise<Service> {
   const blobs = ends.use(
     await openBlobs({ database, secretBox: secretBox(platformKey), folder: folder.blobs, origin: () => origins[0] ?? "", report: (error) => log.error({ err: error }, "blobs") }),
   );
+  const inProcess = createInProcessClient();
   const services: ProviderServices = {
     blobs,
+    inProcess,
+    secretBox: secretBox(platformKey),
     database,
     paging: createPaging(platformKey),
     locations: createLocations(settings.siteName),
@@ -106,10 +110,11 @@ export async function startService(settings: Settings): Promise<Service> {
     database,
     directory,
     throttle: createThrottle({ perSecond: settings.limits.requestsPerSecond, burst: settings.limits.burst }, systemClock),
-    authenticate: (authorization, tenant) => authenticate(identity, origins[0] ?? "", tenantId, authorization, tenant),
+    authenticate: inProcess.authenticate((authorization, tenant) => authenticate(identity, origins[0] ?? "", tenantId, authorization, tenant)),
     authorize: (caller, action, scope) => identity.access.check({ principal: { objectId: caller.principalId, name: caller.name }, action, scope }),
     report: (error, requestId, correlationId) => log.error({ err: error, requestId, correlationId }, "a request failed inside the service"),
   });
+  inProcess.connect(dispatcher);
   await operations.start();
 
   const ending = new AbortController();

@@ -49,6 +49,7 @@ test("a principal made by create-for-rbac signs in, may what its role says, and 
     await own("cloud", "set", "--name", "Holdfast");
     await own("login", "--service-principal", "--username", made.appId, "--password", made.password, "--tenant", made.tenant);
     assert.equal((await own("group", "show", "--name", "workshop")).name, "workshop");
+    assert.deepEqual((await own("group", "list")).map((group: { name: string }) => group.name), ["workshop"]);
     const write = await azFails(own, "group", "update", "--name", "workshop", "--set", "tags.a=b");
     assert.match(write.text, /AuthorizationFailed/);
     assert.match(write.text, /Microsoft.Resources\/subscriptions\/resourcegroups\/write/i);

@@ -71,7 +71,8 @@ export async function putAssignment(trx: Writing, wanted: NewAssignment): Promis
         "Tenant ID, application ID, principal ID, and scope are not allowed to be updated. Delete the assignment and make a new one.",
       );
     }
-    if ((wanted.description ?? null) === existing.description) throw alreadyExists();
+    // A template that is deployed again says the same again.
+    if ((wanted.description ?? null) === existing.description) return fromRow(existing);
     const changed = { description: wanted.description ?? null, updated_at: now, updated_by: wanted.by };
     await trx.updateTable("role_assignments").set(changed).where("id", "=", id).execute();
     return fromRow({ ...existing, ...changed });

@@ -26,14 +26,16 @@ const action = "Microsoft.Resources/subscriptions/resourceGroups";
 const groupSchema = envelopeSchema.pick({ location: true, tags: true, managedBy: true }).extend({ name: z.string().optional(), properties: z.object({}).nullish() });
 
 export function resourceGroupRoutes(services: Services, lifecycleOf: LifecycleOf): Route[] {
-  const { database, paging, locations, operations } = services;
+  const { access, database, paging, locations, operations } = services;
   const idOf = (request: ArmRequest): string => groupScope(param(request, "subscriptionId"), param(request, "resourceGroup"));
 
   const list = async (request: ArmRequest): Promise<ArmReply> => {
     const filter = parseFilter(request.query.get("$filter"));
     allowOnly(filter, ["tagname", "tagvalue", "name", "location"]);
     const rest = filterPredicate<Resource>(withoutTags(filter), readGroupField);
-    const matches = (group: Resource): boolean => tagsMatch(filter, group) && rest(group);
+    const grants = await access.grantsOf(request.caller.principalId);
+    const matches = (group: Resource): boolean =>
+      tagsMatch(filter, group) && rest(group) && grants.allows(`${action}/read`, group.id);
     const page = paging.read(request);
     const subscriptionId = param(request, "subscriptionId");
     const keyOf = (group: Resource): string => group.id.toLowerCase();
@@ -99,7 +101,8 @@ export function resourceGroupRoutes(services: Services, lifecycleOf: LifecycleOf
   };
 
   return [
-    { method: "GET", path: collection, action: `${action}/read`, handle: list },
+    // Each group is shown to those who may read it; the list itself is open.
+    { method: "GET", path: collection, action: "", handle: list },
     { method: "GET", path: one, action: `${action}/read`, handle: async (request) => ok(renderGroup(await groupOf(database.kysely, request))) },
     {
       method: "HEAD",
