@@ -55,9 +55,14 @@ export async function createImage(
   };
   try {
     const layout = await layouts[format](file, size);
+    const writeBack = steadyWriteBack(file);
     return {
-      write: (from, offset) => writeContent(layout, from, offset),
+      write: async (from, offset) => {
+        await writeContent(layout, from, offset);
+        writeBack.wrote(from.length);
+      },
       finish: async () => {
+        await writeBack.end();
         await layout.complete();
         await file.sync();
         await close();
@@ -65,6 +70,7 @@ export async function createImage(
         await files.syncDirectory(dirname(path));
       },
       [Symbol.asyncDispose]: async () => {
+        await writeBack.end().catch(() => {}); // whoever disposes without finishing has another failure
         await close();
         await files.remove(partial);
       },
@@ -91,6 +97,39 @@ async function linkNew(files: FileSystem, partial: string, path: string): Promis
     if (systemCode(cause) === "EEXIST") throw imageErrors.ImageExists(`${path} came into being meanwhile.`, { cause });
     throw imageErrors.ImageUnwritable(`${partial} cannot be given its name.`, { cause });
   }
+}
+
+const syncEvery = 256 * 1024 * 1024;
+
+/**
+ * Syncs along the way: a restore writes faster than disks do, and gigabytes of unwritten pages would
+ * stall every machine on this host, and us at the end.
+ */
+function steadyWriteBack(file: OpenFile): { wrote(bytes: number): void; end(): Promise<void> } {
+  let unsynced = 0;
+  let failure: { readonly error: unknown } | undefined;
+  let running: Promise<void> | undefined;
+  return {
+    wrote: (bytes) => {
+      unsynced += bytes;
+      if (unsynced < syncEvery || running !== undefined) return;
+      unsynced = 0;
+      running = file
+        .sync()
+        .catch((error: unknown) => {
+          // After a failed sync the pages may be gone: a later one that succeeds proves nothing.
+          failure ??= { error };
+        })
+        .finally(() => {
+          running = undefined;
+        });
+    },
+    end: async () => {
+      await running;
+      if (failure === undefined) return;
+      throw imageErrors.ImageUnwritable("What was written could not be brought to the disk.", { cause: failure.error });
+    },
+  };
 }
 
 const zeroes = Buffer.alloc(64 * 1024);

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { promisify } from "node:util";
 import { isErrorCode } from "../../lib/errors.ts";
+import { disk, type FileSystem } from "../../lib/files.ts";
 import { seededRandom } from "../../lib/random.ts";
 import { waitFor } from "../../lib/time.ts";
 import type { DiskSource, SourceExtent } from "../sources/disk-source.ts";
@@ -274,6 +275,28 @@ describe("disk images", () => {
         const info = JSON.parse(stdout) as { "virtual-size": number };
         assert.equal(info["virtual-size"], Math.ceil(diskSize / 512) * 512);
       }
+    });
+
+    it("does not finish when the disk lost something on the way, even if the last sync succeeds", async () => {
+      let syncs = 0;
+      const files: FileSystem = {
+        ...disk,
+        open: async (name, mode, permissions) => {
+          const file = await disk.open(name, mode, permissions);
+          const sync = async (): Promise<void> => {
+            syncs += 1;
+            if (syncs === 1) throw Object.assign(new Error("EIO"), { code: "EIO" });
+          };
+          const write = async (): Promise<void> => {};
+          return { ...file, sync, write };
+        },
+      };
+      await using target = await createImage(path("lost.raw"), "raw", 1024 * MiB, { files });
+      const content = Buffer.alloc(64 * MiB, 1);
+      for (let at = 0; at < 8; at += 1) await target.write(content, at * content.length);
+      await assert.rejects(target.finish(), code("ImageUnwritable"));
+      assert.equal(syncs >= 1, true);
+      assert.ok(!(await readdir(folder)).includes("lost.raw"));
     });
 
     it("says that a disk does not fit into a VHD", async () => {
