@@ -1,0 +1,111 @@
+// All versions of a key or secret as one sealed text, which only this service opens again: into the
+// same vault or another one, never over something that is there.
+
+import { z } from "zod";
+import type { ObjectKind } from "./access.ts";
+import { keyErrors } from "./errors.ts";
+import { findNamed, getVersion, listVersions, type ObjectName, type Shown, type Version } from "./objects.ts";
+import type { KeyStore } from "./store.ts";
+
+const backupSchema = z.object({
+  format: z.literal("holdfast-vault-object-1"),
+  kind: z.enum(["key", "secret"]),
+  name: z.string(),
+  current: z.string(),
+  policy: z.string().optional(),
+  versions: z
+    .array(
+      z.object({
+        version: z.string(),
+        shown: z.unknown(),
+        secret: z.string(),
+        createdAt: z.number(),
+        changedAt: z.number(),
+      }),
+    )
+    .min(1),
+});
+
+const mostVersions = 500;
+
+/** Base64url. */
+export async function backUp(store: KeyStore, at: ObjectName): Promise<string> {
+  const reader = store.database.kysely;
+  const current = await getVersion(reader, at, undefined);
+  const named = await findNamed(reader, at);
+  const versions = await listVersions(reader, at, { after: undefined, limit: mostVersions + 1 });
+  if (versions.length > mostVersions)
+    throw keyErrors.BadParameter(`The ${at.kind} has more than ${mostVersions} versions and cannot be backed up.`);
+  versions.sort((left, right) => left.createdAt - right.createdAt);
+  const backup: z.output<typeof backupSchema> = {
+    format: "holdfast-vault-object-1",
+    kind: at.kind,
+    name: current.name,
+    current: current.version,
+    policy: named?.policy,
+    versions: versions.map(({ version, shown, sealed, createdAt, changedAt }) => ({
+      version,
+      shown,
+      secret: store.secretBox.open(sealed).toString("base64"),
+      createdAt,
+      changedAt,
+    })),
+  };
+  return store.secretBox.seal(Buffer.from(JSON.stringify(backup), "utf8")).toString("base64url");
+}
+
+export async function restore<S extends Shown>(
+  store: KeyStore,
+  vault: string,
+  kind: ObjectKind,
+  text: string,
+): Promise<Version<S>> {
+  const backup = open(store, kind, text);
+  const at: ObjectName = { vault, kind, name: backup.name };
+  await store.database.transaction(async (trx) => {
+    if ((await findNamed(trx, at)) !== undefined) {
+      throw keyErrors.Conflict(
+        `The ${kind} '${backup.name}' is in the vault already (perhaps deleted, and recoverable). A backup is never restored over it.`,
+      );
+    }
+    const name_key = backup.name.toLowerCase();
+    for (const [ordinal, one] of backup.versions.entries()) {
+      const sealed = store.secretBox.seal(Buffer.from(one.secret, "base64"));
+      const row = {
+        vault,
+        kind,
+        name_key,
+        version: one.version,
+        shown: JSON.stringify(one.shown),
+        sealed,
+        created_at: one.createdAt,
+        changed_at: one.changedAt,
+        ordinal,
+      };
+      await trx.insertInto("key_vault_versions").values(row).execute();
+    }
+    const row = {
+      vault,
+      kind,
+      name_key,
+      name: backup.name,
+      current_version: backup.current,
+      policy: backup.policy ?? null,
+      deleted_at: null,
+      purge_at: null,
+    };
+    await trx.insertInto("key_vault_names").values(row).execute();
+  });
+  return getVersion<S>(store.database.kysely, at, undefined);
+}
+
+function open(store: KeyStore, kind: ObjectKind, text: string): z.output<typeof backupSchema> {
+  let backup: z.output<typeof backupSchema>;
+  try {
+    backup = backupSchema.parse(JSON.parse(store.secretBox.open(Buffer.from(text, "base64url")).toString("utf8")));
+  } catch (cause) {
+    throw keyErrors.BadParameter("The backup is not one that this service made.", { cause });
+  }
+  if (backup.kind !== kind) throw keyErrors.BadParameter(`The backup holds a ${backup.kind}, not a ${kind}.`);
+  return backup;
+}
