@@ -92,7 +92,12 @@ export interface RowSink {
 export interface Engine extends AsyncDisposable {
   query(text: string, options?: QueryOptions, signal?: AbortSignal): Promise<QueryResult>;
   /** The same, with rows handed over as they come. */
-  stream(text: string, sink: RowSink, options?: QueryOptions, signal?: AbortSignal): Promise<Omit<QueryResult, "tables">>;
+  stream(
+    text: string,
+    sink: RowSink,
+    options?: QueryOptions,
+    signal?: AbortSignal,
+  ): Promise<Omit<QueryResult, "tables">>;
   /** The SQL of a query, for benches and for people who want to see it. */
   explain(text: string, options?: QueryOptions, signal?: AbortSignal): Promise<readonly string[]>;
 }
@@ -167,7 +172,8 @@ export function createEngine(options: EngineOptions): Engine {
         },
       };
     } catch (error) {
-      if (deadline.aborted) throw kqlErrors.QueryTimedOut(`The query did not end within ${limits.queryMilliseconds} ms.`, { cause: error });
+      if (deadline.aborted)
+        throw kqlErrors.QueryTimedOut(`The query did not end within ${limits.queryMilliseconds} ms.`, { cause: error });
       if (outer?.aborted === true) throw kqlErrors.QueryCancelled("The query was cancelled.", { cause: error });
       throw error instanceof HoldfastError ? error : asEngineError(error);
     } finally {
@@ -217,14 +223,18 @@ async function deliver(
     try {
       const statement = emit(wrap);
       for await (const chunk of runStatement(duckdb, connection, statement, signal)) {
-        const rows = budget.admit(chunk.map((row) => row.map((value, index) => output(value, statement.columns[index]))));
+        const rows = budget.admit(
+          chunk.map((row) => row.map((value, index) => output(value, statement.columns[index]))),
+        );
         await sink.rows(rows);
         if (budget.exceeded !== undefined) return;
       }
       return;
     } catch (error) {
       if (wrap || signal.aborted || budget.rows > before || !isOverflow(error)) {
-        throw signal.aborted || !(error instanceof Error) || error instanceof HoldfastError ? error : asEngineError(error);
+        throw signal.aborted || !(error instanceof Error) || error instanceof HoldfastError
+          ? error
+          : asEngineError(error);
       }
     }
   }
@@ -247,7 +257,8 @@ function output(value: DuckDBValue | undefined, column: Statement["columns"][num
 }
 
 function storedTicks(value: DuckDBValue): bigint | null {
-  if (typeof value !== "object" || value === null || !("micros" in value) || typeof value.micros !== "bigint") return null;
+  if (typeof value !== "object" || value === null || !("micros" in value) || typeof value.micros !== "bigint")
+    return null;
   return (value.micros + 62_135_596_800_000_000n) * 10n;
 }
 
@@ -266,12 +277,16 @@ class Budget {
     const admitted: (readonly Value[])[] = [];
     for (const row of rows) {
       if (this.rows >= this.#limits.maxRows) {
-        this.exceeded = kqlErrors.ResourceLimit(`The result has more than ${this.#limits.maxRows} rows; the rest is left out.`);
+        this.exceeded = kqlErrors.ResourceLimit(
+          `The result has more than ${this.#limits.maxRows} rows; the rest is left out.`,
+        );
         break;
       }
       for (const value of row) this.#bytes += typeof value === "string" ? value.length : 8;
       if (this.#bytes > this.#limits.maxBytes) {
-        this.exceeded = kqlErrors.ResourceLimit(`The result has more than ${this.#limits.maxBytes} bytes; the rest is left out.`);
+        this.exceeded = kqlErrors.ResourceLimit(
+          `The result has more than ${this.#limits.maxBytes} bytes; the rest is left out.`,
+        );
         break;
       }
       this.rows += 1;

@@ -39,7 +39,9 @@ export type AggregateEnvironment = Environment & { readonly aggregate: (found: A
 
 export function bindAggregate(session: Session, node: SyntaxNode, environment: AggregateEnvironment): Expression {
   const args = items(child(node, "ArgumentList"), "Expressions").map((arg) =>
-    kindOf(arg) === "StarExpression" ? literal("bool", true) : session.expression(arg, { ...environment, aggregate: undefined }),
+    kindOf(arg) === "StarExpression"
+      ? literal("bool", true)
+      : session.expression(arg, { ...environment, aggregate: undefined }),
   );
   return environment.aggregate(makeAggregate(session, nameOf(child(node, "Name")), args, node));
 }

@@ -15,7 +15,15 @@ import { requireSupport } from "./session.ts";
 import { isTabular } from "./tabular.ts";
 import { bindArithmetic } from "./operators-scalar.ts";
 
-const windowNames = new Set(["row_number", "row_cumsum", "row_rank_dense", "row_rank_min", "prev", "next", "row_window_session"]);
+const windowNames = new Set([
+  "row_number",
+  "row_cumsum",
+  "row_rank_dense",
+  "row_rank_min",
+  "prev",
+  "next",
+  "row_window_session",
+]);
 
 export function bindCall(session: Session, node: SyntaxNode, environment: Environment): Expression {
   const nameNode = kindOf(node) === "NameReference" ? node : child(node, "Name");
@@ -26,7 +34,9 @@ export function bindCall(session: Session, node: SyntaxNode, environment: Enviro
   const own = local ?? savedFunction(session, name);
   if (own?.kind === "function") {
     const bind = (): Expression => {
-      const opened = openFunction(session, name, own, args, environment, span, (item, scope) => isTabular(session, item, scope));
+      const opened = openFunction(session, name, own, args, environment, span, (item, scope) =>
+        isTabular(session, item, scope),
+      );
       return session.expression(opened.result, { scope: opened.scope, columns: [] });
     };
     return local === undefined ? insideSaved(name, span, bind) : bind();
@@ -57,7 +67,11 @@ function bindScalarCall(
     throw semantic(`There is no function '${name}'.${didYouMean(name, known)}`, span);
   }
   requireSupport(session, canonicalName(name), span);
-  return bindBuiltIn(info, args.map((arg) => session.expression(arg, environment)), span);
+  return bindBuiltIn(
+    info,
+    args.map((arg) => session.expression(arg, environment)),
+    span,
+  );
 }
 
 type SpecialCall = (
@@ -171,7 +185,10 @@ export function resultTypes(node: SyntaxNode): readonly (readonly [name: string,
   if (name === "array_sort_asc" || name === "array_sort_desc") {
     const arrays = args.filter((arg) => kindOf(arg) !== "BooleanLiteralExpression");
     if (arrays.length < 2) return undefined;
-    return arrays.map((arg, index) => [`${optional(arg, "SimpleName") === undefined ? `array${index}` : nameOf(arg)}_sorted`, "dynamic"]);
+    return arrays.map((arg, index) => [
+      `${optional(arg, "SimpleName") === undefined ? `array${index}` : nameOf(arg)}_sorted`,
+      "dynamic",
+    ]);
   }
   return multiple[name]?.map((item) => {
     const [ending = "", type = "real"] = item.split(":");

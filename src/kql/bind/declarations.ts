@@ -81,8 +81,13 @@ function sharedTable(session: Session, node: SyntaxNode, scope: Scope): () => Bo
   return () => {
     first ??= session.table(node, view);
     const source = first;
-    const fresh = new Map(source.relation.columns.map((column) => [column.id, session.newColumn(column.name, column.type)]));
-    const renew = (column: (typeof source.columns)[number]) => ({ ...(fresh.get(column.id) ?? column), name: column.name });
+    const fresh = new Map(
+      source.relation.columns.map((column) => [column.id, session.newColumn(column.name, column.type)]),
+    );
+    const renew = (column: (typeof source.columns)[number]) => ({
+      ...(fresh.get(column.id) ?? column),
+      name: column.name,
+    });
     return {
       relation: relation({
         kind: "shared",
@@ -176,7 +181,10 @@ function declareParameter(
   }
   if (value === undefined) throw semantic(`${name}() misses the argument '${parameterName}'.`, span);
   const type = typeNamed(tokenText(typeNode, "Type")) ?? "dynamic";
-  inner.declare(parameterName, { kind: "scalar", value: type === "dynamic" && value.type !== "dynamic" ? cast(value, "dynamic") : cast(value, type) });
+  inner.declare(parameterName, {
+    kind: "scalar",
+    value: type === "dynamic" && value.type !== "dynamic" ? cast(value, "dynamic") : cast(value, type),
+  });
 }
 
 /** Runs a piece of a saved function; its offsets mean nothing in the user's text. */
@@ -184,7 +192,8 @@ export function insideSaved<T>(name: string, span: Span, bind: () => T): T {
   try {
     return bind();
   } catch (error) {
-    if (error instanceof QueryRefusal) throw new QueryRefusal(error.code, `In the function ${name}: ${error.message}`, span);
+    if (error instanceof QueryRefusal)
+      throw new QueryRefusal(error.code, `In the function ${name}: ${error.message}`, span);
     throw error;
   }
 }

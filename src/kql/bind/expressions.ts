@@ -117,7 +117,11 @@ function bindMinus(session: Session, node: SyntaxNode, environment: Environment)
     if (operand.type === "decimal") return literal("decimal", `-${operand.value}`);
   }
   const number = operand.type === "dynamic" ? cast(operand, "real") : operand;
-  return call("negate", [number.type === "int" ? cast(number, "long") : number], number.type === "int" ? "long" : number.type);
+  return call(
+    "negate",
+    [number.type === "int" ? cast(number, "long") : number],
+    number.type === "int" ? "long" : number.type,
+  );
 }
 
 function bindBetweenNode(session: Session, node: SyntaxNode, environment: Environment): Expression {

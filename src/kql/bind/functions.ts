@@ -62,7 +62,13 @@ export function bindBuiltIn(info: FunctionInfo, args: readonly Expression[], spa
   }
   const parameters = spread(signature, args.length);
   const isWeeks = name === "datetime_diff" && args[0]?.kind === "literal" && /^weeks?$/i.test(String(args[0].value));
-  const type = isWeeks ? "real" : returnsLong.has(name) ? "long" : returnsReal.has(name) ? "real" : returnType(signature, args, name);
+  const type = isWeeks
+    ? "real"
+    : returnsLong.has(name)
+      ? "long"
+      : returnsReal.has(name)
+        ? "real"
+        : returnType(signature, args, name);
   const adapted = args.map((arg, index) => adapt(arg, parameters[index], type));
   return call(name, adapted, type, span);
 }

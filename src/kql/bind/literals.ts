@@ -79,7 +79,9 @@ function timespanValue(text: string, wrapped: boolean): bigint | undefined {
   const exponent = /^([\d.]+(?:e[+-]?\d+)?)([a-z]+)$/i.exec(text);
   const ticks = parseTimespan(text);
   if (ticks !== null) return ticks;
-  return wrapped || exponent === null ? undefined : (parseTimespan(`${Number(exponent[1])}${exponent[2]}`) ?? undefined);
+  return wrapped || exponent === null
+    ? undefined
+    : (parseTimespan(`${Number(exponent[1])}${exponent[2]}`) ?? undefined);
 }
 
 function dynamicLiteral(node: SyntaxNode): LiteralExpression {
@@ -100,7 +102,10 @@ function dynamicValue(node: SyntaxNode): Dynamic {
     case "JsonArrayExpression":
       return items(node, "Values").map(dynamicValue);
     case "UnaryMinusExpression": {
-      const digits = kindOf(child(node, "Expression")) === "LongLiteralExpression" ? tokenText(child(node, "Expression"), "Token") : "";
+      const digits =
+        kindOf(child(node, "Expression")) === "LongLiteralExpression"
+          ? tokenText(child(node, "Expression"), "Token")
+          : "";
       if (digits !== "") return parseLong(`-${digits}`) ?? Number(`-${digits}`);
       const value = dynamicValue(child(node, "Expression"));
       return typeof value === "bigint" || typeof value === "number" ? -value : value;

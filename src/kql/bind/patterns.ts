@@ -33,7 +33,10 @@ export function bindMatchedPattern(
     }
     return session.table(child(body, "Expression"), inner);
   }
-  throw semantic(`No case of the pattern fits (${given.map(String).join(", ")})${path === undefined ? "" : `.${path}`}.`, span);
+  throw semantic(
+    `No case of the pattern fits (${given.map(String).join(", ")})${path === undefined ? "" : `.${path}`}.`,
+    span,
+  );
 }
 
 export { nameOf };

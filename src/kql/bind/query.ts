@@ -36,7 +36,8 @@ export function bindQuery(statements: readonly SyntaxNode[], options: BindOption
   const results: Bound[] = [];
   for (const statement of statements) bindStatement(session, statement, scope, results);
   const last = results.at(-1);
-  if (last === undefined) throw new QueryRefusal("SemanticError", "The query has no tabular expression that gives a result.");
+  if (last === undefined)
+    throw new QueryRefusal("SemanticError", "The query has no tabular expression that gives a result.");
   return {
     tables: results.map((bound, index) => ({
       name: index === 0 ? "PrimaryResult" : `Table_${index}`,
@@ -134,7 +135,14 @@ function bindPatternCall(session: Session, node: SyntaxNode, scope: Scope, path:
   const name = nameOf(child(node, "Name"));
   const binding = scope.find(name);
   if (binding?.kind !== "pattern") throw semantic(`There is no pattern '${name}'.`, spanOf(node));
-  return bindMatchedPattern(session, binding, items(child(node, "ArgumentList"), "Expressions"), path, scope, spanOf(node));
+  return bindMatchedPattern(
+    session,
+    binding,
+    items(child(node, "ArgumentList"), "Expressions"),
+    path,
+    scope,
+    spanOf(node),
+  );
 }
 
 /** Pipes nest to the left; a loop keeps long ones from using up the stack. */
@@ -177,7 +185,10 @@ function renderOf(node: SyntaxNode): RenderRequest {
   const parameters = [...items(node, "Parameters"), ...(clause === undefined ? [] : items(clause, "Properties"))];
   for (const parameter of parameters) {
     const value = child(parameter, "Expression");
-    const text = value["LiteralValue"] === null || value["LiteralValue"] === undefined ? wordOf(value) : String(value["LiteralValue"]);
+    const text =
+      value["LiteralValue"] === null || value["LiteralValue"] === undefined
+        ? wordOf(value)
+        : String(value["LiteralValue"]);
     found[nameOf(child(parameter, "Name")).toLowerCase()] = text;
   }
   return { visualization: tokenText(node, "ChartType"), properties: found };
@@ -198,7 +209,16 @@ function bindTableFunction(session: Session, node: SyntaxNode, scope: Scope, pip
   if (found?.kind !== "function") throw semantic(`There is no table function '${name}'.`, span);
   const again = piped === undefined ? undefined : refresh(session, piped);
   const bind = (): Bound => {
-    const opened = openFunction(session, name, found, args, { scope, columns: [] }, span, (item, inner) => isTabular(session, item, inner), again);
+    const opened = openFunction(
+      session,
+      name,
+      found,
+      args,
+      { scope, columns: [] },
+      span,
+      (item, inner) => isTabular(session, item, inner),
+      again,
+    );
     return session.table(opened.result, opened.scope);
   };
   return local === undefined ? insideSaved(name, span, bind) : bind();

@@ -103,7 +103,11 @@ export function createSession(parts: SessionParts): Session {
     step: (span) => {
       steps += 1;
       if (steps > parts.maxSteps) {
-        throw new QueryRefusal("QueryTooComplex", "The query grows too large when its functions are put in place.", span);
+        throw new QueryRefusal(
+          "QueryTooComplex",
+          "The query grows too large when its functions are put in place.",
+          span,
+        );
       }
     },
     table: (node, scope) => parts.table(session, node, scope),

@@ -96,7 +96,12 @@ export function bindDataTable(session: Session, node: SyntaxNode, scope: Scope):
   };
 }
 
-function literalAs(session: Session, node: SyntaxNode, type: (typeof columnType)["type"], scope: Scope): LiteralExpression {
+function literalAs(
+  session: Session,
+  node: SyntaxNode,
+  type: (typeof columnType)["type"],
+  scope: Scope,
+): LiteralExpression {
   const value = session.expression(node, { scope, columns: [] });
   if (value.kind !== "literal") throw unsupported("A computed value in a datatable", spanOf(node));
   if (value.type === type) return value;
@@ -124,7 +129,16 @@ function converted(value: LiteralExpression, type: (typeof columnType)["type"]):
     case "decimal":
       return literal(type, text);
     case "bool":
-      return literal(type, typeof raw === "bigint" ? raw !== 0n : text.toLowerCase() === "true" ? true : text.toLowerCase() === "false" ? false : null);
+      return literal(
+        type,
+        typeof raw === "bigint"
+          ? raw !== 0n
+          : text.toLowerCase() === "true"
+            ? true
+            : text.toLowerCase() === "false"
+              ? false
+              : null,
+      );
     case "datetime":
       return literal(type, readDatetime(text));
     case "timespan":
@@ -166,7 +180,8 @@ export function bindRange(session: Session, node: SyntaxNode, scope: Scope): Bou
   const environment = { scope, columns: [] };
   const part = (member: string) => session.expression(child(node, member), environment);
   const [from, to, step] = [part("From"), part("To"), part("Step")];
-  const type = from.type === "datetime" || from.type === "timespan" ? from.type : commonType([from.type, to.type, step.type]);
+  const type =
+    from.type === "datetime" || from.type === "timespan" ? from.type : commonType([from.type, to.type, step.type]);
   const numeric = type === "dynamic" ? "long" : type;
   const column = session.newColumn(nameOf(child(node, "Name")), numeric);
   const stepType = numeric === "datetime" ? "timespan" : numeric;
@@ -185,7 +200,10 @@ export function bindRange(session: Session, node: SyntaxNode, scope: Scope): Bou
 }
 
 function isNegative(step: ReturnType<Session["expression"]>): boolean {
-  return step.kind === "literal" && (typeof step.value === "bigint" ? step.value < 0n : typeof step.value === "number" && step.value < 0);
+  return (
+    step.kind === "literal" &&
+    (typeof step.value === "bigint" ? step.value < 0n : typeof step.value === "number" && step.value < 0)
+  );
 }
 
 export { nullLiteral, optional };

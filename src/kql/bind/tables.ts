@@ -67,7 +67,10 @@ export function extendHidden(bound: Bound, items: readonly Item[]): Relation {
 }
 
 export function filter(bound: Bound, predicate: Expression): Bound {
-  return { ...bound, relation: relation({ kind: "filter", input: bound.relation, predicate, columns: bound.relation.columns }) };
+  return {
+    ...bound,
+    relation: relation({ kind: "filter", input: bound.relation, predicate, columns: bound.relation.columns }),
+  };
 }
 
 /** The same rows under columns of their own, for a table that is read twice. */

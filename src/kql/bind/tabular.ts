@@ -68,7 +68,8 @@ function resultIsTabular(session: Session, binding: FunctionBinding, node: Synta
     }
     for (const parameter of binding.parameters) {
       const declaration = child(parameter, "NameAndType");
-      if (nameOf(child(declaration, "Name")) === name) return kindOf(child(declaration, "Type")) === "SchemaTypeExpression";
+      if (nameOf(child(declaration, "Name")) === name)
+        return kindOf(child(declaration, "Type")) === "SchemaTypeExpression";
     }
   }
   return isTabular(session, node, binding.scope);

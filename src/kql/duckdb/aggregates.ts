@@ -83,7 +83,10 @@ const extremeRow =
     const wanted = value.type === "datetime" ? value.text : plain(value);
     const found = `${name}_null(${wanted}, ${key})${call.filter()}`;
     // Where every key is null, any row will do.
-    const text = by.type === "string" ? found : `(CASE WHEN count(${key})${call.filter()} = 0 THEN first(${wanted})${call.filter()} ELSE ${found} END)`;
+    const text =
+      by.type === "string"
+        ? found
+        : `(CASE WHEN count(${key})${call.filter()} = 0 THEN first(${wanted})${call.filter()} ELSE ${found} END)`;
     return sql(value.type, value.type === "string" ? `coalesce(${text}, '')` : text, { timestamp: value.timestamp });
   };
 
@@ -200,7 +203,12 @@ const aggregateEmitters: Readonly<Record<string, AggregateEmitter>> = {
     const [value, weight, percent] = call.args;
     if (value === undefined || weight === undefined || percent === undefined) return undefined as never;
     const pairs = `list({'v': ${plain(value)}, 'w': ${weight.text}} ORDER BY ${plain(value)})${call.filter(`${value.text} IS NOT NULL`)}`;
-    return runtimeCall("weighted_percentile", [sql("dynamic", `to_json(${pairs})`), percent], value.type, call.emitter.context);
+    return runtimeCall(
+      "weighted_percentile",
+      [sql("dynamic", `to_json(${pairs})`), percent],
+      value.type,
+      call.emitter.context,
+    );
   },
 };
 

@@ -31,7 +31,11 @@ const transferTypes: Readonly<Record<ReturnType<typeof transferType>, DuckDBType
   VARCHAR,
 };
 
-export function registerRuntime(instance: DuckDBInstance, connection: DuckDBConnection, uses: readonly RuntimeUse[]): void {
+export function registerRuntime(
+  instance: DuckDBInstance,
+  connection: DuckDBConnection,
+  uses: readonly RuntimeUse[],
+): void {
   const known = registered.get(instance) ?? new Set();
   registered.set(instance, known);
   for (const use of uses) {
@@ -44,7 +48,8 @@ export function registerRuntime(instance: DuckDBInstance, connection: DuckDBConn
 function scalarFunction(use: RuntimeUse): DuckDBScalarFunction {
   const run = runtimeFunctions[use.name];
   if (run === undefined) throw new Error(`There is no runtime function ${use.name}.`);
-  const parameters = use.parameters.length === 0 ? [VARCHAR] : use.parameters.map((type) => transferTypes[transferType(type)]);
+  const parameters =
+    use.parameters.length === 0 ? [VARCHAR] : use.parameters.map((type) => transferTypes[transferType(type)]);
   return DuckDBScalarFunction.create({
     name: use.sqlName,
     parameterTypes: parameters,
@@ -64,7 +69,8 @@ function scalarFunction(use: RuntimeUse): DuckDBScalarFunction {
 function received(value: DuckDBValue, type: ScalarType | undefined): RuntimeValue {
   if (value === null) return null;
   if (type === "dynamic") return parseDynamic(String(value)) ?? null;
-  if (typeof value === "string" || typeof value === "bigint" || typeof value === "number" || typeof value === "boolean") return value;
+  if (typeof value === "string" || typeof value === "bigint" || typeof value === "number" || typeof value === "boolean")
+    return value;
   return String(value);
 }
 

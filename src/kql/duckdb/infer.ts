@@ -12,10 +12,12 @@ export async function inferColumns(question: SchemaQuestion, chunks: AsyncIterab
   const found = new Map<string, ScalarType>();
   for await (const chunk of chunks) {
     for (const [value] of chunk) {
-      if (question.kind === "distinctValues") found.set(value === null || value === undefined ? "" : String(value), "string");
+      if (question.kind === "distinctValues")
+        found.set(value === null || value === undefined ? "" : String(value), "string");
       else if (value !== null && value !== undefined) unpack(found, parseDynamic(String(value)) ?? null);
     }
-    if (found.size > mostColumns) throw kqlErrors.ResourceLimit(`The result would have more than ${mostColumns} columns.`);
+    if (found.size > mostColumns)
+      throw kqlErrors.ResourceLimit(`The result would have more than ${mostColumns} columns.`);
   }
   return [...found]
     .map(([name, type]) => ({ name, type }))
@@ -28,7 +30,16 @@ function unpack(found: Map<string, ScalarType>, value: Dynamic): void {
     if (item === null && found.has(key)) continue;
     const type = typeOf(item);
     const known = found.get(key);
-    found.set(key, known === undefined || known === type ? type : known === "long" && type === "real" ? "real" : known === "real" && type === "long" ? "real" : "dynamic");
+    found.set(
+      key,
+      known === undefined || known === type
+        ? type
+        : known === "long" && type === "real"
+          ? "real"
+          : known === "real" && type === "long"
+            ? "real"
+            : "dynamic",
+    );
   }
 }
 

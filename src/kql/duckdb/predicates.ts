@@ -36,7 +36,8 @@ export function emitPredicateCall(call: CallExpression, emitter: Emitter): strin
   }
   if (call.name === "in") {
     const [value, ...list] = call.args.map((arg) => emitter.value(arg));
-    if (value === undefined || list.some(({ constant }) => constant === undefined || constant === null)) return undefined;
+    if (value === undefined || list.some(({ constant }) => constant === undefined || constant === null))
+      return undefined;
     if (value.type === "string" && list.some(({ constant }) => constant === "")) return undefined;
     return inList(value, list);
   }

@@ -40,9 +40,18 @@ export function emitRelation(node: Relation, steps: Steps): Shape {
     case "window":
       return emitWindow(node, settled(input(node.input), node.input.columns, steps), steps);
     case "join":
-      return emitJoin(node, seal(steps, input(node.left), node.left.columns), seal(steps, input(node.right), node.right.columns), steps);
+      return emitJoin(
+        node,
+        seal(steps, input(node.left), node.left.columns),
+        seal(steps, input(node.right), node.right.columns),
+        steps,
+      );
     case "union":
-      return emitUnion(node, node.inputs.map((item) => settled(input(item), item.columns, steps)), steps);
+      return emitUnion(
+        node,
+        node.inputs.map((item) => settled(input(item), item.columns, steps)),
+        steps,
+      );
     case "expand":
       return emitExpand(node, settled(input(node.input), node.input.columns, steps), steps);
     case "series":
@@ -79,15 +88,19 @@ function emitProject(node: Node<"project">, steps: Steps): Shape {
 function emitAggregation(node: Node<"aggregate">, steps: Steps): Shape {
   const shape = settled(emitRelation(node.input, steps), node.input.columns, steps);
   const emitter = createEmitter(steps.context, shape.columns);
-  const keys = new Map<number, Sql>(node.keys.map(({ column, expression }) => {
-    const value = emitter.value(expression);
-    return [column.id, value.type === "string" ? { ...value, text: plain(value), nullable: false } : value];
-  }));
+  const keys = new Map<number, Sql>(
+    node.keys.map(({ column, expression }) => {
+      const value = emitter.value(expression);
+      return [column.id, value.type === "string" ? { ...value, text: plain(value), nullable: false } : value];
+    }),
+  );
   const values = new Map(keys);
   for (const { column, expression } of node.aggregates) {
     values.set(column.id, emitAggregate(expression, node.order, emitter));
   }
-  const grouping = [...keys.values()].map((value, index) => (value.constant === undefined ? String(index + 1) : `(${value.text})`));
+  const grouping = [...keys.values()].map((value, index) =>
+    value.constant === undefined ? String(index + 1) : `(${value.text})`,
+  );
   const columns = [...node.keys, ...node.aggregates].map(({ column }) => column);
   if (node.aggregates.length === 0 && node.keys.length === 0) {
     return seal(steps, { ...shape, columns: new Map() }, [], " LIMIT 1");

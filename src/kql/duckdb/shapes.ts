@@ -72,7 +72,13 @@ export function namedColumns(columns: readonly Column[], values: Columns): Colum
 /** Makes a named step of the shape. */
 export function seal(steps: Steps, shape: Shape, columns: readonly Column[], tail = ""): Shape {
   const name = steps.add(`SELECT ${selectList(columns, shape.columns)}${fromClause(shape)}${tail}`);
-  return { from: name, where: [], columns: namedColumns(columns, shape.columns), computed: false, natural: tail === "" ? shape.natural : undefined };
+  return {
+    from: name,
+    where: [],
+    columns: namedColumns(columns, shape.columns),
+    computed: false,
+    natural: tail === "" ? shape.natural : undefined,
+  };
 }
 
 /** Columns of a step, read through an alias: for joins of two. */

@@ -64,7 +64,9 @@ export const physicalTypes: Readonly<Record<ScalarType, string>> = {
 export function literalSql(type: ScalarType, value: string | bigint | number | boolean | null): Sql {
   const constant = value;
   if (value === null) {
-    return type === "string" ? sql(type, "''", { constant: "" }) : sql(type, `NULL::${physicalTypes[type]}`, { constant });
+    return type === "string"
+      ? sql(type, "''", { constant: "" })
+      : sql(type, `NULL::${physicalTypes[type]}`, { constant });
   }
   switch (type) {
     case "bool":

@@ -6,9 +6,5 @@ import { aggregateNames } from "./aggregates.ts";
 import { sqlFunctions } from "./functions/index.ts";
 
 export function supportedNames(): string[] {
-  return [
-    ...Object.keys(sqlFunctions),
-    ...Object.keys(runtimeFunctions),
-    ...aggregateNames.map((name) => `${name}()`),
-  ];
+  return [...Object.keys(sqlFunctions), ...Object.keys(runtimeFunctions), ...aggregateNames.map((name) => `${name}()`)];
 }

@@ -1,6 +1,13 @@
 // Arrays and bags.
 
-import { dynamicEquals, dynamicToText, formatDynamic, isNumber, parseDynamic, type Dynamic } from "../values/dynamic.ts";
+import {
+  dynamicEquals,
+  dynamicToText,
+  formatDynamic,
+  isNumber,
+  parseDynamic,
+  type Dynamic,
+} from "../values/dynamic.ts";
 import { bag, integer, list, text, type RuntimeFunction } from "./value.ts";
 
 /** A value that is the same for equal elements. */
@@ -93,27 +100,39 @@ function removeKey(value: Map<string, Dynamic>, path: readonly string[]): Map<st
 }
 
 const pathOf = (key: string): readonly string[] =>
-  key.startsWith("$.") ? key.slice(2).split(".").map((part) => part.replaceAll(/^\['|'\]$/g, "")) : [key];
+  key.startsWith("$.")
+    ? key
+        .slice(2)
+        .split(".")
+        .map((part) => part.replaceAll(/^\['|'\]$/g, ""))
+    : [key];
 
 function sets(args: readonly Dynamic[], combine: (first: Dynamic[], others: Set<string>[]) => Dynamic[]): Dynamic {
   const arrays = args.map((arg) => list(arg));
   const [first, ...others] = arrays;
   if (first === undefined || others.includes(undefined)) return null;
-  return combine(distinct(first), others.map((other) => new Set((other ?? []).map(identity))));
+  return combine(
+    distinct(first),
+    others.map((other) => new Set((other ?? []).map(identity))),
+  );
 }
 
 export const collectionFunctions: Readonly<Record<string, RuntimeFunction>> = {
   arraysSorted,
-  set_of_list: ([values]) => distinct((list(values) ?? []).flatMap((value) => (Array.isArray(value) ? value : [value]))),
+  set_of_list: ([values]) =>
+    distinct((list(values) ?? []).flatMap((value) => (Array.isArray(value) ? value : [value]))),
   flatten: ([values]) => (list(values) ?? []).flatMap((value) => value),
   array_head: ([values, size]) => (list(values) ?? []).slice(0, integer(size)),
   merge_bags: ([bags]) => mergeBags(list(bags) ?? []),
-  array_concat: (args) => (args.every((arg) => list(arg) === undefined) ? null : args.flatMap((arg) => list(arg) ?? [])),
+  array_concat: (args) =>
+    args.every((arg) => list(arg) === undefined) ? null : args.flatMap((arg) => list(arg) ?? []),
   array_reverse: ([values]) => list(values)?.toReversed() ?? null,
   array_rotate_left: ([values, by]) => (list(values) === undefined ? null : rotated(list(values) ?? [], integer(by))),
   array_rotate_right: ([values, by]) => (list(values) === undefined ? null : rotated(list(values) ?? [], -integer(by))),
-  array_shift_left: ([values, by, filler = null]) => (list(values) === undefined ? null : shifted(list(values) ?? [], integer(by), filler)),
-  array_shift_right: ([values, by, filler = null]) => (list(values) === undefined ? null : shifted(list(values) ?? [], -integer(by), filler)),
+  array_shift_left: ([values, by, filler = null]) =>
+    list(values) === undefined ? null : shifted(list(values) ?? [], integer(by), filler),
+  array_shift_right: ([values, by, filler = null]) =>
+    list(values) === undefined ? null : shifted(list(values) ?? [], -integer(by), filler),
   array_slice: ([values, from, to]) => {
     const found = list(values);
     if (found === undefined) return null;
@@ -145,7 +164,8 @@ export const collectionFunctions: Readonly<Record<string, RuntimeFunction>> = {
     if (found === undefined) return null;
     return found.map((condition, index) => {
       if (condition === null) return null;
-      const isTrue = typeof condition === "boolean" ? condition : isNumber(condition) ? Number(condition) !== 0 : undefined;
+      const isTrue =
+        typeof condition === "boolean" ? condition : isNumber(condition) ? Number(condition) !== 0 : undefined;
       if (isTrue === undefined) return null;
       const branch = isTrue ? whenTrue : whenFalse;
       return Array.isArray(branch) ? (branch[index] ?? null) : branch;
@@ -159,9 +179,12 @@ export const collectionFunctions: Readonly<Record<string, RuntimeFunction>> = {
     const arrays = args.map((arg) => list(arg));
     return arrays.includes(undefined) ? null : distinct(arrays.flatMap((array) => array ?? []));
   },
-  set_intersect: (args) => sets(args, (first, others) => first.filter((value) => others.every((other) => other.has(identity(value))))),
-  set_difference: (args) => sets(args, (first, others) => first.filter((value) => others.every((other) => !other.has(identity(value))))),
-  set_has_element: ([values, wanted = null]) => (list(values) === undefined ? null : (list(values) ?? []).some((value) => dynamicEquals(value, wanted))),
+  set_intersect: (args) =>
+    sets(args, (first, others) => first.filter((value) => others.every((other) => other.has(identity(value))))),
+  set_difference: (args) =>
+    sets(args, (first, others) => first.filter((value) => others.every((other) => !other.has(identity(value))))),
+  set_has_element: ([values, wanted = null]) =>
+    list(values) === undefined ? null : (list(values) ?? []).some((value) => dynamicEquals(value, wanted)),
   inArray: ([value = null, values]) => (list(values) ?? []).some((item) => dynamicEquals(item, value)),
   inIgnoreCaseArray: ([value = null, values]) =>
     (list(values) ?? []).some((item) => dynamicToText(item).toLowerCase() === dynamicToText(value).toLowerCase()),

@@ -38,7 +38,8 @@ export const conversionFunctions: Readonly<Record<string, RuntimeFunction>> = {
     const long = toLong(value);
     if (long === null) return null;
     if (typeof value === "string" && BigInt.asIntN(32, long) !== long) return null;
-    if (typeof value === "number" && BigInt.asIntN(32, long) !== long) return value > 0 ? 2_147_483_647n : -2_147_483_648n;
+    if (typeof value === "number" && BigInt.asIntN(32, long) !== long)
+      return value > 0 ? 2_147_483_647n : -2_147_483_648n;
     return BigInt.asIntN(32, long);
   },
   toreal: ([value = null]) => {
@@ -58,7 +59,10 @@ export const conversionFunctions: Readonly<Record<string, RuntimeFunction>> = {
   todatetime: ([value = null]) => readDatetime(text(value)),
   totimespan: ([value = null]) => parseTimespan(text(value)),
   toguid: ([value = null]) => {
-    const digits = text(value).trim().replaceAll(/[{}()-]/g, "").toLowerCase();
+    const digits = text(value)
+      .trim()
+      .replaceAll(/[{}()-]/g, "")
+      .toLowerCase();
     if (!/^[0-9a-f]{32}$/.test(digits)) return null;
     return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
   },

@@ -29,7 +29,8 @@ function xxHash64(bytes: Buffer, seed = 0n): bigint {
     for (const lane of [a, b, c, d]) hash = merge(hash, lane);
   } else hash = u64(seed + p5);
   hash = u64(hash + BigInt(bytes.length));
-  for (; at + 8 <= bytes.length; at += 8) hash = u64(rotate(hash ^ round(0n, bytes.readBigUInt64LE(at)), 27n) * p1 + p4);
+  for (; at + 8 <= bytes.length; at += 8)
+    hash = u64(rotate(hash ^ round(0n, bytes.readBigUInt64LE(at)), 27n) * p1 + p4);
   if (at + 4 <= bytes.length) {
     hash = u64(rotate(hash ^ u64(BigInt(bytes.readUInt32LE(at)) * p1), 23n) * p2 + p3);
     at += 4;

@@ -28,7 +28,10 @@ function parse6(value: string, embeddedPrefix = true): Network | null {
   if (!(prefix >= 0 && prefix <= 128)) return null;
   const embedded = /^(.*:)(\d+\.\d+\.\d+\.\d+)$/.exec(addressText);
   const tail = embedded === null ? null : parse4(embedded[2] ?? "");
-  const plain = embedded === null || tail === null ? addressText : `${embedded[1]}${(tail.address >> 16n).toString(16)}:${(tail.address & 0xffffn).toString(16)}`;
+  const plain =
+    embedded === null || tail === null
+      ? addressText
+      : `${embedded[1]}${(tail.address >> 16n).toString(16)}:${(tail.address & 0xffffn).toString(16)}`;
   const [head = "", rest, ...more] = plain.split("::");
   if (more.length > 0) return null;
   const groups = (part: string): string[] => (part === "" ? [] : part.split(":"));
@@ -43,14 +46,17 @@ function parse6(value: string, embeddedPrefix = true): Network | null {
 /** For comparisons a prefix always counts from the left of all 128 bits. */
 const parse6Plain = (value: string): Network | null => parse6(value, false);
 
-const masked = (address: bigint, prefix: number, bits: number): bigint => (address >> BigInt(bits - prefix)) << BigInt(bits - prefix);
+const masked = (address: bigint, prefix: number, bits: number): bigint =>
+  (address >> BigInt(bits - prefix)) << BigInt(bits - prefix);
 
 function show4(address: bigint): string {
   return [24n, 16n, 8n, 0n].map((shift) => (address >> shift) & 255n).join(".");
 }
 
 const show6 = (address: bigint): string =>
-  Array.from({ length: 8 }, (_, index) => ((address >> BigInt(112 - index * 16)) & 0xffffn).toString(16).padStart(4, "0")).join(":");
+  Array.from({ length: 8 }, (_, index) =>
+    ((address >> BigInt(112 - index * 16)) & 0xffffn).toString(16).padStart(4, "0"),
+  ).join(":");
 
 function matches(parse: (value: string) => Network | null, bits: number, args: readonly Dynamic[]): bigint | null {
   const [left, right] = [parse(text(args[0])), parse(text(args[1]))];
@@ -63,7 +69,12 @@ function matches(parse: (value: string) => Network | null, bits: number, args: r
   return a === b ? 0n : a < b ? -1n : 1n;
 }
 
-function inRange(parse: (value: string) => Network | null, bits: number, value: Dynamic | undefined, range: Dynamic | undefined): boolean | null {
+function inRange(
+  parse: (value: string) => Network | null,
+  bits: number,
+  value: Dynamic | undefined,
+  range: Dynamic | undefined,
+): boolean | null {
   const [address, network] = [parse(text(value)), parse(text(range))];
   if (address === null || network === null) return null;
   return masked(address.address, network.prefix, bits) === masked(network.address, network.prefix, bits);
@@ -73,7 +84,9 @@ const inAny =
   (parse: (value: string) => Network | null, bits: number): RuntimeFunction =>
   ([value, ...ranges]) => {
     if (parse(text(value)) === null) return null;
-    return ranges.flatMap((range) => list(range) ?? [range]).some((range) => inRange(parse, bits, value, range) === true);
+    return ranges
+      .flatMap((range) => list(range) ?? [range])
+      .some((range) => inRange(parse, bits, value, range) === true);
   };
 
 /** Addresses that stand by themselves in a text. */
@@ -83,7 +96,11 @@ function addressesIn(value: string): string[] {
     .filter((address) => parse4(address) !== null);
 }
 
-const terms = (args: readonly Dynamic[]): string[] => args.slice(1).flatMap((arg) => list(arg) ?? [arg]).map((term) => text(term));
+const terms = (args: readonly Dynamic[]): string[] =>
+  args
+    .slice(1)
+    .flatMap((arg) => list(arg) ?? [arg])
+    .map((term) => text(term));
 
 /** A prefix ends with a dot or is a whole address. */
 function hasPrefix(address: string, prefix: string): boolean {
@@ -92,7 +109,7 @@ function hasPrefix(address: string, prefix: string): boolean {
 
 function cidrList(from: bigint, to: bigint): string[] {
   const found: string[] = [];
-  for (let at = from; at <= to; ) {
+  for (let at = from; at <= to;) {
     let size = 0;
     while (size < 32 && at % 2n ** BigInt(size + 1) === 0n && at + 2n ** BigInt(size + 1) - 1n <= to) size += 1;
     found.push(`${show4(at)}/${32 - size}`);
@@ -138,16 +155,20 @@ export const networkFunctions: Readonly<Record<string, RuntimeFunction>> = {
   ipv6_is_in_range: ([value, range]) => inRange((address) => parse6(address), 128, value, range),
   ipv4_is_in_any_range: inAny(parse4, 32),
   ipv6_is_in_any_range: inAny((value) => parse6(value), 128),
-  ipv4_is_private: ([value]) => (parse4(text(value)) === null ? null : privateNetworks.some((range) => inRange(parse4, 32, value, range) === true)),
-  ipv4_netmask_suffix: ([value]) => ((network) => (network === null ? null : BigInt(network.prefix)))(parse4(text(value))),
+  ipv4_is_private: ([value]) =>
+    parse4(text(value)) === null ? null : privateNetworks.some((range) => inRange(parse4, 32, value, range) === true),
+  ipv4_netmask_suffix: ([value]) =>
+    ((network) => (network === null ? null : BigInt(network.prefix)))(parse4(text(value))),
   ipv4_range_to_cidr_list: ([from, to]) => {
     const [start, end] = [parse4(text(from)), parse4(text(to))];
     return start === null || end === null ? null : cidrList(start.address, end.address);
   },
   format_ipv4: ([value, mask]) => ((network) => (network === null ? "" : show4(network.address)))(format4(value, mask)),
-  format_ipv4_mask: ([value, mask]) => ((network) => (network === null ? "" : `${show4(network.address)}/${network.prefix}`))(format4(value, mask)),
+  format_ipv4_mask: ([value, mask]) =>
+    ((network) => (network === null ? "" : `${show4(network.address)}/${network.prefix}`))(format4(value, mask)),
   has_ipv4: ([source, wanted]) => addressesIn(text(source)).includes(text(wanted)),
-  has_any_ipv4: (args) => ((wanted) => addressesIn(text(args[0])).some((address) => wanted.includes(address)))(terms(args)),
+  has_any_ipv4: (args) =>
+    ((wanted) => addressesIn(text(args[0])).some((address) => wanted.includes(address)))(terms(args)),
   has_ipv4_prefix: ([source, prefix]) => addressesIn(text(source)).some((address) => hasPrefix(address, text(prefix))),
   has_any_ipv4_prefix: (args) =>
     addressesIn(text(args[0])).some((address) => terms(args).some((prefix) => hasPrefix(address, prefix))),

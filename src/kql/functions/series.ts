@@ -13,7 +13,8 @@ function shown(value: number | null, whole: boolean): Dynamic {
   return value !== null && whole && Number.isSafeInteger(value) ? BigInt(value) : value;
 }
 
-const isWhole = (values: Dynamic | undefined): boolean => (list(values) ?? []).every((value) => value === null || typeof value === "bigint");
+const isWhole = (values: Dynamic | undefined): boolean =>
+  (list(values) ?? []).every((value) => value === null || typeof value === "bigint");
 
 function pairwise(combine: (a: number, b: number) => number, wholeResult = true): RuntimeFunction {
   return ([left, right]) => {
@@ -167,9 +168,12 @@ export const seriesFunctions: Readonly<Record<string, RuntimeFunction>> = {
   series_asin: each(Math.asin),
   series_acos: each(Math.acos),
   series_atan: each(Math.atan),
-  series_sum: ([values]) => (list(values) === undefined ? null : present(values).reduce((sum, value) => sum + value, 0)),
-  series_product: ([values]) => (list(values) === undefined ? null : present(values).reduce((all, value) => all * value, 1)),
-  series_magnitude: ([values]) => (list(values) === undefined ? null : Math.sqrt(present(values).reduce((sum, value) => sum + value * value, 0))),
+  series_sum: ([values]) =>
+    list(values) === undefined ? null : present(values).reduce((sum, value) => sum + value, 0),
+  series_product: ([values]) =>
+    list(values) === undefined ? null : present(values).reduce((all, value) => all * value, 1),
+  series_magnitude: ([values]) =>
+    list(values) === undefined ? null : Math.sqrt(present(values).reduce((sum, value) => sum + value * value, 0)),
   series_dot_product: ([left, right]) => {
     const [a, b] = [numbersOf(left), numbersOf(right)];
     if (a === undefined || b === undefined) return null;
@@ -178,20 +182,26 @@ export const seriesFunctions: Readonly<Record<string, RuntimeFunction>> = {
   series_cosine_similarity: ([left, right]) => {
     const [a, b] = [present(left), present(right)];
     const dot = a.reduce((sum, value, index) => sum + value * (b[index] ?? 0), 0);
-    const size = (values: readonly number[]): number => Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
+    const size = (values: readonly number[]): number =>
+      Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
     return size(a) === 0 || size(b) === 0 ? null : dot / (size(a) * size(b));
   },
   series_pearson_correlation: ([left, right]) => pearson(present(left), present(right)),
-  series_fill_forward: ([values, placeholder = null]) => (list(values) === undefined ? null : fillForward(list(values) ?? [], placeholder)),
+  series_fill_forward: ([values, placeholder = null]) =>
+    list(values) === undefined ? null : fillForward(list(values) ?? [], placeholder),
   series_fill_backward: ([values, placeholder = null]) =>
     list(values) === undefined ? null : fillForward((list(values) ?? []).toReversed(), placeholder).toReversed(),
   series_fill_const: ([values, constant = 0, placeholder = null]) =>
-    list(values) === undefined ? null : (list(values) ?? []).map((value) => (isMissing(value, placeholder) ? constant : value)),
+    list(values) === undefined
+      ? null
+      : (list(values) ?? []).map((value) => (isMissing(value, placeholder) ? constant : value)),
   series_fill_linear: ([values, placeholder = null, edges = true, constant = 0]) =>
     list(values) === undefined ? null : fillLinear(list(values) ?? [], placeholder, edges !== false, constant),
   series_fir: ([values, filter, normalize = true, center = false]) => {
     const [found, weights] = [numbersOf(values), numbersOf(filter)];
-    return found === undefined || weights === undefined ? null : fir(found, weights, normalize !== false, center === true);
+    return found === undefined || weights === undefined
+      ? null
+      : fir(found, weights, normalize !== false, center === true);
   },
   series_iir: ([values, numerators, denominators]) => {
     const [found, a, b] = [numbersOf(values), numbersOf(numerators), numbersOf(denominators)];
@@ -199,11 +209,15 @@ export const seriesFunctions: Readonly<Record<string, RuntimeFunction>> = {
   },
   series_seasonal: ([values, period]) => {
     const found = numbersOf(values);
-    return found === undefined || !isNumber(period ?? null) || Number(period) < 1 ? null : seasonal(found, Number(period));
+    return found === undefined || !isNumber(period ?? null) || Number(period) < 1
+      ? null
+      : seasonal(found, Number(period));
   },
   series_stats: ([values]) => {
     const found = statistics(numbersOf(values));
-    return found === undefined ? null : [found.min, found.minIndex, found.max, found.maxIndex, found.avg, found.stdev, found.variance];
+    return found === undefined
+      ? null
+      : [found.min, found.minIndex, found.max, found.maxIndex, found.avg, found.stdev, found.variance];
   },
   series_stats_dynamic: ([values]) => {
     const found = statistics(numbersOf(values));
@@ -222,7 +236,9 @@ export const seriesFunctions: Readonly<Record<string, RuntimeFunction>> = {
   },
   series_fit_line: ([values]) => {
     const found = fitLine(numbersOf(values));
-    return found === undefined ? null : [found.rsquare, found.slope, found.variance, found.rvariance, found.interception, found.line];
+    return found === undefined
+      ? null
+      : [found.rsquare, found.slope, found.variance, found.rvariance, found.interception, found.line];
   },
   series_fit_line_dynamic: ([values]) => {
     const found = fitLine(numbersOf(values));

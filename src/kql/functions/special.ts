@@ -60,7 +60,8 @@ function inverseBeta(p: number, a: number, b: number): number {
   return (low + high) / 2;
 }
 
-const real = (value: Dynamic | undefined): number | null => (value !== undefined && isNumber(value) ? Number(value) : null);
+const real = (value: Dynamic | undefined): number | null =>
+  value !== undefined && isNumber(value) ? Number(value) : null;
 
 /** Calls with all arguments present; null otherwise. */
 function numeric(compute: (...values: number[]) => number | null): RuntimeFunction {
@@ -71,7 +72,14 @@ function numeric(compute: (...values: number[]) => number | null): RuntimeFuncti
 }
 
 /** The probability that both samples have the same mean, from means, variances and sizes. */
-function welch(mean1: number, variance1: number, count1: number, mean2: number, variance2: number, count2: number): number {
+function welch(
+  mean1: number,
+  variance1: number,
+  count1: number,
+  mean2: number,
+  variance2: number,
+  count2: number,
+): number {
   const [a, b] = [variance1 / count1, variance2 / count2];
   const t = (mean1 - mean2) / Math.sqrt(a + b);
   const freedom = (a + b) ** 2 / (a ** 2 / (count1 - 1) + b ** 2 / (count2 - 1));

@@ -39,7 +39,9 @@ const escapeRegex = (value: string): string => value.replaceAll(/[\\^$.*+?()[\]{
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true });
 
 function bytesOfBase64(value: string): Buffer | null {
-  return /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(value) ? Buffer.from(value, "base64") : null;
+  return /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(value)
+    ? Buffer.from(value, "base64")
+    : null;
 }
 
 function asText(bytes: Uint8Array | null): string {
@@ -144,7 +146,10 @@ function unquoted(value: string, open: string | undefined, close: string | undef
 }
 
 function parseUrl(value: string): Dynamic {
-  const match = /^([a-z][a-z0-9+.-]*):\/\/(?:([^:@/]*)(?::([^@/]*))?@)?([^:/?#]*)(?::(\d+))?([^?#]*)(?:\?([^#]*))?(?:#(.*))?$/i.exec(value);
+  const match =
+    /^([a-z][a-z0-9+.-]*):\/\/(?:([^:@/]*)(?::([^@/]*))?@)?([^:/?#]*)(?::(\d+))?([^?#]*)(?:\?([^#]*))?(?:#(.*))?$/i.exec(
+      value,
+    );
   const part = (index: number): string => match?.[index] ?? "";
   return new Map<string, Dynamic>([
     ["Scheme", part(1)],
@@ -225,7 +230,10 @@ function commandLine(value: string): string[] {
 function versionText(value: string): string {
   const parts = value.split(".");
   if (parts.length > 4 || !parts.every((part) => /^\d{1,8}$/.test(part))) return "";
-  return [...parts, "0", "0", "0"].slice(0, 4).map((part) => part.padStart(8, "0")).join("");
+  return [...parts, "0", "0", "0"]
+    .slice(0, 4)
+    .map((part) => part.padStart(8, "0"))
+    .join("");
 }
 
 function jsonPath(path: string, document: string): Dynamic {
@@ -244,7 +252,7 @@ function decodeLabel(label: string): string {
   const dash = encoded.lastIndexOf("-");
   const output = points(dash < 0 ? "" : encoded.slice(0, dash));
   let [code, index, bias] = [128, 0, 72];
-  for (let at = dash + 1; at < encoded.length; ) {
+  for (let at = dash + 1; at < encoded.length;) {
     const before = index;
     for (let [weight, step] = [1, 36]; ; step += 36) {
       const digit = Number.parseInt(encoded.charAt(at), 36);
@@ -298,8 +306,10 @@ export const textFunctions: Readonly<Record<string, RuntimeFunction>> = {
     if (terms === undefined) return null;
     return BigInt(terms.findIndex((term) => containsTerm(text(source), dynamicToText(term))));
   },
-  hasAnyOfArray: ([source, values]) => (list(values) ?? []).some((term) => containsTerm(text(source), dynamicToText(term))),
-  hasAllOfArray: ([source, values]) => (list(values) ?? []).every((term) => containsTerm(text(source), dynamicToText(term))),
+  hasAnyOfArray: ([source, values]) =>
+    (list(values) ?? []).some((term) => containsTerm(text(source), dynamicToText(term))),
+  hasAllOfArray: ([source, values]) =>
+    (list(values) ?? []).every((term) => containsTerm(text(source), dynamicToText(term))),
   parse_kv: ([source, options, key]) => parseKv(text(source), bag(options) ?? new Map(), text(key)),
   base64_encode_tostring: ([value]) => Buffer.from(text(value), "utf8").toString("base64"),
   base64_decode_tostring: ([value]) => asText(bytesOfBase64(text(value))),
@@ -307,7 +317,8 @@ export const textFunctions: Readonly<Record<string, RuntimeFunction>> = {
     const bytes = bytesOfBase64(text(value));
     return bytes === null ? null : [...bytes].map(BigInt);
   },
-  base64_encode_fromarray: ([value]) => (list(value) === undefined ? "" : Buffer.from((list(value) ?? []).map((byte) => integer(byte))).toString("base64")),
+  base64_encode_fromarray: ([value]) =>
+    list(value) === undefined ? "" : Buffer.from((list(value) ?? []).map((byte) => integer(byte))).toString("base64"),
   base64_encode_fromguid: ([value]) => {
     const hex = text(value).replaceAll("-", "");
     const mixed = hex.replace(/^(..)(..)(..)(..)(..)(..)(..)(..)/, "$4$3$2$1$6$5$8$7");
@@ -321,24 +332,35 @@ export const textFunctions: Readonly<Record<string, RuntimeFunction>> = {
   },
   gzip_compress_to_base64_string: ([value]) => gzipped(text(value)).toString("base64"),
   gzip_decompress_from_base64_string: ([value]) => unpacked(text(value), gunzipSync),
-  zlib_compress_to_base64_string: ([value]) => deflateSync(text(value), { level: packLevel(text(value)) }).toString("base64"),
+  zlib_compress_to_base64_string: ([value]) =>
+    deflateSync(text(value), { level: packLevel(text(value)) }).toString("base64"),
   zlib_decompress_from_base64_string: ([value]) => unpacked(text(value), inflateSync),
-  url_encode: ([value]) => lowerEscapes(encodeURIComponent(text(value)).replaceAll("%20", "+").replaceAll(/['~]/g, (c) => `%${c.charCodeAt(0).toString(16)}`)),
-  url_encode_component: ([value]) => encodeURIComponent(text(value)).replaceAll(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`),
+  url_encode: ([value]) =>
+    lowerEscapes(
+      encodeURIComponent(text(value))
+        .replaceAll("%20", "+")
+        .replaceAll(/['~]/g, (c) => `%${c.charCodeAt(0).toString(16)}`),
+    ),
+  url_encode_component: ([value]) =>
+    encodeURIComponent(text(value)).replaceAll(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`),
   url_decode: ([value]) => decodeUrl(text(value), true),
   parse_url: ([value]) => parseUrl(text(value)),
   parse_urlquery: ([value]) => new Map<string, Dynamic>([["Query Parameters", queryParameters(text(value))]]),
   parse_path: ([value]) => parsePath(text(value)),
   parse_csv: ([value]) => parseCsv(text(value)),
-  parse_command_line: ([value, kind]) => (text(kind).toLowerCase() === "windows" && text(value) !== "" ? commandLine(text(value)) : null),
+  parse_command_line: ([value, kind]) =>
+    text(kind).toLowerCase() === "windows" && text(value) !== "" ? commandLine(text(value)) : null,
   version_text: ([value]) => versionText(text(value)),
   extract_json: ([path, document]) => jsonPath(text(path), text(document)),
   format_bytes: ([value, precision, unit]) => formatBytes(integer(value), integer(precision), text(unit)),
-  unicode_codepoints_from_string: ([value = null]) => (value === null ? null : points(dynamicToText(value)).map((point) => BigInt(point.codePointAt(0) ?? 0))),
-  unicode_codepoints_to_string: (args) => String.fromCodePoint(...args.flatMap((arg) => list(arg) ?? [arg]).map((point) => integer(point))),
+  unicode_codepoints_from_string: ([value = null]) =>
+    value === null ? null : points(dynamicToText(value)).map((point) => BigInt(point.codePointAt(0) ?? 0)),
+  unicode_codepoints_to_string: (args) =>
+    String.fromCodePoint(...args.flatMap((arg) => list(arg) ?? [arg]).map((point) => integer(point))),
   isascii: ([value]) => [...text(value)].every((point) => (point.codePointAt(0) ?? 0) < 128),
   isutf8: ([value]) => text(value).isWellFormed(),
-  tohex: ([value, length]) => (typeof value === "bigint" ? BigInt.asUintN(64, value).toString(16).padStart(integer(length), "0") : ""),
+  tohex: ([value, length]) =>
+    typeof value === "bigint" ? BigInt.asUintN(64, value).toString(16).padStart(integer(length), "0") : "",
   hash_md5: digest("md5"),
   hash_sha1: digest("sha1"),
   hash_sha256: digest("sha256"),

@@ -224,12 +224,16 @@ export const timeFunctions: Readonly<Record<string, RuntimeFunction>> = {
     return moment === null || offset === null ? null : validTicks(moment + offset);
   },
   datetime_local_to_utc: ([at, zone]) => (ticks(at) === null ? null : toUtc(ticks(at) ?? 0n, text(zone))),
-  datetime_list_timezones: () => Intl.supportedValuesOf("timeZone"),
   datetime_list: ([from, to, step]) => series(from, to, step, (value) => formatDatetime(value)),
   timespan_list: ([from, to, step]) => series(from, to, step, (value) => formatTimespan(value)),
 };
 
-function series(from: Dynamic | undefined, to: Dynamic | undefined, step: Dynamic | undefined, show: (value: bigint) => string): Dynamic {
+function series(
+  from: Dynamic | undefined,
+  to: Dynamic | undefined,
+  step: Dynamic | undefined,
+  show: (value: bigint) => string,
+): Dynamic {
   const [start, end, width] = [ticks(from), ticks(to), ticks(step)];
   if (start === null || end === null || width === null || width === 0n || end >= endOfTime) return null;
   const found: string[] = [];

@@ -12,7 +12,8 @@ export const text = (value: RuntimeValue | undefined): string => (typeof value =
 export const integer = (value: RuntimeValue | undefined, absent = 0): number =>
   typeof value === "bigint" || typeof value === "number" ? Number(value) : absent;
 
-export const list = (value: RuntimeValue | undefined): Dynamic[] | undefined => (Array.isArray(value) ? value : undefined);
+export const list = (value: RuntimeValue | undefined): Dynamic[] | undefined =>
+  Array.isArray(value) ? value : undefined;
 
 export const bag = (value: RuntimeValue | undefined): Map<string, Dynamic> | undefined =>
   value instanceof Map ? value : undefined;

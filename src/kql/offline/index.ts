@@ -103,7 +103,10 @@ async function* readableTable(engine: Engine, text: string): AsyncGenerator<stri
       Math.min(60, Math.max(name.length, ...cells.map((row) => row[index]?.length ?? 0))),
     );
     const line = (values: readonly string[]): string =>
-      values.map((value, index) => value.padEnd(widths[index] ?? 0)).join("  ").trimEnd();
+      values
+        .map((value, index) => value.padEnd(widths[index] ?? 0))
+        .join("  ")
+        .trimEnd();
     yield line(table.columns.map(({ name }) => name));
     yield line(widths.map((width) => "-".repeat(width)));
     for (const row of cells) yield line(row);

@@ -20,9 +20,7 @@ const shape = z.strictObject({
       columns: z.record(z.string(), z.string()),
     }),
   ),
-  functions: z
-    .record(z.string(), z.strictObject({ parameters: z.string().optional(), body: z.string() }))
-    .optional(),
+  functions: z.record(z.string(), z.strictObject({ parameters: z.string().optional(), body: z.string() })).optional(),
 });
 
 type Format = "ndjson" | "csv" | "parquet";

@@ -60,15 +60,20 @@ export interface Analysis {
 /** The statements of a query; throws for what is no KQL at all. */
 export function analyze(text: string, globals: GlobalState, limits: Limits): Analysis {
   refuseHugeText(text, limits);
-  const code = kusto.KustoCode.ParseAndAnalyze(text, globals);
-  refuseDiagnostics(toArray((code["GetSyntaxDiagnostics"] as () => unknown).call(code)), "SyntaxError", new Set());
-  const objection = refusalOf(toArray((code["GetDiagnostics"] as () => unknown).call(code)), "SemanticError", tolerated);
-  if (code["Kind"] !== "Query") {
+  // Not even parsed: the grammar of commands takes seconds to load.
+  if (/^\s*\./.test(text)) {
     throw new QueryRefusal("Unsupported", "Management commands (.show, .create, …) are not queries.", {
-      start: 0,
-      length: text.length,
+      start: text.search(/\./),
+      length: 1,
     });
   }
+  const code = kusto.KustoCode.ParseAndAnalyze(text, globals);
+  refuseDiagnostics(toArray((code["GetSyntaxDiagnostics"] as () => unknown).call(code)), "SyntaxError", new Set());
+  const objection = refusalOf(
+    toArray((code["GetDiagnostics"] as () => unknown).call(code)),
+    "SemanticError",
+    tolerated,
+  );
   return { statements: statementsOf(code), objection };
 }
 
@@ -133,7 +138,8 @@ function refusalOf(
       !(item["Code"] === "KS142" && accepted.size > 0 && /'[^']*\*[^']*'/.test(String(item["Message"]))),
   );
   if (first === undefined) return undefined;
-  return new QueryRefusal(code, String(first["Message"]), {
+  const message = String(first["Message"]);
+  return new QueryRefusal(/syntax depth/i.test(message) ? "QueryTooComplex" : code, message, {
     start: first["Start"] as number,
     length: first["Length"] as number,
   });

@@ -114,7 +114,12 @@ class ThreadLost extends Error {
   }
 }
 
-function answerOf(worker: Worker, request: TranslateRequest, limit: number, signal?: AbortSignal): Promise<TranslateAnswer> {
+function answerOf(
+  worker: Worker,
+  request: TranslateRequest,
+  limit: number,
+  signal?: AbortSignal,
+): Promise<TranslateAnswer> {
   return new Promise((resolve, reject) => {
     const lost = (reason: Error): void => {
       settle();

@@ -44,10 +44,25 @@ function translate(request: TranslateRequest): TranslateAnswer {
       return { id, kind: "refused", code: error.code, message: error.message, span: error.span };
     }
     if (error instanceof RangeError) {
-      return { id, kind: "refused", code: "QueryTooComplex", message: "The query is nested too deeply.", span: undefined };
+      return {
+        id,
+        kind: "refused",
+        code: "QueryTooComplex",
+        message: "The query is nested too deeply.",
+        span: undefined,
+      };
     }
-    const message = error instanceof Error ? `${error.message} ${process.env["HOLDFAST_DEBUG"] === undefined ? "" : error.stack}` : String(error);
-    return { id, kind: "refused", code: "EngineFailed", message: `The query could not be understood: ${message}`, span: undefined };
+    const message =
+      error instanceof Error
+        ? `${error.message} ${process.env["HOLDFAST_DEBUG"] === undefined ? "" : error.stack}`
+        : String(error);
+    return {
+      id,
+      kind: "refused",
+      code: "EngineFailed",
+      message: `The query could not be understood: ${message}`,
+      span: undefined,
+    };
   }
 }
 

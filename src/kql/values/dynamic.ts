@@ -21,7 +21,8 @@ export function formatDynamic(value: Dynamic): string {
   if (value === null) return "null";
   if (typeof value === "string") return JSON.stringify(value);
   if (typeof value === "boolean" || typeof value === "bigint") return String(value);
-  if (typeof value === "number") return Number.isFinite(value) ? formatReal(value) : JSON.stringify(nonFiniteName(value));
+  if (typeof value === "number")
+    return Number.isFinite(value) ? formatReal(value) : JSON.stringify(nonFiniteName(value));
   if (Array.isArray(value)) return `[${value.map(formatDynamic).join(",")}]`;
   return `{${[...value].map(([key, item]) => `${JSON.stringify(key)}:${formatDynamic(item)}`).join(",")}}`;
 }

@@ -129,7 +129,9 @@ export function parseTimespan(text: string): bigint | null {
     const scaled = (BigInt(whole + fraction) * size) / 10n ** BigInt(fraction.length);
     return unit[1] === "-" ? -scaled : scaled;
   }
-  const clock = /^([+-]?)(?:(\d+)\.|(?=\d+:\d+:\d+:\d)(\d+):)?(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,7}))?)?$/.exec(trimmed);
+  const clock = /^([+-]?)(?:(\d+)\.|(?=\d+:\d+:\d+:\d)(\d+):)?(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,7}))?)?$/.exec(
+    trimmed,
+  );
   if (clock !== null) return clockTicks(clock);
   const days = /^([+-]?)(\d+)$/.exec(trimmed);
   if (days === null) return null;

@@ -1,7 +1,14 @@
 // evaluate: plugins. Where data decides the columns, the engine is asked first.
 
 import { semantic, unsupported } from "../../errors.ts";
-import { aggregate, call, columnOf, literal, type AggregateExpression, type Expression } from "../../plan/expression.ts";
+import {
+  aggregate,
+  call,
+  columnOf,
+  literal,
+  type AggregateExpression,
+  type Expression,
+} from "../../plan/expression.ts";
 import { relation, type Item, type Relation } from "../../plan/relation.ts";
 import { child, items, kindOf, nameOf, optional, spanOf, tokenText, type SyntaxNode } from "../../syntax/node.ts";
 import { typeNamed } from "../../types.ts";
@@ -49,7 +56,12 @@ function givenSchema(node: SyntaxNode): readonly KnownColumn[] | undefined {
 }
 
 /** The columns that data decides; asks the engine when it has not answered yet. */
-function learn(plugin: PluginCall, relation_: Relation, column: SchemaQuestion["column"], kind: SchemaQuestion["kind"]): readonly KnownColumn[] {
+function learn(
+  plugin: PluginCall,
+  relation_: Relation,
+  column: SchemaQuestion["column"],
+  kind: SchemaQuestion["kind"],
+): readonly KnownColumn[] {
   const { start } = spanOf(plugin.node);
   const key = `${kind} ${start} ${column.id}`;
   const known = plugin.session.knownSchemas.get(key);
@@ -80,11 +92,16 @@ function bagUnpack(plugin: PluginCall): Bound {
   const ignored = new Set(Array.isArray(ignoredValue) ? ignoredValue.map(String) : []);
   const others = input.columns.filter(({ id }) => id !== bag.id);
   const known = plugin.schema ?? learn(plugin, input.relation, bag, "bagKeys");
-  const bagged = known.filter(({ name }) => !ignored.has(name) && (plugin.schema === undefined || !others.some((column) => column.name === name)));
+  const bagged = known.filter(
+    ({ name }) => !ignored.has(name) && (plugin.schema === undefined || !others.some((column) => column.name === name)),
+  );
   const unpacked = bagged.map(({ name, type }): Item => {
     const key = plugin.schema === undefined ? name : name.slice(prefix.length);
     const value = call("member", [columnOf(bag), literal("string", key)], "dynamic");
-    return { column: session.newColumn(plugin.schema === undefined ? `${prefix}${name}` : name, type), expression: cast(value, type) };
+    return {
+      column: session.newColumn(plugin.schema === undefined ? `${prefix}${name}` : name, type),
+      expression: cast(value, type),
+    };
   });
   const clash = unpacked.find(({ column }) => others.some(({ name }) => name === column.name));
   if (clash !== undefined && conflict === "error") {
@@ -130,17 +147,29 @@ function pivot(plugin: PluginCall): Bound {
     order: [],
     columns: [label],
   });
-  const values = plugin.schema === undefined
-    ? learn(plugin, labels, label, "distinctValues").map(({ name }) => name)
-    : plugin.schema.map(({ name }) => name).filter((name) => !keys.some((key) => key.name === name));
+  const values =
+    plugin.schema === undefined
+      ? learn(plugin, labels, label, "distinctValues").map(({ name }) => name)
+      : plugin.schema.map(({ name }) => name).filter((name) => !keys.some((key) => key.name === name));
   const cells = values.map((value) => {
     const matches = call("equal", [asText, literal("string", value)], "bool");
-    const predicate: Expression = plain.predicate === undefined ? matches : call("and", [plain.predicate, matches], "bool");
-    return { column: session.newColumn(value, plain.type), expression: aggregate(plain.name, plain.args, plain.type, predicate) };
+    const predicate: Expression =
+      plain.predicate === undefined ? matches : call("and", [plain.predicate, matches], "bool");
+    return {
+      column: session.newColumn(value, plain.type),
+      expression: aggregate(plain.name, plain.args, plain.type, predicate),
+    };
   });
   const columns = [...keys, ...cells.map((cell) => cell.column)];
   return {
-    relation: relation({ kind: "aggregate", input: input.relation, keys: keys.map(keep), aggregates: cells, order: [], columns }),
+    relation: relation({
+      kind: "aggregate",
+      input: input.relation,
+      keys: keys.map(keep),
+      aggregates: cells,
+      order: [],
+      columns,
+    }),
     columns,
     order: [],
     partition: [],
@@ -153,7 +182,10 @@ function narrow(plugin: PluginCall): Bound {
   const sources = input.columns.map((column): Source => ({
     name: "",
     bound: project(bound, [
-      { column: session.newColumn("Row", "long"), expression: call("subtract", [columnOf(number), literal("long", 1n)], "long") },
+      {
+        column: session.newColumn("Row", "long"),
+        expression: call("subtract", [columnOf(number), literal("long", 1n)], "long"),
+      },
       { column: session.newColumn("Column", "string"), expression: literal("string", column.name) },
       { column: session.newColumn("Value", "string"), expression: cast(columnOf(column), "string") },
     ]),

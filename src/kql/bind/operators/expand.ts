@@ -3,7 +3,17 @@
 import { unsupported } from "../../errors.ts";
 import { columnOf, type Column, type Expression } from "../../plan/expression.ts";
 import { relation, type ExpandItem, type Item } from "../../plan/relation.ts";
-import { child, items, kindOf, nameOf, optional, parametersOf, spanOf, wordOf, type SyntaxNode } from "../../syntax/node.ts";
+import {
+  child,
+  items,
+  kindOf,
+  nameOf,
+  optional,
+  parametersOf,
+  spanOf,
+  wordOf,
+  type SyntaxNode,
+} from "../../syntax/node.ts";
 import type { ScalarType } from "../../types.ts";
 import { typeNamed } from "../../types.ts";
 import { cast } from "../casts.ts";
@@ -56,7 +66,8 @@ function expansion(session: Session, node: SyntaxNode, input: Bound, scope: Scop
     return { column: session.newColumn(name, type), expression: elementAs(column, type) };
   });
   const indexName = parameters.get("with_itemindex");
-  const extra: Item[] = indexName === undefined ? [] : [{ column: { ...index, name: wordOf(indexName) }, expression: columnOf(index) }];
+  const extra: Item[] =
+    indexName === undefined ? [] : [{ column: { ...index, name: wordOf(indexName) }, expression: columnOf(index) }];
   const byName = new Map(typed.map((item) => [item.column.name, item]));
   const shown = input.columns.map((column) => byName.get(column.name) ?? keep(column));
   const known = new Set(input.columns.map(({ name }) => name));
@@ -92,7 +103,11 @@ export function bindMvApply(session: Session, node: SyntaxNode, input: Bound, sc
   const right = shared();
   const rowOf = (bound: Bound): Column => bound.columns.at(-1) ?? number;
   const rightRow = rowOf(right);
-  const source: Bound = { ...right, columns: right.columns.slice(0, -1), partition: [...input.partition.map((column) => sameName(right, column)), rightRow] };
+  const source: Bound = {
+    ...right,
+    columns: right.columns.slice(0, -1),
+    partition: [...input.partition.map((column) => sameName(right, column)), rightRow],
+  };
   const { bound: expanded } = expansion(session, node, source, scope, false);
   const subquery = child(child(node, "Subquery"), "Expression");
   const result = continuePipe(session, subquery, expanded, scope);

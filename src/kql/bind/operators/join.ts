@@ -3,7 +3,17 @@
 import { semantic, unsupported } from "../../errors.ts";
 import { type Column, type Expression } from "../../plan/expression.ts";
 import { relation, type JoinKind } from "../../plan/relation.ts";
-import { child, items, kindOf, nameOf, optional, parametersOf, spanOf, wordOf, type SyntaxNode } from "../../syntax/node.ts";
+import {
+  child,
+  items,
+  kindOf,
+  nameOf,
+  optional,
+  parametersOf,
+  spanOf,
+  wordOf,
+  type SyntaxNode,
+} from "../../syntax/node.ts";
 import { UniqueNames } from "../names.ts";
 import { comparable } from "../operators-scalar.ts";
 import type { Scope } from "../scope.ts";
@@ -37,7 +47,13 @@ export function bindJoin(session: Session, node: SyntaxNode, input: Bound, scope
   const condition = optional(node, "ConditionClause");
   if (condition === undefined) throw semantic("A join needs 'on'.", spanOf(node));
   const on = conditions(session, condition, input, other, scope);
-  if (found.keeps === "right") return half(found.kind, other, input, on.map(([left, right]) => [right, left]));
+  if (found.keeps === "right")
+    return half(
+      found.kind,
+      other,
+      input,
+      on.map(([left, right]) => [right, left]),
+    );
   if (found.keeps === "left") return half(found.kind, input, other, on);
   const left = name === "innerunique" ? firstOfEach(input, on) : input;
   return whole(found.kind, left, other, on);

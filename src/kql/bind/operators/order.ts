@@ -113,8 +113,12 @@ export function bindTopHitters(session: Session, node: SyntaxNode, input: Bound,
   const by = optional(node, "ByClause");
   const weight = by === undefined ? undefined : child(by, "Expression");
   const value = weight === undefined ? undefined : session.expression(weight, environment);
-  const found = value === undefined ? aggregate("count", [], "long") : aggregate("sum", [value], value.type === "int" ? "long" : value.type);
-  const name = weight === undefined ? `approximate_count_${key.column.name}` : `approximate_sum_${suggestedName(weight) ?? ""}`;
+  const found =
+    value === undefined
+      ? aggregate("count", [], "long")
+      : aggregate("sum", [value], value.type === "int" ? "long" : value.type);
+  const name =
+    weight === undefined ? `approximate_count_${key.column.name}` : `approximate_sum_${suggestedName(weight) ?? ""}`;
   const column = session.newColumn(name, found.type);
   const grouped: Bound = {
     relation: relation({

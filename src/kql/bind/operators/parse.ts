@@ -3,7 +3,19 @@
 import { semantic } from "../../errors.ts";
 import { call, literal, type Expression } from "../../plan/expression.ts";
 import type { Item } from "../../plan/relation.ts";
-import { child, elements, items, kindOf, nameOf, optional, parametersOf, spanOf, tokenText, wordOf, type SyntaxNode } from "../../syntax/node.ts";
+import {
+  child,
+  elements,
+  items,
+  kindOf,
+  nameOf,
+  optional,
+  parametersOf,
+  spanOf,
+  tokenText,
+  wordOf,
+  type SyntaxNode,
+} from "../../syntax/node.ts";
 import { typeNamed, type ScalarType } from "../../types.ts";
 import { cast } from "../casts.ts";
 import { nullLiteral } from "../functions.ts";
@@ -42,14 +54,23 @@ function parse(session: Session, node: SyntaxNode, input: Bound, scope: Scope, o
   const pattern = patternOf(items(node, "Patterns"), kind, flags, node);
   const regex = literal("string", pattern.regex);
   const matches = call("captures", [source, regex], "bool");
-  const typed = pattern.wanted.map(({ name, type }, index): { readonly item: Item; readonly bad: Expression | undefined } => {
-    const text = call("capture", [source, regex, literal("long", BigInt(pattern.groups[index] ?? index + 1))], "string");
-    const value = type === "string" ? text : cast(text, type);
-    const bad = type === "string" ? undefined : call("isnull", [value], "bool");
-    return { item: { column: session.newColumn(name, type), expression: value }, bad };
-  });
+  const typed = pattern.wanted.map(
+    ({ name, type }, index): { readonly item: Item; readonly bad: Expression | undefined } => {
+      const text = call(
+        "capture",
+        [source, regex, literal("long", BigInt(pattern.groups[index] ?? index + 1))],
+        "string",
+      );
+      const value = type === "string" ? text : cast(text, type);
+      const bad = type === "string" ? undefined : call("isnull", [value], "bool");
+      return { item: { column: session.newColumn(name, type), expression: value }, bad };
+    },
+  );
   const failing = typed.flatMap(({ bad }) => bad ?? []);
-  const whole = failing.reduce<Expression>((all, bad) => call("and", [all, call("not", [bad], "bool")], "bool"), matches);
+  const whole = failing.reduce<Expression>(
+    (all, bad) => call("and", [all, call("not", [bad], "bool")], "bool"),
+    matches,
+  );
   const strict = kind !== "relaxed" && failing.length > 0;
   const found = typed.map(({ item }) => {
     if (!strict) return item;
@@ -100,7 +121,9 @@ function patternOf(parts: readonly SyntaxNode[], kind: string, flags: string, no
 }
 
 function groupCount(pattern: string): number {
-  return [...pattern.matchAll(/\\.|\[(?:\\.|[^\]\\])*\]|\((?!\?)|\(\?P?<[A-Za-z]/g)].filter(([piece]) => piece.startsWith("(")).length;
+  return [...pattern.matchAll(/\\.|\[(?:\\.|[^\]\\])*\]|\((?!\?)|\(\?P?<[A-Za-z]/g)].filter(([piece]) =>
+    piece.startsWith("("),
+  ).length;
 }
 
 function wantedOf(part: SyntaxNode): Wanted {
@@ -116,7 +139,10 @@ export function bindParseKv(session: Session, node: SyntaxNode, input: Bound, sc
   const clause = optional(node, "WithClause");
   const settings: Record<string, string> = {};
   for (const [name, value] of clause === undefined ? [] : parametersOf(clause, "Properties")) {
-    settings[name] = value["LiteralValue"] === undefined || value["LiteralValue"] === null ? wordOf(value) : String(value["LiteralValue"]);
+    settings[name] =
+      value["LiteralValue"] === undefined || value["LiteralValue"] === null
+        ? wordOf(value)
+        : String(value["LiteralValue"]);
   }
   const options = literal("dynamic", JSON.stringify(settings));
   const keys = elements(child(child(node, "Keys"), "Columns")).map(wantedOf);

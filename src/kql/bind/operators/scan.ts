@@ -3,7 +3,17 @@
 import { unsupported } from "../../errors.ts";
 import { columnOf, type Column } from "../../plan/expression.ts";
 import { relation, type Item } from "../../plan/relation.ts";
-import { child, elements, items, nameOf, optional, parametersOf, spanOf, tokenText, type SyntaxNode } from "../../syntax/node.ts";
+import {
+  child,
+  elements,
+  items,
+  nameOf,
+  optional,
+  parametersOf,
+  spanOf,
+  tokenText,
+  type SyntaxNode,
+} from "../../syntax/node.ts";
 import { typeNamed } from "../../types.ts";
 import { cast } from "../casts.ts";
 import { nullLiteral } from "../functions.ts";
@@ -13,13 +23,17 @@ import { environmentOf, hiddenColumns } from "../tables.ts";
 import { columnNamed } from "./shape.ts";
 
 export function bindScan(session: Session, node: SyntaxNode, input: Bound, scope: Scope): Bound {
-  if (optional(node, "OrderByClause") !== undefined) throw unsupported("scan with order by; sort before it", spanOf(node));
+  if (optional(node, "OrderByClause") !== undefined)
+    throw unsupported("scan with order by; sort before it", spanOf(node));
   const matchId = parametersOf(node).get("with_match_id");
   if (matchId !== undefined) throw unsupported("with_match_id", spanOf(matchId));
   const [step, ...more] = elements(child(node, "Steps"));
   if (step === undefined || more.length > 0) throw unsupported("scan with more than one step", spanOf(node));
   const partitionBy = optional(node, "PartitionByClause");
-  const groups = partitionBy === undefined ? [] : items(partitionBy, "Expressions").map((entry) => columnNamed(entry, input.columns));
+  const groups =
+    partitionBy === undefined
+      ? []
+      : items(partitionBy, "Expressions").map((entry) => columnNamed(entry, input.columns));
   const declared = declarations(session, node, scope);
   const own = declared.map(({ column }) => column);
   const visible = [...input.columns, ...own];
@@ -59,7 +73,10 @@ function declarations(session: Session, node: SyntaxNode, scope: Scope): Item[] 
     const type = typeNamed(tokenText(child(declaration, "Type"), "Type")) ?? "dynamic";
     const column: Column = session.newColumn(nameOf(child(declaration, "Name")), type);
     const preset = optional(entry, "DefaultValue");
-    const value = preset === undefined ? nullLiteral(type) : cast(session.expression(child(preset, "Value"), { scope, columns: [] }), type);
+    const value =
+      preset === undefined
+        ? nullLiteral(type)
+        : cast(session.expression(child(preset, "Value"), { scope, columns: [] }), type);
     return { column, expression: value };
   });
 }

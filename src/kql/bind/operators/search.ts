@@ -2,7 +2,17 @@
 
 import { semantic, unsupported } from "../../errors.ts";
 import { call, columnOf, literal, type Expression } from "../../plan/expression.ts";
-import { child, items, kindOf, nameOf, optional, parametersOf, spanOf, wordOf, type SyntaxNode } from "../../syntax/node.ts";
+import {
+  child,
+  items,
+  kindOf,
+  nameOf,
+  optional,
+  parametersOf,
+  spanOf,
+  wordOf,
+  type SyntaxNode,
+} from "../../syntax/node.ts";
 import { cast } from "../casts.ts";
 import { textOperand } from "../operators-scalar.ts";
 import type { Scope } from "../scope.ts";
@@ -40,7 +50,13 @@ function searched(session: Session, node: SyntaxNode, scope: Scope, input: Bound
 }
 
 /** Bare texts mean "any column holds it"; the rest is an ordinary condition. */
-function searchCondition(session: Session, node: SyntaxNode, bound: Bound, scope: Scope, sensitive: boolean): Expression {
+function searchCondition(
+  session: Session,
+  node: SyntaxNode,
+  bound: Bound,
+  scope: Scope,
+  sensitive: boolean,
+): Expression {
   const kind = kindOf(node);
   const again = (inner: SyntaxNode): Expression => searchCondition(session, inner, bound, scope, sensitive);
   switch (kind) {
@@ -48,7 +64,11 @@ function searchCondition(session: Session, node: SyntaxNode, bound: Bound, scope
       return again(child(node, "Expression"));
     case "AndExpression":
     case "OrExpression":
-      return call(kind === "AndExpression" ? "and" : "or", [again(child(node, "Left")), again(child(node, "Right"))], "bool");
+      return call(
+        kind === "AndExpression" ? "and" : "or",
+        [again(child(node, "Left")), again(child(node, "Right"))],
+        "bool",
+      );
     case "FunctionCallExpression": {
       const args = items(child(node, "ArgumentList"), "Expressions");
       const only = args[0];
@@ -86,8 +106,15 @@ function termTest(value: Expression, term: string, sensitive: boolean): Expressi
   const [starts, ends] = [term.endsWith("*"), term.startsWith("*")];
   const bare = term.replaceAll(/^\*|\*$/g, "");
   if (bare.includes("*")) {
-    const pattern = bare.split("*").map((part) => part.replaceAll(/[\\^$.*+?()[\]{}|]/g, "\\$&")).join(".*");
-    return call("matchesRegex", [textOperand(value), literal("string", `${sensitive ? "" : "(?i)"}${pattern}`)], "bool");
+    const pattern = bare
+      .split("*")
+      .map((part) => part.replaceAll(/[\\^$.*+?()[\]{}|]/g, "\\$&"))
+      .join(".*");
+    return call(
+      "matchesRegex",
+      [textOperand(value), literal("string", `${sensitive ? "" : "(?i)"}${pattern}`)],
+      "bool",
+    );
   }
   if (starts && ends) return test("contains", bare);
   if (starts) return test("hasPrefix", bare);
@@ -99,7 +126,9 @@ export function bindFind(session: Session, node: SyntaxNode, scope: Scope, input
   const condition = child(node, "Condition");
   const clause = optional(node, "Project");
   if (clause === undefined) throw unsupported("find without project", spanOf(node));
-  const wanted = items(clause, "Columns").map((entry) => nameOf(kindOf(entry) === "TypedColumnReference" ? child(entry, "Column") : entry));
+  const wanted = items(clause, "Columns").map((entry) =>
+    nameOf(kindOf(entry) === "TypedColumnReference" ? child(entry, "Column") : entry),
+  );
   const found = sources.map(({ name, bound }): Source => {
     const rows = filter(bound, searchCondition(session, condition, bound, scope, false));
     return { name, bound: project(rows, rows.columns.filter((column) => wanted.includes(column.name)).map(keep)) };

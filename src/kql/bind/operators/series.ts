@@ -15,7 +15,8 @@ import { item, itemsOf } from "./shape.ts";
 export function bindMakeSeries(session: Session, node: SyntaxNode, input: Bound, scope: Scope): Bound {
   const environment = environmentOf(input, scope);
   const by = optional(node, "ByClause");
-  const keys = by === undefined ? [] : itemsOf(session, items(by, "Expressions"), environment, (index) => `Column${index}`);
+  const keys =
+    by === undefined ? [] : itemsOf(session, items(by, "Expressions"), environment, (index) => `Column${index}`);
   const on = child(child(node, "OnClause"), "Expression");
   const axisValue = session.expression(on, environment);
   const { from, to, step } = range(session, node, scope);
@@ -62,7 +63,8 @@ export function bindMakeSeries(session: Session, node: SyntaxNode, input: Bound,
 
 function numberAxis(value: Expression, node: SyntaxNode): Expression {
   if (value.type === "int") return cast(value, "long");
-  if (value.type === "long" || value.type === "real" || value.type === "datetime" || value.type === "timespan") return value;
+  if (value.type === "long" || value.type === "real" || value.type === "datetime" || value.type === "timespan")
+    return value;
   throw unsupported(`An axis of type ${value.type}`, spanOf(node));
 }
 
@@ -91,7 +93,9 @@ function range(
   const clause = child(node, "RangeClause");
   const environment = { scope, columns: [] };
   if (kindOf(clause) === "MakeSeriesInRangeClause") {
-    const [from, to, step] = items(child(clause, "Arguments"), "Expressions").map((arg) => session.expression(arg, environment));
+    const [from, to, step] = items(child(clause, "Arguments"), "Expressions").map((arg) =>
+      session.expression(arg, environment),
+    );
     if (step === undefined) throw semantic("range() needs start, stop and step.", spanOf(clause));
     return { from, to, step };
   }

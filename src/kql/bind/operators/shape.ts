@@ -14,7 +14,10 @@ import { environmentOf, extend, filter, keep, project, WindowCollector } from ".
 
 export function bindWhere(session: Session, node: SyntaxNode, input: Bound, scope: Scope): Bound {
   const windows = new WindowCollector(session);
-  const condition = session.expression(child(node, "Condition"), { ...environmentOf(input, scope), window: windows.take });
+  const condition = session.expression(child(node, "Condition"), {
+    ...environmentOf(input, scope),
+    window: windows.take,
+  });
   const below = windows.below(input);
   return pushedBelowUnique(below, cast(condition, "bool")) ?? filter(below, cast(condition, "bool"));
 }
@@ -32,7 +35,12 @@ function pushedBelowUnique(bound: Bound, condition: Expression): Bound | undefin
     node.kind === "column" ? !left.has(node.column.id) : node.kind === "scalarQuery" || node.kind === "inQuery",
   );
   if (foreign) return undefined;
-  const filtered = relation({ kind: "filter", input: unique.input, predicate: condition, columns: unique.input.columns });
+  const filtered = relation({
+    kind: "filter",
+    input: unique.input,
+    predicate: condition,
+    columns: unique.input.columns,
+  });
   return { ...bound, relation: relation({ ...join, left: relation({ ...unique, input: filtered }) }) };
 }
 
@@ -58,7 +66,9 @@ export function itemsOf(
   unnamed: (index: number) => string,
   replaced: readonly Column[] = [],
 ): Item[] {
-  const explicit = nodes.flatMap((node) => (kindOf(node) === "SimpleNamedExpression" ? [nameOf(child(node, "Name"))] : []));
+  const explicit = nodes.flatMap((node) =>
+    kindOf(node) === "SimpleNamedExpression" ? [nameOf(child(node, "Name"))] : [],
+  );
   const names = new UniqueNames(explicit);
   const found: Item[] = [];
   let number = 0;
@@ -129,7 +139,9 @@ export function namedColumns(nodes: readonly SyntaxNode[], columns: readonly Col
       continue;
     }
     const name = nameOf(node);
-    const matches = name.includes("*") ? columns.filter((column) => wildcard(name)(column.name)) : [columnNamed(node, columns)];
+    const matches = name.includes("*")
+      ? columns.filter((column) => wildcard(name)(column.name))
+      : [columnNamed(node, columns)];
     found.push(...matches);
   }
   return [...new Set(found)];

@@ -15,7 +15,8 @@ import { itemsOf } from "./shape.ts";
 export function bindSummarize(session: Session, node: SyntaxNode, input: Bound, scope: Scope): Bound {
   const by = optional(node, "ByClause");
   const environment = environmentOf(input, scope);
-  const keys = by === undefined ? [] : itemsOf(session, items(by, "Expressions"), environment, (index) => `Column${index}`);
+  const keys =
+    by === undefined ? [] : itemsOf(session, items(by, "Expressions"), environment, (index) => `Column${index}`);
   return aggregateBy(session, items(node, "Aggregates"), keys, input, environment);
 }
 
@@ -32,7 +33,9 @@ export function aggregateBy(
     found.push({ column, expression });
     return columnOf(column);
   };
-  const explicit = nodes.flatMap((node) => (kindOf(node) === "SimpleNamedExpression" ? [nameOf(child(node, "Name"))] : []));
+  const explicit = nodes.flatMap((node) =>
+    kindOf(node) === "SimpleNamedExpression" ? [nameOf(child(node, "Name"))] : [],
+  );
   const names = new UniqueNames([...keys.map(({ column }) => column.name), ...explicit]);
   const outputs: Item[] = keys.map(({ column }) => keep(column));
   let unnamed = keys.filter(({ column }) => /^Column\d+$/.test(column.name)).length;
@@ -154,7 +157,12 @@ function extremes(context: Context, name: string, args: readonly SyntaxNode[]): 
   return [
     output(context, 0, first, extreme),
     ...values.map((value, index) =>
-      output(context, index + 1, isOld ? `${first}_${value.name}` : value.name, aggregate(name, [value.expression, by], value.expression.type, undefined, spanOf(callNode))),
+      output(
+        context,
+        index + 1,
+        isOld ? `${first}_${value.name}` : value.name,
+        aggregate(name, [value.expression, by], value.expression.type, undefined, spanOf(callNode)),
+      ),
     ),
   ];
 }

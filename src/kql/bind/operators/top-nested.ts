@@ -19,13 +19,18 @@ export function bindTopNested(session: Session, node: SyntaxNode, input: Bound, 
     const of = child(level, "OfExpression");
     return item(session, suggestedName(of) ?? "Column1", session.expression(of, environment));
   });
-  const prepared = project(input, [...input.columns.map(keep), ...keyItems.filter(({ column }) => !input.columns.includes(column))]);
+  const prepared = project(input, [
+    ...input.columns.map(keep),
+    ...keyItems.filter(({ column }) => !input.columns.includes(column)),
+  ]);
   const source = share(session, { ...prepared, columns: prepared.columns });
   let chosen: { readonly bound: Bound; readonly keys: readonly Column[] } | undefined;
   levels.forEach((level, depth) => {
     if (optional(level, "WithOthersClause") !== undefined) throw unsupported("top-nested with others", spanOf(level));
     const rows = source();
-    const keys = keyItems.slice(0, depth + 1).map(({ column }) => rows.columns.find(({ name }) => name === column.name) ?? column);
+    const keys = keyItems
+      .slice(0, depth + 1)
+      .map(({ column }) => rows.columns.find(({ name }) => name === column.name) ?? column);
     chosen = chooseLevel(session, level, rows, keys, chosen, scope);
   });
   if (chosen === undefined) throw unsupported("top-nested without levels", spanOf(node));
@@ -72,7 +77,10 @@ function chooseLevel(
   let bound = project(grouped, [...keys.map(keep), { column: measure, expression: value }]);
   const shownAbove: Column[] = [];
   if (above !== undefined) {
-    const on = above.keys.map((key, index): readonly [Expression, Expression] => [columnOf(keys[index] ?? key), columnOf(key)]);
+    const on = above.keys.map((key, index): readonly [Expression, Expression] => [
+      columnOf(keys[index] ?? key),
+      columnOf(key),
+    ]);
     shownAbove.push(...above.bound.columns);
     bound = {
       ...bound,

@@ -43,7 +43,12 @@ export function sourcesOf(session: Session, node: SyntaxNode, scope: Scope, isFu
     throw semantic(`There is no table '${nameOf(node)}'.${didYouMean(nameOf(node), known)}`, spanOf(node));
   }
   if (isFuzzy && !exists(session, node, scope)) return [];
-  return [{ name: isName && keepsName(scope, nameOf(node)) ? nameOf(node) : `union_arg${index}`, bound: session.table(node, scope) }];
+  return [
+    {
+      name: isName && keepsName(scope, nameOf(node)) ? nameOf(node) : `union_arg${index}`,
+      bound: session.table(node, scope),
+    },
+  ];
 }
 
 /** Stored tables and views are called by their names; other tables by their place. */
@@ -55,7 +60,8 @@ function keepsName(scope: Scope, name: string): boolean {
 /** Whether the leftmost table of a pipe is there. */
 function exists(session: Session, node: SyntaxNode, scope: Scope): boolean {
   const kind = kindOf(node);
-  if (kind === "PipeExpression" || kind === "ParenthesizedExpression") return exists(session, child(node, "Expression"), scope);
+  if (kind === "PipeExpression" || kind === "ParenthesizedExpression")
+    return exists(session, child(node, "Expression"), scope);
   return kind !== "NameReference" || isTabular(session, node, scope);
 }
 

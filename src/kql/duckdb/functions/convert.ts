@@ -11,7 +11,9 @@ export function textOf(value: Sql): string {
       return plain(value);
     case "int":
     case "long":
-      return typeof value.constant === "bigint" ? quoteText(String(value.constant)) : `coalesce(${value.text}::VARCHAR, '')`;
+      return typeof value.constant === "bigint"
+        ? quoteText(String(value.constant))
+        : `coalesce(${value.text}::VARCHAR, '')`;
     case "bool":
       return `(CASE WHEN ${value.text} THEN 'True' WHEN ${value.text} IS NULL THEN '' ELSE 'False' END)`;
     case "real":
@@ -117,26 +119,34 @@ export const convertFunctions: Readonly<Record<string, FunctionEmitter>> = {
   toreal: ([value], _call, emitter) => {
     if (value === undefined) return undefined as never;
     if (value.type === "real") return value;
-    if (value.type === "dynamic" || value.type === "string") return runtimeCall("toreal", [value], "real", emitter.context);
+    if (value.type === "dynamic" || value.type === "string")
+      return runtimeCall("toreal", [value], "real", emitter.context);
     if (value.type === "datetime") return sql("real", `(${ticks(value)})::DOUBLE`);
     return sql("real", `(${value.text})::DOUBLE`);
   },
   todecimal: ([value]) => {
     if (value === undefined) return undefined as never;
-    const text = value.type === "dynamic" || value.type === "string" ? `nullif(trim(${textOf(value)}), '')` : value.text;
+    const text =
+      value.type === "dynamic" || value.type === "string" ? `nullif(trim(${textOf(value)}), '')` : value.text;
     return sql("decimal", `try_cast(${text} AS DECIMAL(38,18))`);
   },
   tobool: ([value], _call, emitter) => {
     if (value === undefined) return undefined as never;
     if (value.type === "bool") return value;
-    if (value.type === "string" || value.type === "dynamic") return runtimeCall("tobool", [value], "bool", emitter.context);
+    if (value.type === "string" || value.type === "dynamic")
+      return runtimeCall("tobool", [value], "bool", emitter.context);
     return sql("bool", `(${value.text} <> 0)`);
   },
   todatetime: ([value], _call, emitter) => {
     if (value === undefined) return undefined as never;
     if (value.type === "datetime") return value;
     if (value.type === "int" || value.type === "long") return sql("datetime", value.text);
-    return runtimeCall("todatetime", [value.type === "dynamic" ? sql("string", textOf(value)) : value], "datetime", emitter.context);
+    return runtimeCall(
+      "todatetime",
+      [value.type === "dynamic" ? sql("string", textOf(value)) : value],
+      "datetime",
+      emitter.context,
+    );
   },
   totimespan: ([value], _call, emitter) => {
     if (value === undefined) return undefined as never;
@@ -155,7 +165,10 @@ export const convertFunctions: Readonly<Record<string, FunctionEmitter>> = {
     if (value.type === "dynamic") return sql("dynamic", reparsed(value.text));
     if (value.type !== "string") return sql("dynamic", jsonOf(value));
     const text = plain(value);
-    return sql("dynamic", `(CASE WHEN ${text} = '' THEN NULL WHEN json_valid(${text}) THEN ${text}::JSON ELSE to_json(${text}) END)`);
+    return sql(
+      "dynamic",
+      `(CASE WHEN ${text} = '' THEN NULL WHEN json_valid(${text}) THEN ${text}::JSON ELSE to_json(${text}) END)`,
+    );
   },
 };
 

@@ -17,7 +17,9 @@ export const dynamicFunctions: Readonly<Record<string, FunctionEmitter>> = {
     if (value === undefined || key === undefined) return undefined as never;
     if (typeof key.constant !== "string") return undefined as never;
     const path = keyPath(key.constant);
-    return path === undefined ? (undefined as never) : sql(call.type, `json_extract(${asJson(value)}, ${quoteText(path)})`);
+    return path === undefined
+      ? (undefined as never)
+      : sql(call.type, `json_extract(${asJson(value)}, ${quoteText(path)})`);
   },
   element: ([value, index], call) => {
     if (value === undefined || index === undefined) return undefined as never;
@@ -26,14 +28,24 @@ export const dynamicFunctions: Readonly<Record<string, FunctionEmitter>> = {
       const path = index.constant < 0n ? `$[#${index.constant}]` : `$[${index.constant}]`;
       return sql(call.type, `json_extract(${json}, '${path}')`);
     }
-    return sql(call.type, `json_extract(${json}, '$[' || (CASE WHEN ${index.text} < 0 THEN '#' ELSE '' END) || (${index.text})::VARCHAR || ']')`);
+    return sql(
+      call.type,
+      `json_extract(${json}, '$[' || (CASE WHEN ${index.text} < 0 THEN '#' ELSE '' END) || (${index.text})::VARCHAR || ']')`,
+    );
   },
-  array_length: ([value]) => sql("long", `(CASE WHEN json_type(${asJson(value as Sql)}) = 'ARRAY' THEN json_array_length(${asJson(value as Sql)})::BIGINT END)`),
+  array_length: ([value]) =>
+    sql(
+      "long",
+      `(CASE WHEN json_type(${asJson(value as Sql)}) = 'ARRAY' THEN json_array_length(${asJson(value as Sql)})::BIGINT END)`,
+    ),
   bag_pack: (args) => {
     if (args.length === 0) return sql("dynamic", "'{}'::JSON");
     const keys = args.filter((_, index) => index % 2 === 0).map((key) => key.constant);
     if (new Set(keys).size !== keys.length || keys.includes(undefined)) return undefined as never;
-    return sql("dynamic", `json_object(${args.map((arg, index) => (index % 2 === 0 ? plain(arg) : jsonOf(arg))).join(", ")})`);
+    return sql(
+      "dynamic",
+      `json_object(${args.map((arg, index) => (index % 2 === 0 ? plain(arg) : jsonOf(arg))).join(", ")})`,
+    );
   },
   pack_array: (args) => sql("dynamic", args.length === 0 ? "'[]'::JSON" : `json_array(${args.map(jsonOf).join(", ")})`),
   gettype: ([value]) => {

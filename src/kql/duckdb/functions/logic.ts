@@ -15,8 +15,10 @@ export function compareSql(operator: string, left: Sql, right: Sql): string {
     return `(${ticks(left)} ${operator} ${ticks(right)})`;
   }
   if (left.type === "string") {
-    const bareLeft = right.constant !== undefined && right.constant !== "" && operator === "=" ? left.text : plain(left);
-    const bareRight = left.constant !== undefined && left.constant !== "" && operator === "=" ? right.text : plain(right);
+    const bareLeft =
+      right.constant !== undefined && right.constant !== "" && operator === "=" ? left.text : plain(left);
+    const bareRight =
+      left.constant !== undefined && left.constant !== "" && operator === "=" ? right.text : plain(right);
     return `(${bareLeft} ${operator} ${bareRight})`;
   }
   return `(${left.text} ${operator} ${right.text})`;
@@ -71,7 +73,10 @@ function ordering(operator: string): FunctionEmitter {
     const text = compareSql(operator, left, right);
     if (left.type !== "real") return sql("bool", text);
     const tests = [left, right].filter(({ constant }) => constant === undefined || Number.isNaN(constant));
-    return sql("bool", tests.length === 0 ? text : `(${[text, ...tests.map((side) => `NOT isnan(${side.text})`)].join(" AND ")})`);
+    return sql(
+      "bool",
+      tests.length === 0 ? text : `(${[text, ...tests.map((side) => `NOT isnan(${side.text})`)].join(" AND ")})`,
+    );
   };
 }
 
@@ -125,7 +130,9 @@ export const logicFunctions: Readonly<Record<string, FunctionEmitter>> = {
     const [condition, ...branches] = call.args;
     if (condition === undefined) return undefined as never;
     const { texts, timestamp } = branch(branches.map((item) => emitter.value(item)));
-    return sql(call.type, `(CASE WHEN ${emitter.predicate(condition)} THEN ${texts[0]} ELSE ${texts[1]} END)`, { timestamp });
+    return sql(call.type, `(CASE WHEN ${emitter.predicate(condition)} THEN ${texts[0]} ELSE ${texts[1]} END)`, {
+      timestamp,
+    });
   },
   case: (args, call, emitter) => {
     const values = args.filter((_, index) => index % 2 === 1 || index === args.length - 1);
@@ -141,7 +148,10 @@ export const logicFunctions: Readonly<Record<string, FunctionEmitter>> = {
       return sql("string", `coalesce(${args.map((arg) => `nullif(${plain(arg)}, '')`).join(", ")}, '')`);
     }
     if (call.type === "dynamic") {
-      return sql("dynamic", `coalesce(${args.map((arg) => `(CASE WHEN ${dynamicIsNull(arg)} THEN NULL ELSE ${arg.text} END)`).join(", ")})`);
+      return sql(
+        "dynamic",
+        `coalesce(${args.map((arg) => `(CASE WHEN ${dynamicIsNull(arg)} THEN NULL ELSE ${arg.text} END)`).join(", ")})`,
+      );
     }
     const { texts, timestamp } = branch(args);
     return sql(call.type, `coalesce(${texts.join(", ")})`, { timestamp });

@@ -10,7 +10,10 @@ const overflowRange = "18446744073709551616::HUGEINT";
 
 /** Brings a HUGEINT back to 64 bits as the processor would. */
 export function wrap64(text: string): string {
-  return `(((${text}) + 9223372036854775808::HUGEINT) % ${overflowRange} + ${overflowRange}) % ${overflowRange} - 9223372036854775808::HUGEINT)::BIGINT`.replace("(((", "((((");
+  return `(((${text}) + 9223372036854775808::HUGEINT) % ${overflowRange} + ${overflowRange}) % ${overflowRange} - 9223372036854775808::HUGEINT)::BIGINT`.replace(
+    "(((",
+    "((((",
+  );
 }
 
 function plusMinus(operator: "+" | "-"): FunctionEmitter {
@@ -33,7 +36,11 @@ function shifted(left: Sql, right: Sql, operator: "+" | "-"): Sql {
     return sql("datetime", `(${time.text} ${operator} to_microseconds(${span.constant / 10n}))`, { timestamp: true });
   }
   const both = typeof time.constant === "bigint" && typeof span.constant === "bigint";
-  const constant = both ? (operator === "+" ? (time.constant as bigint) + (span.constant as bigint) : (time.constant as bigint) - (span.constant as bigint)) : undefined;
+  const constant = both
+    ? operator === "+"
+      ? (time.constant as bigint) + (span.constant as bigint)
+      : (time.constant as bigint) - (span.constant as bigint)
+    : undefined;
   const text = `(${ticks(time)} ${operator} ${span.text})`;
   if (constant !== undefined) return literalSql("datetime", inRange(constant) ? constant : null);
   return sql("datetime", validDatetime(text));
@@ -44,29 +51,45 @@ function inRange(value: bigint | undefined): boolean {
 }
 
 function difference(left: Sql, right: Sql): Sql {
-  if (left.timestamp && right.timestamp) return sql("timespan", `((epoch_us(${left.text}) - epoch_us(${right.text})) * 10)`);
+  if (left.timestamp && right.timestamp)
+    return sql("timespan", `((epoch_us(${left.text}) - epoch_us(${right.text})) * 10)`);
   return sql("timespan", `(${ticks(left)} - ${ticks(right)})`);
 }
 
-const real = (name: string): FunctionEmitter => ([value]) => sql("real", `${name}((${value?.text})::DOUBLE)`);
+const real =
+  (name: string): FunctionEmitter =>
+  ([value]) =>
+    sql("real", `${name}((${value?.text})::DOUBLE)`);
 
 /** Functions that DuckDB refuses outside their domain. */
-const guarded = (name: string, domain: (text: string) => string, outside: string): FunctionEmitter => ([value]) => {
-  const text = `(${value?.text})::DOUBLE`;
-  return sql("real", `(CASE WHEN ${domain(text)} THEN ${name}(${text}) WHEN ${text} IS NULL THEN NULL ELSE ${outside} END)`);
-};
+const guarded =
+  (name: string, domain: (text: string) => string, outside: string): FunctionEmitter =>
+  ([value]) => {
+    const text = `(${value?.text})::DOUBLE`;
+    return sql(
+      "real",
+      `(CASE WHEN ${domain(text)} THEN ${name}(${text}) WHEN ${text} IS NULL THEN NULL ELSE ${outside} END)`,
+    );
+  };
 
-const logarithm = (name: string): FunctionEmitter => ([value]) => {
-  const text = `(${value?.text})::DOUBLE`;
-  return sql("real", `(CASE WHEN ${text} > 0 THEN ${name}(${text}) WHEN ${text} = 0 THEN '-inf'::DOUBLE ELSE NULL END)`);
-};
+const logarithm =
+  (name: string): FunctionEmitter =>
+  ([value]) => {
+    const text = `(${value?.text})::DOUBLE`;
+    return sql(
+      "real",
+      `(CASE WHEN ${text} > 0 THEN ${name}(${text}) WHEN ${text} = 0 THEN '-inf'::DOUBLE ELSE NULL END)`,
+    );
+  };
 
-const extreme = (name: "greatest" | "least"): FunctionEmitter => (args, call) => {
-  const values = args.map(plain);
-  if (call.type !== "real") return sql(call.type, `${name}(${values.join(", ")})`);
-  const anyNan = values.map((value) => `isnan(${value})`).join(" OR ");
-  return sql("real", `(CASE WHEN ${anyNan} THEN 'nan'::DOUBLE ELSE ${name}(${values.join(", ")}) END)`);
-};
+const extreme =
+  (name: "greatest" | "least"): FunctionEmitter =>
+  (args, call) => {
+    const values = args.map(plain);
+    if (call.type !== "real") return sql(call.type, `${name}(${values.join(", ")})`);
+    const anyNan = values.map((value) => `isnan(${value})`).join(" OR ");
+    return sql("real", `(CASE WHEN ${anyNan} THEN 'nan'::DOUBLE ELSE ${name}(${values.join(", ")}) END)`);
+  };
 
 export const mathFunctions: Readonly<Record<string, FunctionEmitter>> = {
   add: plusMinus("+"),
@@ -79,22 +102,27 @@ export const mathFunctions: Readonly<Record<string, FunctionEmitter>> = {
       const product = `${left.text} * ${right.text}`;
       return sql("timespan", whole ? `(${product})` : `try_cast(trunc(${product}) AS BIGINT)`);
     }
-    if (call.type === "long" && emitter.context.wrap) return runtimeCall("long_multiply", [left, right], "long", emitter.context);
+    if (call.type === "long" && emitter.context.wrap)
+      return runtimeCall("long_multiply", [left, right], "long", emitter.context);
     return sql(call.type, `(${left.text} * ${right.text})`);
   },
   divide: ([left, right], call, emitter) => {
     if (left === undefined || right === undefined) return undefined as never;
     if (call.type === "decimal") return runtimeCall("decimal_divide", [left, right], "decimal", emitter.context);
-    if (call.type === "timespan") return sql("timespan", `try_cast(trunc((${left.text})::DOUBLE / nullif(${right.text}, 0)) AS BIGINT)`);
+    if (call.type === "timespan")
+      return sql("timespan", `try_cast(trunc((${left.text})::DOUBLE / nullif(${right.text}, 0)) AS BIGINT)`);
     if (call.type === "real") return sql("real", `((${left.text})::DOUBLE / (${right.text})::DOUBLE)`);
-    if (typeof right.constant === "bigint" && right.constant > 0n) return sql(call.type, `(${left.text} // ${right.text})`);
+    if (typeof right.constant === "bigint" && right.constant > 0n)
+      return sql(call.type, `(${left.text} // ${right.text})`);
     return sql(call.type, `(${left.text} // nullif(${right.text}, 0))`);
   },
   modulo: ([left, right], call) => {
     if (left === undefined || right === undefined) return undefined as never;
     const [a, b] = [plain(left), plain(right)];
-    if (call.type === "real") return sql("real", `(CASE WHEN ${b} = 0 THEN NULL ELSE fmod(fmod(${a}, ${b}) + abs(${b}), abs(${b})) END)`);
-    if (typeof right.constant === "bigint" && right.constant > 0n) return sql(call.type, `((${a} % ${b} + ${b}) % ${b})`);
+    if (call.type === "real")
+      return sql("real", `(CASE WHEN ${b} = 0 THEN NULL ELSE fmod(fmod(${a}, ${b}) + abs(${b}), abs(${b})) END)`);
+    if (typeof right.constant === "bigint" && right.constant > 0n)
+      return sql(call.type, `((${a} % ${b} + ${b}) % ${b})`);
     return sql(call.type, `(CASE WHEN ${b} = 0 THEN NULL ELSE ((${a} % ${b}) + abs(${b})) % abs(${b}) END)`);
   },
   negate: ([value], call, emitter) => {
@@ -105,12 +133,20 @@ export const mathFunctions: Readonly<Record<string, FunctionEmitter>> = {
     if (value === undefined) return undefined as never;
     if (size === undefined) return sql("real", `floor(${value.text})`);
     if (value.type === "datetime") return binned(value, size);
-    if (call.type === "real") return sql("real", `(floor((${value.text})::DOUBLE / nullif((${size.text})::DOUBLE, 0)) * (${size.text})::DOUBLE)`);
-    if (call.type === "decimal") return sql("decimal", `(floor(${value.text} / ${size.text}) * ${size.text})::DECIMAL(38,18)`);
+    if (call.type === "real")
+      return sql(
+        "real",
+        `(floor((${value.text})::DOUBLE / nullif((${size.text})::DOUBLE, 0)) * (${size.text})::DOUBLE)`,
+      );
+    if (call.type === "decimal")
+      return sql("decimal", `(floor(${value.text} / ${size.text}) * ${size.text})::DECIMAL(38,18)`);
     if (typeof size.constant === "bigint" && size.constant > 0n) {
       return sql(call.type, `(${value.text} - ((${value.text} % ${size.text}) + ${size.text}) % ${size.text})`);
     }
-    return sql(call.type, `(CASE WHEN ${size.text} <= 0 THEN NULL ELSE ${value.text} - ((${value.text} % ${size.text}) + ${size.text}) % ${size.text} END)`);
+    return sql(
+      call.type,
+      `(CASE WHEN ${size.text} <= 0 THEN NULL ELSE ${value.text} - ((${value.text} % ${size.text}) + ${size.text}) % ${size.text} END)`,
+    );
   },
   bin_at: ([value, size, at]) => {
     if (value === undefined || size === undefined || at === undefined) return undefined as never;
@@ -147,7 +183,10 @@ export const mathFunctions: Readonly<Record<string, FunctionEmitter>> = {
   degrees: real("degrees"),
   radians: real("radians"),
   pi: () => sql("real", "pi()"),
-  rand: ([limit]) => (limit === undefined || limit.constant === 0n ? sql("real", "random()") : sql("real", `floor(random() * ${limit.text})`)),
+  rand: ([limit]) =>
+    limit === undefined || limit.constant === 0n
+      ? sql("real", "random()")
+      : sql("real", `floor(random() * ${limit.text})`),
   isnan: ([value]) => sql("bool", `coalesce(isnan((${value?.text})::DOUBLE), false)`),
   isinf: ([value]) => sql("bool", `coalesce(isinf((${value?.text})::DOUBLE), false)`),
   isfinite: ([value]) => sql("bool", `coalesce(isfinite((${value?.text})::DOUBLE), false)`),

@@ -48,7 +48,9 @@ function term(before: boolean, after: boolean, ignoreCase: boolean): FunctionEmi
     const start = before ? `(^|${boundary})` : "";
     const end = after ? `($|${boundary})` : "";
     const flag = ignoreCase ? "(?i)" : "";
-    const contained = ignoreCase ? `contains(${lower(text)}, ${lower(word)})` : `contains(${plain(text)}, ${plain(word)})`;
+    const contained = ignoreCase
+      ? `contains(${lower(text)}, ${lower(word)})`
+      : `contains(${plain(text)}, ${plain(word)})`;
     if (typeof word.constant === "string") {
       if (word.constant === "") return sql("bool", "true");
       const pattern = quoteText(`${flag}${start}${escapeRegex(word.constant)}${end}`);
@@ -98,7 +100,10 @@ export const textFunctions: Readonly<Record<string, FunctionEmitter>> = {
   strrep: ([text, times, delimiter]) => {
     const count = `greatest(least(${(times as Sql).text}, 1024), 0)`;
     if (delimiter === undefined) return sql("string", `repeat(${textOf(text as Sql)}, ${count})`);
-    return sql("string", `array_to_string(list_transform(range(${count}), lambda i: ${textOf(text as Sql)}), ${textOf(delimiter)})`);
+    return sql(
+      "string",
+      `array_to_string(list_transform(range(${count}), lambda i: ${textOf(text as Sql)}), ${textOf(delimiter)})`,
+    );
   },
   substring: ([text, start, length]) => {
     const from = (start as Sql).text;
@@ -115,12 +120,18 @@ export const textFunctions: Readonly<Record<string, FunctionEmitter>> = {
     if (typeof (from as Sql).constant === "string" && (from as Sql).constant !== "") {
       return sql("string", `replace(${whole}, ${plain(from as Sql)}, ${plain(to as Sql)})`);
     }
-    return sql("string", `(CASE WHEN ${plain(from as Sql)} = '' THEN ${whole} ELSE replace(${whole}, ${plain(from as Sql)}, ${plain(to as Sql)}) END)`);
+    return sql(
+      "string",
+      `(CASE WHEN ${plain(from as Sql)} = '' THEN ${whole} ELSE replace(${whole}, ${plain(from as Sql)}, ${plain(to as Sql)}) END)`,
+    );
   },
   replace_regex: ([text, pattern, to]) =>
     sql("string", `regexp_replace(${textOf(text as Sql)}, ${regex(pattern)}, ${plain(to as Sql)}, 'g')`),
   extract: ([pattern, group, text], call) => {
-    const found = sql("string", `coalesce(regexp_extract(${textOf(text as Sql)}, ${regex(pattern)}, (${(group as Sql).text})::INTEGER), '')`);
+    const found = sql(
+      "string",
+      `coalesce(regexp_extract(${textOf(text as Sql)}, ${regex(pattern)}, (${(group as Sql).text})::INTEGER), '')`,
+    );
     return call.type === "string" ? found : (undefined as never);
   },
   extract_all: ([pattern, ...rest]) => extractAll(pattern, rest),
@@ -133,7 +144,10 @@ export const textFunctions: Readonly<Record<string, FunctionEmitter>> = {
   },
   indexof_regex: ([text, pattern]) => {
     const found = `regexp_extract(${plain(text as Sql)}, ${regex(pattern)})`;
-    return sql("long", `(CASE WHEN regexp_matches(${plain(text as Sql)}, ${regex(pattern)}) THEN strpos(${plain(text as Sql)}, ${found}) - 1 ELSE -1 END)`);
+    return sql(
+      "long",
+      `(CASE WHEN regexp_matches(${plain(text as Sql)}, ${regex(pattern)}) THEN strpos(${plain(text as Sql)}, ${found}) - 1 ELSE -1 END)`,
+    );
   },
   countof: ([text, wanted, kind]) => {
     if (kind?.constant !== "regex") return undefined as never;
@@ -156,7 +170,10 @@ export const textFunctions: Readonly<Record<string, FunctionEmitter>> = {
     return sql("long", `(CASE WHEN ${a} = ${b} THEN 0 WHEN ${a} < ${b} THEN -1 ELSE 1 END)::BIGINT`);
   },
   capture: ([text, pattern, group]) =>
-    sql("string", `coalesce(regexp_extract(${plain(text as Sql)}, ${plain(pattern as Sql)}, (${(group as Sql).text})::INTEGER, 's'), '')`),
+    sql(
+      "string",
+      `coalesce(regexp_extract(${plain(text as Sql)}, ${plain(pattern as Sql)}, (${(group as Sql).text})::INTEGER, 's'), '')`,
+    ),
   captures: ([text, pattern]) => sql("bool", `regexp_matches(${plain(text as Sql)}, ${plain(pattern as Sql)}, 's')`),
 };
 
@@ -165,7 +182,9 @@ function extractAll(pattern: Sql | undefined, rest: readonly Sql[]): Sql {
   const [chosen, text] = rest.length === 2 ? rest : [undefined, rest[0]];
   if (pattern === undefined || text === undefined || typeof pattern.constant !== "string") return undefined as never;
   const wanted = chosen === undefined ? undefined : parseDynamic(String(chosen.constant));
-  const groups = Array.isArray(wanted) ? wanted.map(Number) : Array.from({ length: groupCount(pattern.constant) }, (_, index) => index + 1);
+  const groups = Array.isArray(wanted)
+    ? wanted.map(Number)
+    : Array.from({ length: groupCount(pattern.constant) }, (_, index) => index + 1);
   if (groups.length === 0) groups.push(0);
   const lists = groups.map((group) => `regexp_extract_all(${plain(text)}, ${regex(pattern)}, ${group})`);
   const all =
@@ -176,7 +195,9 @@ function extractAll(pattern: Sql | undefined, rest: readonly Sql[]): Sql {
 }
 
 function groupCount(pattern: string): number {
-  return [...pattern.matchAll(/\\.|\[(?:\\.|[^\]\\])*\]|\((?!\?)|\(\?P?<[A-Za-z]/g)].filter(([piece]) => piece.startsWith("(")).length;
+  return [...pattern.matchAll(/\\.|\[(?:\\.|[^\]\\])*\]|\((?!\?)|\(\?P?<[A-Za-z]/g)].filter(([piece]) =>
+    piece.startsWith("("),
+  ).length;
 }
 
 /** Digests are of the text that tostring() gives. */

@@ -18,9 +18,19 @@ function startOf(unit: "day" | "month" | "year", months: number): FunctionEmitte
   };
 }
 
-function moved(start: string, unit: "day" | "week" | "month" | "year", months: number, offset: Sql | undefined): string {
+function moved(
+  start: string,
+  unit: "day" | "week" | "month" | "year",
+  months: number,
+  offset: Sql | undefined,
+): string {
   if (offset === undefined) return `(${start})::TIMESTAMP`;
-  const interval = unit === "day" ? `to_days((${offset.text})::INTEGER)` : unit === "week" ? `to_days((${offset.text} * 7)::INTEGER)` : `to_months((${offset.text} * ${months})::INTEGER)`;
+  const interval =
+    unit === "day"
+      ? `to_days((${offset.text})::INTEGER)`
+      : unit === "week"
+        ? `to_days((${offset.text} * 7)::INTEGER)`
+        : `to_months((${offset.text} * ${months})::INTEGER)`;
   return `(${start} + ${interval})::TIMESTAMP`;
 }
 
@@ -28,7 +38,8 @@ function stampTicks(text: string): string {
   return `((epoch_us(${text}) + 62135596800000000) * 10)`;
 }
 
-const weekStart = (value: Sql): string => `(date_trunc('day', ${timestamp(value)}) - to_days(dayofweek(${timestamp(value)})::INTEGER))`;
+const weekStart = (value: Sql): string =>
+  `(date_trunc('day', ${timestamp(value)}) - to_days(dayofweek(${timestamp(value)})::INTEGER))`;
 
 /** The last tick of a unit: the start of the next one less one tick. */
 function endOf(unit: "day" | "week" | "month" | "year", months: number): FunctionEmitter {
@@ -40,13 +51,19 @@ function endOf(unit: "day" | "week" | "month" | "year", months: number): Functio
   };
 }
 
-const part = (name: string): FunctionEmitter => ([value]) => sql("long", `${name}(${timestamp(value as Sql)})`);
+const part =
+  (name: string): FunctionEmitter =>
+  ([value]) =>
+    sql("long", `${name}(${timestamp(value as Sql)})`);
 
-const fromUnix = (factor: bigint): FunctionEmitter => ([value]) => {
-  if (value === undefined) return undefined as never;
-  const text = value.type === "real" ? `trunc(${value.text} * ${factor})::BIGINT` : `(${value.text})::BIGINT * ${factor}`;
-  return sql("datetime", validDatetime(`(${text} + 621355968000000000)`));
-};
+const fromUnix =
+  (factor: bigint): FunctionEmitter =>
+  ([value]) => {
+    if (value === undefined) return undefined as never;
+    const text =
+      value.type === "real" ? `trunc(${value.text} * ${factor})::BIGINT` : `(${value.text})::BIGINT * ${factor}`;
+    return sql("datetime", validDatetime(`(${text} + 621355968000000000)`));
+  };
 
 export const timeFunctions: Readonly<Record<string, FunctionEmitter>> = {
   now: (_args, _call, emitter) => literalSql("datetime", emitter.context.now),

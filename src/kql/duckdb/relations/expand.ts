@@ -20,7 +20,8 @@ export function emitExpand(node: Expand, input: Shape, steps: Steps): Shape {
     `SELECT ${[selectList(kept, input.columns), ...lists.map(({ name, text }) => `${text} AS ${name}`)].join(", ")}${fromClause(input)}`,
   );
   const values = new Map<number, Sql>(namedColumns(kept, input.columns));
-  const longest = lists.length === 1 ? `len(${lists[0]?.name})` : `greatest(${lists.map(({ name }) => `len(${name})`).join(", ")})`;
+  const longest =
+    lists.length === 1 ? `len(${lists[0]?.name})` : `greatest(${lists.map(({ name }) => `len(${name})`).join(", ")})`;
   values.set(node.index.id, sql("long", `unnest(range(0, ${longest}))`));
   for (const { item, name } of lists) values.set(item.column.id, sql("dynamic", `unnest(${name})`));
   const all = [...kept, node.index, ...node.items.map(({ column }) => column)];
@@ -35,7 +36,9 @@ export function emitExpand(node: Expand, input: Shape, steps: Steps): Shape {
 function elements(text: string, bagAsArray: boolean, keepNull: boolean): string {
   const keys = `json_keys(${text})`;
   const path = `'$."' || k || '"'`;
-  const pair = bagAsArray ? `json_array(k, json_extract(${text}, ${path}))` : `json_object(k, json_extract(${text}, ${path}))`;
+  const pair = bagAsArray
+    ? `json_array(k, json_extract(${text}, ${path}))`
+    : `json_object(k, json_extract(${text}, ${path}))`;
   const nothing = keepNull ? "[NULL::JSON]" : "[]::JSON[]";
   return (
     `(CASE json_type(${text}) WHEN 'ARRAY' THEN from_json(${text}, '["json"]')` +

@@ -33,7 +33,13 @@ export function emitValues(node: Node<"values">): Shape {
     return { from: `(SELECT ${empty} WHERE false) AS v`, where: [], columns, computed: false };
   }
   const rows = node.rows.map((row) => `(${row.map(({ type, value }) => literalSql(type, value).text).join(", ")})`);
-  return { from: `(VALUES ${rows.join(", ")}) AS v(${names})`, where: [], columns, computed: false, natural: node.columns.at(-1)?.id };
+  return {
+    from: `(VALUES ${rows.join(", ")}) AS v(${names})`,
+    where: [],
+    columns,
+    computed: false,
+    natural: node.columns.at(-1)?.id,
+  };
 }
 
 /** The end belongs to the range. */
@@ -53,7 +59,13 @@ export function emitRange(node: Node<"range">, steps: Steps): Shape {
       ? `SELECT unnest(generate_series(${first}, ${last}, ${width})) AS ${name}`
       : `SELECT ${name} FROM generate_series(${first}, ${last}, ${width}) AS r(${name})`;
   const values = new Map([[column.id, sql(column.type, name)]]);
-  return { from: steps.add(series), where: [], columns: namedColumns(node.columns, values), computed: false, natural: column.id };
+  return {
+    from: steps.add(series),
+    where: [],
+    columns: namedColumns(node.columns, values),
+    computed: false,
+    natural: column.id,
+  };
 }
 
 function rangeText(value: Sql): string {

@@ -11,7 +11,12 @@ type Scan = Extract<Relation, { readonly kind: "scan" }>;
 export function emitScan(node: Scan, input: Shape, steps: Steps): Shape {
   const emitter = createEmitter(steps.context, input.columns);
   const inputColumns = node.columns.filter(({ id }) => input.columns.has(id));
-  const values = new Map(inputColumns.map((column) => [column.id, sql(column.type, plain(emitter.value({ kind: "column", column, type: column.type })))]));
+  const values = new Map(
+    inputColumns.map((column) => [
+      column.id,
+      sql(column.type, plain(emitter.value({ kind: "column", column, type: column.type }))),
+    ]),
+  );
   const groups = node.partition.map((column) => emitter.columns.get(column.id)?.text ?? "NULL");
   const partition = groups.length === 0 ? "" : `PARTITION BY ${groups.join(", ")}`;
   const order = orderClause(node.order, emitter);
@@ -34,7 +39,9 @@ export function emitScan(node: Scan, input: Shape, steps: Steps): Shape {
   for (const { column } of node.state) here.set(column.id, sql(column.type, `s.${columnName(column.id)}`));
   const inside = createEmitter(steps.context, here);
   const matches = `coalesce(${inside.predicate(node.condition)}, false)`;
-  const assigned = new Map(node.assignments.map(({ column, expression }) => [column.id, plain(inside.value(expression))]));
+  const assigned = new Map(
+    node.assignments.map(({ column, expression }) => [column.id, plain(inside.value(expression))]),
+  );
   const next = node.state.map(({ column, expression }) => {
     const source = expression.kind === "column" ? expression.column : column;
     const value = assigned.get(source.id) ?? here.get(source.id)?.text ?? "NULL";
@@ -45,11 +52,17 @@ export function emitScan(node: Scan, input: Shape, steps: Steps): Shape {
       ` UNION ALL SELECT r.g, r.n, ${matches} AS matched, ${next.join(", ")} FROM @self AS s JOIN ${rows} AS r ON r.g = s.g AND r.n = s.n + 1`,
   );
   const shown = node.columns.map((column) => {
-    const state = node.state.find(({ expression }) => expression.kind === "column" && expression.column.id === column.id);
+    const state = node.state.find(
+      ({ expression }) => expression.kind === "column" && expression.column.id === column.id,
+    );
     const fromRow = inputColumns.some(({ id }) => id === column.id);
     return `${fromRow || state === undefined ? `r.${columnName(column.id)}` : `w.${columnName(state.column.id)}`} AS ${columnName(column.id)}`;
   });
-  const name = steps.add(`SELECT ${shown.join(", ")} FROM ${walk} AS w JOIN ${rows} AS r ON r.g = w.g AND r.n = w.n WHERE w.matched`);
-  const columns = new Map<number, Sql>(node.columns.map((column) => [column.id, sql(column.type, columnName(column.id))]));
+  const name = steps.add(
+    `SELECT ${shown.join(", ")} FROM ${walk} AS w JOIN ${rows} AS r ON r.g = w.g AND r.n = w.n WHERE w.matched`,
+  );
+  const columns = new Map<number, Sql>(
+    node.columns.map((column) => [column.id, sql(column.type, columnName(column.id))]),
+  );
   return { from: name, where: [], columns, computed: false };
 }

@@ -17,22 +17,35 @@ export function emitSeries(node: Series, input: Shape, steps: Steps): Shape {
   const step = bare.value(node.step).text;
   const isReal = axis.type === "real";
   const source = steps.add(`SELECT *, ${position} AS a${fromClause(input)}`);
-  const start = node.from === undefined ? `(SELECT ${binned("min(a)", step, isReal)} FROM ${source})` : plain(bare.value(node.from));
-  const slots = node.to === undefined
-    ? `(SELECT ${isReal ? `floor((max(a) - ${start}) / ${step})::BIGINT` : `(max(a) - ${start}) // ${step}`} + 1 FROM ${source})`
-    : count(start, plain(bare.value(node.to)), step, isReal);
+  const start =
+    node.from === undefined
+      ? `(SELECT ${binned("min(a)", step, isReal)} FROM ${source})`
+      : plain(bare.value(node.from));
+  const slots =
+    node.to === undefined
+      ? `(SELECT ${isReal ? `floor((max(a) - ${start}) / ${step})::BIGINT` : `(max(a) - ${start}) // ${step}`} + 1 FROM ${source})`
+      : count(start, plain(bare.value(node.to)), step, isReal);
   const bounds = steps.add(`SELECT ${start} AS a0, ${slots} AS n`, true);
   const slot = isReal ? `floor((a - a0) / ${step})::BIGINT` : `(a - a0) // ${step}`;
   const keys = node.keys.map(({ column, expression }) => ({ column, value: emitter.value(expression) }));
   const keyList = keys.map(({ column, value }) => `${plain(value)} AS ${columnName(column.id)}, `).join("");
   const keyNames = keys.map(({ column }) => `${columnName(column.id)}, `).join("");
-  const aggregates = node.items.map(({ column, aggregate }) => ({ column, value: emitAggregate(aggregate, [], emitter) }));
+  const aggregates = node.items.map(({ column, aggregate }) => ({
+    column,
+    value: emitAggregate(aggregate, [], emitter),
+  }));
   const measures = aggregates.map(({ column, value }) => `, ${value.text} AS ${columnName(column.id)}`).join("");
   const grouped = steps.add(
     `SELECT ${keyList}${slot} AS i${measures} FROM ${source}, ${bounds} WHERE a >= a0 AND ${slot} < n GROUP BY ALL`,
   );
-  const groups = keys.length === 0 ? `(SELECT 1 AS one FROM ${source} LIMIT 1)` : `(SELECT DISTINCT ${keyNames.slice(0, -2)} FROM ${grouped})`;
-  const join = ["b.i = m.i", ...keys.map(({ column }) => `g.${columnName(column.id)} IS NOT DISTINCT FROM m.${columnName(column.id)}`)].join(" AND ");
+  const groups =
+    keys.length === 0
+      ? `(SELECT 1 AS one FROM ${source} LIMIT 1)`
+      : `(SELECT DISTINCT ${keyNames.slice(0, -2)} FROM ${grouped})`;
+  const join = [
+    "b.i = m.i",
+    ...keys.map(({ column }) => `g.${columnName(column.id)} IS NOT DISTINCT FROM m.${columnName(column.id)}`),
+  ].join(" AND ");
   const axisValue = sql(axis.type, isReal ? `a0 + b.i * ${step}` : `(a0 + b.i * ${step})::BIGINT`);
   const lists = node.items.map(({ column, aggregate, absent }) => {
     const name = columnName(column.id);
@@ -41,7 +54,10 @@ export function emitSeries(node: Series, input: Shape, steps: Steps): Shape {
     return `to_json(list(${jsonOf({ ...filled, text: value })} ORDER BY b.i)) AS ${name}`;
   });
   const shown = keys.map(({ column }) => `g.${columnName(column.id)} AS ${columnName(column.id)}, `).join("");
-  const grouping = keys.length === 0 ? " HAVING count(*) > 0" : ` GROUP BY ${keys.map(({ column }) => `g.${columnName(column.id)}`).join(", ")}`;
+  const grouping =
+    keys.length === 0
+      ? " HAVING count(*) > 0"
+      : ` GROUP BY ${keys.map(({ column }) => `g.${columnName(column.id)}`).join(", ")}`;
   const name = steps.add(
     `SELECT ${shown}${[...lists, `to_json(list(${jsonOf(axisValue)} ORDER BY b.i)) AS ${columnName(node.axis.column.id)}`].join(", ")}` +
       ` FROM ${groups} AS g CROSS JOIN (SELECT a0, unnest(range(0, n)) AS i FROM ${bounds}) AS b LEFT JOIN ${grouped} AS m ON ${join}${grouping}`,

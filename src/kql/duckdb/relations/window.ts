@@ -33,7 +33,13 @@ function partitionOf(node: Window, shape: Shape, extra: string): string {
   return all.length === 0 ? "" : `PARTITION BY ${all.join(", ")}`;
 }
 
-function layer(node: Window, shape: Shape, items: readonly Item<WindowExpression>[], extra: string, steps: Steps): Shape {
+function layer(
+  node: Window,
+  shape: Shape,
+  items: readonly Item<WindowExpression>[],
+  extra: string,
+  steps: Steps,
+): Shape {
   const emitter = createEmitter(steps.context, shape.columns);
   const over = `${partitionOf(node, shape, extra)}${orderClause(node.order, emitter)}`;
   const values = new Map(shape.columns);
@@ -56,9 +62,15 @@ function emitRestarting(node: Window, shape: Shape, item: Item<WindowExpression>
   stretches.set(-1, sql("long", `sum(CASE WHEN ${flag} THEN 1 ELSE 0 END) OVER (${over} ${running})`));
   if (isRank && term !== undefined) {
     const text = plain(emitter.value(term));
-    stretches.set(-2, sql("bool", `(${text} IS DISTINCT FROM lag(${text}) OVER (${over}) OR row_number() OVER (${over}) = 1)`));
+    stretches.set(
+      -2,
+      sql("bool", `(${text} IS DISTINCT FROM lag(${text}) OVER (${over}) OR row_number() OVER (${over}) = 1)`),
+    );
   }
-  const ids = [...node.columns.filter(({ id }) => shape.columns.has(id)), ...[-1, -2].filter((id) => stretches.has(id)).map((id) => ({ id, name: "", type: "long" as const }))];
+  const ids = [
+    ...node.columns.filter(({ id }) => shape.columns.has(id)),
+    ...[-1, -2].filter((id) => stretches.has(id)).map((id) => ({ id, name: "", type: "long" as const })),
+  ];
   const list = ids.map(({ id }) => `${stretches.get(id)?.text} AS ${id < 0 ? `w${-id}` : columnName(id)}`).join(", ");
   const name = steps.add(`SELECT ${list}${fromClause(shape)}`);
   const below: Shape = { from: name, where: [], columns: namedColumns(node.columns, shape.columns), computed: false };
