@@ -204,3 +204,69 @@ test("mostly dead packs are written again", async () => {
   assert.ok((await restore(vault, small, "os")).equals(keep));
   assert.deepEqual((await verify(vault)).broken, []);
 });
+
+test("two sessions of one process: what one has not made durable yet is nothing that the other relies on", async () => {
+  const store = memoryStore();
+  await using vault = await newTestVault(store, { packTarget: 8 * MiB });
+  const content = patterned(3 * MiB, 13);
+  const one = await beginSession(vault, { item: "a" });
+  const two = await beginSession(vault, { item: "b" });
+  await Promise.all([one.addDisk("os", bufferSource(content)), two.addDisk("os", bufferSource(content))]);
+  await two.addDisk("data", bufferSource(content));
+  await one.abandon();
+  const point = await two.commit();
+  await using other = await openTestVault(store);
+  assert.ok((await restore(other, point, "os")).equals(content));
+  assert.ok((await restore(other, point, "data")).equals(content));
+});
+
+test("after many increments a region is read from a bounded number of pieces", async () => {
+  const store = memoryStore();
+  await using vault = await newTestVault(store, { packTarget: MiB });
+  const content = patterned(2 * MiB, 14);
+  await backUp(vault, { item: "a" }, { os: bufferSource(content) });
+  let point;
+  for (let round = 0; round < 60; round += 1) {
+    const page = ((round * 37) % 512) * 4096;
+    content.fill(round, page, page + 4096);
+    const dirty = round % 2 === 0 ? [{ offset: page - (page % 65536), length: 65536 }] : undefined;
+    point = await backUp(vault, { item: "a", parent: "latest" }, { os: bufferSource(content, { dirty }) });
+  }
+  assert.ok((await restore(vault, point!, "os")).equals(content));
+  const { root, level } = point!.disks[0]!;
+  const leafId = await vault.maps.leafId({ root: Buffer.from(root!, "hex"), level }, 0);
+  const { extents } = await vault.maps.leaf(leafId);
+  assert.ok(extents.length <= 2 * 98, `${extents.length} extents`);
+  assert.ok(new Set(extents.map(({ id }) => id.toString("hex"))).size <= 2 * 34);
+});
+
+test("a disk of a terabyte with little in it costs what is in it", async () => {
+  const store = memoryStore();
+  await using vault = await newTestVault(store);
+  const TiB = 1024 ** 4;
+  const at = TiB / 2 + 5 * MiB;
+  const content = patterned(2 * MiB, 15);
+  const source = {
+    size: TiB,
+    read: async (into: Uint8Array, offset: number) =>
+      void into.set(content.subarray(offset - at, offset - at + into.length)),
+    extents: async function* () {
+      yield { offset: 0, length: at, kind: "zero" as const };
+      yield { offset: at, length: content.length, kind: "data" as const };
+      yield { offset: at + content.length, length: TiB - at - content.length, kind: "zero" as const };
+    },
+  };
+  const point = await backUp(vault, { item: "a" }, { os: source });
+  assert.equal(point.disks[0]?.statistics.bytesRead, content.length);
+  const again = await backUp(vault, { item: "a", parent: "latest" }, { os: source });
+  assert.equal(again.disks[0]?.root, point.disks[0]?.root);
+  const reader = await openDisk(vault, again, "os");
+  const bytes = Buffer.alloc(content.length + 8192, 1);
+  await reader.read(bytes, at - 4096);
+  assert.ok(bytes.subarray(4096, -4096).equals(content));
+  const extents = await gathered(reader.extents(0, TiB));
+  assert.deepEqual(
+    extents.map(({ length }) => length),
+    [at, content.length, TiB - at - content.length],
+  );
+});

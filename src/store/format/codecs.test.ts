@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { ByteReader, ByteWriter } from "./bytes.ts";
 import { decodeIndex, encodeIndex, type IndexedPackEntries } from "./index-object.ts";
 import { leafRegions, leafUnits, regionUnits } from "./layout.ts";

@@ -9,19 +9,19 @@ const lengthBytes = 3;
 
 const compression = { chunkSize: frameSize, params: { [constants.ZSTD_c_compressionLevel]: 1 } };
 
-/** Lengths of all frames (u24 each), then the frames; one that does not shrink is stored plain. */
-export function compressFrames(content: Uint8Array): Buffer {
+/** Lengths of all frames (u24 each), then the frames, as pieces; one that does not shrink is stored plain. */
+export function compressFrames(content: Uint8Array): Uint8Array[] {
   const count = Math.ceil(content.length / frameSize);
   const lengths = Buffer.alloc(count * lengthBytes);
-  const parts: Uint8Array[] = [lengths];
+  const pieces: Uint8Array[] = [lengths];
   for (let frame = 0; frame < count; frame += 1) {
     const plain = content.subarray(frame * frameSize, (frame + 1) * frameSize);
     const packed = zstdCompressSync(plain, compression);
-    const part = packed.length < plain.length ? packed : plain;
-    lengths.writeUIntLE(part.length, frame * lengthBytes, lengthBytes);
-    parts.push(part);
+    const piece = packed.length < plain.length ? packed : plain;
+    lengths.writeUIntLE(piece.length, frame * lengthBytes, lengthBytes);
+    pieces.push(piece);
   }
-  return Buffer.concat(parts);
+  return pieces;
 }
 
 /** Content from `from` to `to` (all when absent) in a buffer of `length` bytes; the rest of it is arbitrary. */

@@ -48,12 +48,13 @@ export class PackBuilder {
 
   append(id: Buffer, kind: BlobKind, content: Uint8Array): PackEntry {
     const packed = looksIncompressible(content) ? undefined : compressFrames(content);
-    const smaller = packed !== undefined && packed.length < content.length - (content.length >> 6);
+    const packedLength = packed?.reduce((sum, piece) => sum + piece.length, 0) ?? content.length;
+    const smaller = packed !== undefined && packedLength < content.length - (content.length >> 6);
     const shape = makeShape(kind, content.length, smaller);
     const offset = this.#length;
     const cipher = createCipheriv("aes-256-gcm", this.#key, packNonce(offset));
     cipher.setAAD(blobContext(shape, id));
-    this.#add(cipher.update(smaller ? packed : content));
+    for (const piece of smaller ? packed : [content]) this.#add(cipher.update(piece));
     this.#add(cipher.final());
     this.#add(cipher.getAuthTag());
     const entry = { id, offset, storedLength: this.#length - offset, shape };

@@ -119,7 +119,9 @@ export class WorkerPool implements AsyncDisposable {
   #start(setup: WorkerSetup): Member {
     const worker = new Worker(new URL("./store-worker.ts", import.meta.url), {
       workerData: setup,
-      resourceLimits: { maxYoungGenerationSizeMb: 8 },
+      // Compression leaves its buffers to the garbage collector, which counts only the heap: a small
+      // heap makes it come often enough.
+      resourceLimits: { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 40 },
     });
     const member: Member = { worker, pending: new Map() };
     worker.on("message", (message: FromWorker) => this.#receive(member, message));
