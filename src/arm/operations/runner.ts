@@ -20,11 +20,16 @@ export interface OperationWork {
 export type OperationHandler = (work: OperationWork) => Promise<unknown>;
 
 export interface OperationRunner extends AsyncDisposable {
-  register(kind: string, handler: OperationHandler): void;
+  register(kind: string, handler: OperationHandler, options?: HandlerOptions): void;
   /** Begins to take work up; fails when rows wait for a kind that nobody registered. */
   start(): Promise<void>;
   /** There may be something to do: called after a transaction that started an operation. */
   wake(): void;
+}
+
+export interface HandlerOptions {
+  /** It mostly waits for other operations, so it takes no place: those it waits for need them. */
+  readonly waitsForOthers?: boolean;
 }
 
 export interface RunnerOptions {
@@ -39,11 +44,13 @@ export interface RunnerOptions {
 
 const leaseMilliseconds = 15_000;
 const lookAgainMilliseconds = 1000;
+/** Rows read in one look; more than ever wait at once. */
+const mostWaiting = 1000;
 
 export function createOperationRunner(options: RunnerOptions): OperationRunner {
   const { database } = options;
-  const handlers = new Map<string, OperationHandler>();
-  const running = new Map<string, Promise<void>>();
+  const handlers = new Map<string, { readonly handle: OperationHandler; readonly takesPlace: boolean }>();
+  const running = new Map<string, { readonly done: Promise<void>; readonly takesPlace: boolean }>();
   const ending = new AbortController();
   let timer: NodeJS.Timeout | undefined;
   let looking: Promise<void> | undefined;
@@ -55,17 +62,19 @@ export function createOperationRunner(options: RunnerOptions): OperationRunner {
       .selectAll()
       .where("status", "=", "InProgress")
       .orderBy("started_at")
-      .limit(options.atOnce + running.size)
+      .limit(mostWaiting)
       .execute();
     for (const row of waiting) {
-      if (ending.signal.aborted || running.size >= options.atOnce) return;
-      if (running.has(row.operation_id)) continue;
+      if (ending.signal.aborted) return;
+      const takesPlace = handlers.get(row.kind)?.takesPlace ?? true;
+      const places = [...running.values()].filter((one) => one.takesPlace).length;
+      if (running.has(row.operation_id) || (takesPlace && places >= options.atOnce)) continue;
       const operation = operationFromRow(row);
       const done = runOne(operation).finally(() => {
         running.delete(operation.id);
         if (!ending.signal.aborted) wake();
       });
-      running.set(operation.id, done);
+      running.set(operation.id, { done, takesPlace });
     }
   };
 
@@ -96,7 +105,7 @@ export function createOperationRunner(options: RunnerOptions): OperationRunner {
           const handler = handlers.get(operation.kind);
           if (handler === undefined) throw new Error(`no handler for operations of kind ${operation.kind}`);
           const assertHeld = (trx: Writer): Promise<void> => assertLeaseHeld(trx, lease);
-          const outcome = await outcomeOf(() => handler({ operation, assertHeld, signal }));
+          const outcome = await outcomeOf(() => handler.handle({ operation, assertHeld, signal }));
           if (outcome.status !== "Succeeded") {
             // Neither the service's end nor a lost lease is the operation's failure: somebody goes on with it.
             if (signal.aborted || isErrorCode(outcome.error, leaseLostCode)) return;
@@ -115,7 +124,9 @@ export function createOperationRunner(options: RunnerOptions): OperationRunner {
   };
 
   return {
-    register: (kind, handler) => handlers.set(kind, handler),
+    register: (kind, handle, { waitsForOthers = false } = {}) => {
+      handlers.set(kind, { handle, takesPlace: !waitsForOthers });
+    },
     start: async () => {
       const kinds = await database.kysely.selectFrom("operations").select("kind").distinct().where("status", "=", "InProgress").execute();
       const orphan = kinds.find(({ kind }) => !handlers.has(kind));
@@ -128,7 +139,7 @@ export function createOperationRunner(options: RunnerOptions): OperationRunner {
       clearInterval(timer);
       ending.abort(new Error("the service is ending"));
       await looking;
-      await Promise.allSettled(running.values());
+      await Promise.allSettled([...running.values()].map(({ done }) => done));
     },
   };
 }

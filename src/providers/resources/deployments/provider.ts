@@ -23,7 +23,7 @@ export function deploymentsProvider({ directory, allowLocalTemplates = false, ..
     apiVersionOf: (type) => directory().apiVersionsOf(type)[0] ?? "2021-04-01",
   };
   const live = liveDeployments();
-  parts.services.operations.register(deploymentOperationKind, deploymentHandler(parts, live));
+  parts.services.operations.register(deploymentOperationKind, deploymentHandler(parts, live), { waitsForOthers: true });
   return {
     namespace: "Microsoft.Resources",
     resourceTypes: [
