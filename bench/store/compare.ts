@@ -102,7 +102,7 @@ function report({ ours, limit, peers }: Round): string {
   ] as const;
   return [
     `Machine: ${availableParallelism()} cores of ${cpus()[0]?.model ?? "an unknown processor"}${flags()}, ${Math.round(totalmem() / 2 ** 30)} GiB memory, Linux ${release()}, Node ${ours.node}.`,
-    `Disks: ${mega(statSync(a).size)}, ${mega(statSync(a).blocks * 512)} of it in use; B differs from A in 655 scattered pages of 4 KiB. Both are in the page cache. Every step is a process of its own, its start included; every restore was compared with the disk.`,
+    `Disks: ${mega(statSync(a).size)}, ${mega(statSync(a).blocks * 512)} of it in use; B differs from A in scattered pages of 4 KiB (655, unless the pair was made otherwise). Both are in the page cache. Every step is a process of its own, its start included; every restore was compared with the disk.`,
     "",
     markdown(["", "full", "stored", "increment", "added", "restore"], rows),
     "",
