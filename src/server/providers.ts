@@ -5,6 +5,8 @@ import type { SecretBox } from "../lib/secret-box.ts";
 import { authorizationProvider } from "../providers/authorization/provider.ts";
 import { featuresProvider } from "../providers/features/features.ts";
 import { activityLogProvider } from "../providers/insights/activity-log.ts";
+import type { KeyVaultServices } from "../providers/keyvault/services.ts";
+import { keyVaultProvider } from "../providers/keyvault/vaults.ts";
 import { locksProvider } from "../providers/locks/locks.ts";
 import { managedIdentityProvider } from "../providers/managedidentity/user-assigned.ts";
 import type { InProcessClient } from "../providers/resources/deployments/in-process-client.ts";
@@ -13,7 +15,7 @@ import { resourcesProvider } from "../providers/resources/provider.ts";
 import { storageProvider } from "../providers/storage/storage-accounts.ts";
 import type { StorageServices } from "../providers/storage/services.ts";
 
-export interface ProviderServices extends StorageServices {
+export interface ProviderServices extends StorageServices, KeyVaultServices {
   readonly secretBox: SecretBox;
   /** By which deployments send their resources through the dispatcher. */
   readonly inProcess: InProcessClient;
@@ -25,6 +27,7 @@ export function assembleProviders(services: ProviderServices): ProviderDirectory
     authorizationProvider(services, () => directory.providers),
     deploymentsProvider({ services, client: services.inProcess, secretBox: services.secretBox, directory: () => directory }),
     featuresProvider(services),
+    keyVaultProvider(services),
     locksProvider(services),
     managedIdentityProvider(services),
     storageProvider(services),

@@ -18,6 +18,7 @@ import { endLeasesOf } from "../db/leases.ts";
 import { purgeEvents } from "../events/retention.ts";
 import { openIdentity, type Identity } from "../identity/identity.ts";
 import { challengeOf } from "../identity/tokens/verifier.ts";
+import { openKeyVaults, type KeyVaults } from "../keys/key-vaults.ts";
 import { offsetFileClock, systemClock } from "../lib/clock.ts";
 import { HoldfastError } from "../lib/errors.ts";
 import { disk } from "../lib/files.ts";
@@ -32,6 +33,7 @@ import { createLog, type Log } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
 import { assembleProviders, type ProviderServices } from "./providers.ts";
 import { listenAddress, type Settings } from "./settings.ts";
+import { mountVaults, vaultUrls } from "./vault-endpoint.ts";
 
 export interface Service {
   readonly running: RunningService;
@@ -90,12 +92,15 @@ export async function startService(settings: Settings): Promise<Service> {
       report: (error, operation) => log.error({ err: error, operation: operation?.id, kind: operation?.kind }, "a long operation failed inside the service"),
     }),
   );
+  const vaultUrl = await vaultUrls(() => origins[0] ?? "https://localhost");
+  const keyVaults = openKeyVaults({ database, secretBox: secretBox(platformKey), vaultUrl });
   const blobs = ends.use(
     await openBlobs({ database, secretBox: secretBox(platformKey), folder: folder.blobs, origin: () => origins[0] ?? "", report: (error) => log.error({ err: error }, "blobs") }),
   );
   const inProcess = createInProcessClient();
   const services: ProviderServices = {
     blobs,
+    keyVaults,
     inProcess,
     secretBox: secretBox(platformKey),
     database,
@@ -121,7 +126,7 @@ export async function startService(settings: Settings): Promise<Service> {
   const app = createApp({
     dispatcher,
     mounted: [identity.identityRoutes, identity.graphRoutes],
-    dataPlanes: [mountBlobs(blobs, identity, () => origins, tenantId, log)],
+    dataPlanes: [mountBlobs(blobs, identity, () => origins, tenantId, log), mountVaults(keyVaults, identity, database, () => origins, log)],
     metrics: createMetrics(),
     log,
     bodyBytes: settings.limits.bodyBytes,
@@ -134,7 +139,7 @@ export async function startService(settings: Settings): Promise<Service> {
   ends.defer(() => listener.drain(drainMilliseconds));
   origins = originsOf(listener.port, settings.hostNames);
 
-  const maintenance = setInterval(() => void maintain(identity, blobs, database, log), maintenanceMilliseconds);
+  const maintenance = setInterval(() => void maintain(identity, blobs, keyVaults, database, log), maintenanceMilliseconds);
   maintenance.unref();
   ends.defer(() => clearInterval(maintenance));
 
@@ -187,10 +192,11 @@ async function answers(database: Database): Promise<boolean> {
   }
 }
 
-async function maintain(identity: Identity, blobs: Blobs, database: Database, log: Log): Promise<void> {
+async function maintain(identity: Identity, blobs: Blobs, keyVaults: KeyVaults, database: Database, log: Log): Promise<void> {
   try {
     await identity.maintain();
     await blobs.maintain();
+    await keyVaults.maintain();
     await database.transaction((trx) => removeOldActivity(trx, database.clock));
     await purgeEvents(database, database.clock.now() - eventDays * 86_400_000);
   } catch (error) {
