@@ -6,7 +6,6 @@ import { monotonicMilliseconds, type Clock } from "../lib/clock.ts";
 import type { KnownColumn, SchemaQuestion } from "./bind/session.ts";
 import type { TableSource } from "./duckdb/context.ts";
 import { asExecutionError, isOverflow, runStatement } from "./duckdb/executor.ts";
-import { quoteText } from "./duckdb/sql.ts";
 import { emitStatement, type Statement } from "./duckdb/statement.ts";
 import { supportedNames } from "./duckdb/supported.ts";
 import { kqlErrors } from "./errors.ts";
@@ -314,5 +313,3 @@ function keyOf(databases: readonly DatabaseSchema[]): string {
   keys.set(databases, key);
   return key;
 }
-
-export { quoteText };

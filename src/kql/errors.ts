@@ -1,6 +1,6 @@
 // Everything that a query can be refused for. A position says where in the text.
 
-import { defineErrors, HoldfastError } from "../lib/errors.ts";
+import { defineErrors, type HoldfastError } from "../lib/errors.ts";
 
 export interface Position {
   /** Offset of the first character, and the length of the span. */

@@ -16,10 +16,6 @@ const conversions: Readonly<Record<ScalarType, string>> = {
   dynamic: "todynamic",
 };
 
-export function conversionTo(type: ScalarType): string {
-  return conversions[type];
-}
-
 /** The expression as a value of `type`; the same expression when it is one already. */
 export function cast(expression: Expression, type: ScalarType): Expression {
   if (expression.type === type) return expression;

@@ -1,10 +1,10 @@
 // `let`, functions and their parameters.
 
 import { QueryRefusal, semantic, unsupported, type Span } from "../errors.ts";
-import { literal, type Expression } from "../plan/expression.ts";
+import type { Expression } from "../plan/expression.ts";
 import { relation } from "../plan/relation.ts";
 import { parseOnly } from "../syntax/analyze.ts";
-import { child, items, kindOf, nameOf, optional, spanOf, tokenText, type SyntaxNode } from "../syntax/node.ts";
+import { child, items, kindOf, nameOf, optional, tokenText, type SyntaxNode } from "../syntax/node.ts";
 import { typeNamed, type DatabaseSchema } from "../types.ts";
 import { cast } from "./casts.ts";
 import { Scope, type FunctionBinding } from "./scope.ts";
@@ -196,10 +196,4 @@ export function insideSaved<T>(name: string, span: Span, bind: () => T): T {
       throw new QueryRefusal(error.code, `In the function ${name}: ${error.message}`, span);
     throw error;
   }
-}
-
-export const nothing = literal("bool", null);
-
-export function spanOfCall(node: SyntaxNode): Span {
-  return spanOf(node);
 }

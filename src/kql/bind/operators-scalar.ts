@@ -1,7 +1,7 @@
 // Arithmetic, comparison and text operators: which types meet, and what comes out.
 
 import { semantic, type Span } from "../errors.ts";
-import { call, literal, type Expression } from "../plan/expression.ts";
+import { call, type Expression } from "../plan/expression.ts";
 import { isInteger, isNumeric, type ScalarType } from "../types.ts";
 import { cast, commonType, widerNumber } from "./casts.ts";
 
@@ -148,5 +148,3 @@ export function bindBetween(value: Expression, from: Expression, to: Expression,
 export function textOperand(expression: Expression): Expression {
   return expression.type === "string" ? expression : cast(expression, "string");
 }
-
-export const trueLiteral = literal("bool", true);

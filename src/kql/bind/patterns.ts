@@ -1,7 +1,7 @@
 // `declare pattern`: a function whose body is chosen by literal arguments and a path.
 
 import { semantic, type Span } from "../errors.ts";
-import { child, elements, items, nameOf, optional, type SyntaxNode } from "../syntax/node.ts";
+import { child, elements, items, optional, type SyntaxNode } from "../syntax/node.ts";
 import { Scope, type PatternBinding } from "./scope.ts";
 import type { Bound, Session } from "./session.ts";
 import { declareLet } from "./declarations.ts";
@@ -38,5 +38,3 @@ export function bindMatchedPattern(
     span,
   );
 }
-
-export { nameOf };

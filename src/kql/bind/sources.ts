@@ -3,15 +3,14 @@
 import { semantic, unsupported } from "../errors.ts";
 import { literal, type LiteralExpression } from "../plan/expression.ts";
 import { relation } from "../plan/relation.ts";
-import { child, items, kindOf, nameOf, optional, spanOf, tokenText, type SyntaxNode } from "../syntax/node.ts";
-import { typeNamed, type DatabaseSchema } from "../types.ts";
+import { child, items, kindOf, nameOf, spanOf, tokenText, type SyntaxNode } from "../syntax/node.ts";
+import { typeNamed, type DatabaseSchema, type ScalarType } from "../types.ts";
 import { dynamicToText, parseDynamic } from "../values/dynamic.ts";
 import { readDatetime } from "../values/read-datetime.ts";
 import { parseLong, parseReal } from "../values/real.ts";
 import { parseTimespan } from "../values/ticks.ts";
 import { cast, commonType } from "./casts.ts";
 import { insideSaved, openFunction, savedFunction } from "./declarations.ts";
-import { nullLiteral } from "./functions.ts";
 import { didYouMean } from "./names.ts";
 import { itemsOf } from "./operators/shape.ts";
 import { tableOf } from "./operators/union.ts";
@@ -99,7 +98,7 @@ export function bindDataTable(session: Session, node: SyntaxNode, scope: Scope):
 function literalAs(
   session: Session,
   node: SyntaxNode,
-  type: (typeof columnType)["type"],
+  type: ScalarType,
   scope: Scope,
 ): LiteralExpression {
   const value = session.expression(node, { scope, columns: [] });
@@ -110,10 +109,8 @@ function literalAs(
   return converted(value, type);
 }
 
-declare const columnType: Bound["columns"][number];
-
 /** A datatable converts its literals as the to…() functions do. */
-function converted(value: LiteralExpression, type: (typeof columnType)["type"]): LiteralExpression {
+function converted(value: LiteralExpression, type: ScalarType): LiteralExpression {
   const raw = value.value;
   const text = value.type === "dynamic" ? dynamicToText(parseDynamic(String(raw)) ?? null) : String(raw);
   switch (type) {
@@ -205,5 +202,3 @@ function isNegative(step: ReturnType<Session["expression"]>): boolean {
     (typeof step.value === "bigint" ? step.value < 0n : typeof step.value === "number" && step.value < 0)
   );
 }
-
-export { nullLiteral, optional };

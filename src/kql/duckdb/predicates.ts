@@ -4,7 +4,6 @@
 import type { CallExpression } from "../plan/expression.ts";
 import type { Emitter } from "./context.ts";
 import { compareSql, inList } from "./functions/logic.ts";
-import { plain } from "./sql.ts";
 
 const bare: Readonly<Record<string, string>> = {
   equal: "=",
@@ -43,5 +42,3 @@ export function emitPredicateCall(call: CallExpression, emitter: Emitter): strin
   }
   return undefined;
 }
-
-export { plain };

@@ -14,7 +14,7 @@ import { emitUnion } from "./relations/union.ts";
 import { emitWindow } from "./relations/window.ts";
 import { createEmitter } from "./scalar.ts";
 import { fromClause, namedColumns, seal, selectList, type Shape, type Steps } from "./shapes.ts";
-import { columnName, plain, quoteName, type Sql } from "./sql.ts";
+import { plain, type Sql } from "./sql.ts";
 
 type Node<Kind extends Relation["kind"]> = Extract<Relation, { readonly kind: Kind }>;
 
@@ -155,5 +155,3 @@ function emitShared(node: Node<"shared">, steps: Steps): Shape {
   );
   return seal(steps, { ...known, columns: renamed }, node.columns);
 }
-
-export { columnName, quoteName };

@@ -2,7 +2,6 @@
 
 import { unsupported } from "../errors.ts";
 import type { CallExpression, Expression } from "../plan/expression.ts";
-import type { ScalarType } from "../types.ts";
 import type { Columns, EmitContext, Emitter } from "./context.ts";
 import { sqlFunctions } from "./functions/index.ts";
 import { emitPredicateCall } from "./predicates.ts";
@@ -56,8 +55,4 @@ function emitCall(expression: CallExpression, emitter: Emitter): Sql {
   const args = expression.args.map((arg) => emitter.value(arg));
   const native = emit?.(args, expression, emitter);
   return native ?? runtimeCall(expression.name, args, expression.type, emitter.context);
-}
-
-export function typed(type: ScalarType, text: string): Sql {
-  return sql(type, text);
 }

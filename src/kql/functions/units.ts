@@ -154,7 +154,7 @@ const volume: Factors = {
   CubicFoot: 0.028316846592,
   CubicInch: 1.6387064e-5,
   CubicYard: 0.764554857984,
-  CubicMile: 4.168181825440579584e9,
+  CubicMile: 4.16818182544058e9,
   Liter: 1e-3,
   Kiloliter: 1,
   Hectoliter: 0.1,

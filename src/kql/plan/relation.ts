@@ -1,7 +1,6 @@
 // Tables of a plan. Rows have no order by themselves: whoever needs one carries it (`order`), so a
 // sort costs something only where it can be seen. `columns` is everything that may be read of a node.
 
-import type { ScalarType } from "../types.ts";
 import type { AggregateExpression, Column, Expression, LiteralExpression, WindowExpression } from "./expression.ts";
 
 export interface SortKey {
@@ -162,11 +161,6 @@ export type Relation =
 /** One factory for all: nodes differ only in their fields. */
 export function relation<R extends Relation>(node: R): R {
   return Object.freeze(node);
-}
-
-export interface ResultColumn {
-  readonly name: string;
-  readonly type: ScalarType;
 }
 
 export interface RenderRequest {

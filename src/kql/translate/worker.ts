@@ -21,6 +21,7 @@ const catalogs = new Map<string, LoadedCatalog>();
 const keptCatalogs = 8;
 
 parentPort?.on("message", (request: TranslateRequest) => {
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
   parentPort?.postMessage(translate(request));
 });
 

@@ -118,7 +118,7 @@ class JsonReader {
   }
 
   #string(): string {
-    const pattern = /"(?:[^"\\\u0000-\u001f]|\\.)*"/y;
+    const pattern = /"(?:[^"\\]|\\.)*"/y;
     pattern.lastIndex = this.#at;
     const match = pattern.exec(this.#text);
     if (match === null) throw new NotJson();

@@ -7,7 +7,6 @@ import {
   child,
   items,
   kindOf,
-  nameOf,
   optional,
   parametersOf,
   spanOf,
@@ -21,7 +20,7 @@ import { typeOfNames } from "../literals.ts";
 import { suggestedName, UniqueNames } from "../names.ts";
 import type { Scope } from "../scope.ts";
 import type { Bound, Session } from "../session.ts";
-import { environmentOf, hiddenColumns, keep, numbered, project, refresh } from "../tables.ts";
+import { environmentOf, hiddenColumns, keep, numbered, project } from "../tables.ts";
 import { constantNumber } from "./shape.ts";
 
 interface Expansion {
@@ -171,5 +170,3 @@ export function bindPartition(session: Session, node: SyntaxNode, input: Bound, 
   const result = continuePipe(session, subquery, { ...input, partition: [...input.partition, by.column] }, scope);
   return { ...result, partition: input.partition };
 }
-
-export { nameOf, refresh };

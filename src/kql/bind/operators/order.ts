@@ -1,8 +1,8 @@
 // sort, top, take, sample, sample-distinct, count: what depends on order and number of rows.
 
-import { aggregate, call, columnOf, type Column, type Expression } from "../../plan/expression.ts";
+import { aggregate, call, type Column, type Expression } from "../../plan/expression.ts";
 import { relation, type SortKey } from "../../plan/relation.ts";
-import { child, items, kindOf, nameOf, optional, tokenText, type SyntaxNode } from "../../syntax/node.ts";
+import { child, items, kindOf, optional, tokenText, type SyntaxNode } from "../../syntax/node.ts";
 import type { Scope } from "../scope.ts";
 import type { Bound, Session } from "../session.ts";
 import { environmentOf, extendHidden, keep, sorted, WindowCollector } from "../tables.ts";
@@ -138,5 +138,3 @@ export function bindTopHitters(session: Session, node: SyntaxNode, input: Bound,
   };
   return limit(grouped, constantNumber(session, child(node, "Expression"), scope));
 }
-
-export { columnOf, nameOf };

@@ -10,7 +10,7 @@ import { suggestedName, UniqueNames } from "../names.ts";
 import type { Scope } from "../scope.ts";
 import type { Bound, Session } from "../session.ts";
 import { environmentOf, keep, project } from "../tables.ts";
-import { item, itemsOf } from "./shape.ts";
+import { itemsOf } from "./shape.ts";
 
 export function bindMakeSeries(session: Session, node: SyntaxNode, input: Bound, scope: Scope): Bound {
   const environment = environmentOf(input, scope);
@@ -107,5 +107,3 @@ function range(
   if (step === undefined) throw semantic("make-series needs a step.", spanOf(node));
   return { from: part("MakeSeriesFromClause"), to: part("MakeSeriesToClause"), step };
 }
-
-export { item };

@@ -1,9 +1,9 @@
 // where, extend, the project family, serialize, distinct, getschema.
 
 import { semantic } from "../../errors.ts";
-import { call, columnOf, containsNode, literal, type Column, type Expression } from "../../plan/expression.ts";
+import { call, containsNode, literal, type Column, type Expression } from "../../plan/expression.ts";
 import { relation, type Item } from "../../plan/relation.ts";
-import { child, elements, items, kindOf, nameOf, optional, spanOf, type SyntaxNode } from "../../syntax/node.ts";
+import { child, elements, items, kindOf, nameOf, spanOf, type SyntaxNode } from "../../syntax/node.ts";
 import { typeNamed, type ScalarType } from "../../types.ts";
 import { resultTypes } from "../calls.ts";
 import { cast } from "../casts.ts";
@@ -254,9 +254,3 @@ export function bindGetSchema(session: Session, _node: SyntaxNode, input: Bound)
 export function constantNumber(session: Session, node: SyntaxNode, scope: Scope): Expression {
   return cast(session.expression(node, { scope, columns: [] }), "long");
 }
-
-export function optionalNode(node: SyntaxNode, member: string): SyntaxNode | undefined {
-  return optional(node, member);
-}
-
-export { columnOf };

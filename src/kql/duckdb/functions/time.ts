@@ -1,7 +1,7 @@
 // Times: the calendar is DuckDB's, the last digit is ours.
 
 import type { FunctionEmitter } from "../context.ts";
-import { literalSql, sql, ticks, timestamp, type Sql } from "../sql.ts";
+import { literalSql, sql, timestamp, type Sql } from "../sql.ts";
 
 /** Null outside of the years 1 to 9999. */
 export function validDatetime(text: string): string {
@@ -96,5 +96,3 @@ export const timeFunctions: Readonly<Record<string, FunctionEmitter>> = {
   },
   ingestion_time: () => literalSql("datetime", null),
 };
-
-export { ticks };
