@@ -10,7 +10,14 @@ import { ByteReader, ByteWriter } from "../../src/store/format/bytes.ts";
 import { decodeIndex, encodeIndex } from "../../src/store/format/index-object.ts";
 import { objectKinds } from "../../src/store/format/layout.ts";
 import { decodeLeaf, decodeNode, encodeLeaf, encodeNode } from "../../src/store/format/map.ts";
-import { decodeEntries, encodeEntries, openBlob, openDirectory, makeShape } from "../../src/store/format/pack.ts";
+import {
+  decodeEntries,
+  encodeEntries,
+  readEntries,
+  openBlob,
+  openDirectory,
+  makeShape,
+} from "../../src/store/format/pack.ts";
 import { openPointDocument } from "../../src/store/format/point.ts";
 import { headerLength, readHeader, seal, unseal } from "../../src/store/format/sealed.ts";
 import { parsePointName } from "../../src/store/format/object-names.ts";
@@ -105,11 +112,11 @@ test(`${mutations} mutated inputs of every decoder end in a value or a named err
   const decoders: readonly (readonly [string, Buffer, (bytes: Buffer) => void])[] = [
     ["leaf", leaf, (bytes) => void decodeLeaf(bytes, "leaf")],
     ["node", node, (bytes) => void decodeNode(bytes, 1, "node")],
-    ["index", index, (bytes) => decodeIndex(bytes, "index", { replaces: () => {}, pack: () => () => {} })],
+    ["index", index, (bytes) => decodeIndex(bytes, "index", { replaces: () => {}, pack: () => {} })],
     [
       "entries",
       Buffer.from(entries.finish()),
-      (bytes) => decodeEntries(new ByteReader(bytes, "entries"), 1 << 20, () => {}),
+      (bytes) => void decodeEntries(readEntries(new ByteReader(bytes, "entries"), 1 << 20)),
     ],
     [
       "header",

@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { decodeIndex, encodeIndex, type IndexedPackEntries } from "../format/index-object.ts";
 import { maxIndexSize, objectKinds } from "../format/layout.ts";
 import { hashOfName, indexName } from "../format/object-names.ts";
-import type { PackEntry } from "../format/pack.ts";
+import { decodeEntries } from "../format/pack.ts";
 import { seal, unseal } from "../format/sealed.ts";
 import { isDamage } from "../damage.ts";
 import type { Vault } from "../vault.ts";
@@ -37,15 +37,12 @@ export async function mergeIndexes(
     small.push(hash);
     decodeIndex(content, name, {
       replaces: () => {},
-      pack: (pack) => {
-        if (seen.has(pack.hash) || forget.has(pack.hash)) return undefined;
+      pack: (pack, stored) => {
+        if (seen.has(pack.hash) || forget.has(pack.hash)) return;
         seen.add(pack.hash);
-        const own: PackEntry[] = [];
+        const own = decodeEntries(Buffer.from(stored));
         packs.push({ ...pack, entries: own });
-        return (entry) => {
-          own.push({ ...entry, id: Buffer.from(entry.id) });
-          entries += 1;
-        };
+        entries += own.length;
       },
     });
     if (entries >= entriesPerIndex) await flush();

@@ -6,7 +6,7 @@ import { decodeIndex, encodeIndex, type IndexedPackEntries } from "./index-objec
 import { leafRegions, leafUnits, regionUnits } from "./layout.ts";
 import { decodeLeaf, decodeNode, encodeLeaf, encodeNode, type Extent } from "./map.ts";
 import { isPointName, itemSegment, pointName } from "./object-names.ts";
-import { isCompressed, kindOf, makeShape, plainLength, type PackEntry } from "./pack.ts";
+import { decodeEntries, isCompressed, kindOf, makeShape, plainLength, type PackEntry } from "./pack.ts";
 import { parseRecoveryKey, printRecoveryKey } from "../keys/recovery.ts";
 
 const id = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => Buffer.from(bytes));
@@ -117,14 +117,10 @@ test("every index object decodes to the packs that it was made of", () => {
     fc.property(fc.array(id), fc.array(pack, { maxLength: 5 }), (replaced, packs) => {
       const names = replaced.map((name) => name.toString("hex"));
       const foundNames: string[] = [];
-      const found: { entries: PackEntry[] }[] = [];
+      const found: IndexedPackEntries[] = [];
       decodeIndex(encodeIndex(names, packs), "index", {
         replaces: (hash) => foundNames.push(hash),
-        pack: (header) => {
-          const entries: PackEntry[] = [];
-          found.push({ ...header, entries });
-          return (each) => entries.push(each);
-        },
+        pack: (header, stored) => found.push({ ...header, entries: decodeEntries(stored) }),
       });
       assert.deepEqual(foundNames, names);
       assert.deepEqual(found, packs);

@@ -2,7 +2,7 @@
 
 import { ByteReader, ByteWriter } from "./bytes.ts";
 import { formatVersion, idLength, maxPackSize } from "./layout.ts";
-import { decodeEntries, encodeEntries, type PackEntry } from "./pack.ts";
+import { encodeEntries, readEntries, type PackEntry } from "./pack.ts";
 
 export interface IndexedPack {
   readonly hash: string;
@@ -33,8 +33,8 @@ export function encodeIndex(replaces: readonly string[], packs: readonly Indexed
 
 export interface IndexVisitor {
   replaces(hash: string): void;
-  /** Returns what to do with each entry of the pack, or undefined to skip them. */
-  pack(pack: IndexedPack): ((entry: PackEntry) => void) | undefined;
+  /** `entries`: for `decodeEntries`, or to be read in bulk. */
+  pack(pack: IndexedPack, entries: Buffer): void;
 }
 
 export function decodeIndex(bytes: Uint8Array, what: string, visitor: IndexVisitor): void {
@@ -47,8 +47,7 @@ export function decodeIndex(bytes: Uint8Array, what: string, visitor: IndexVisit
     const epoch = reader.u32();
     const salt = Buffer.from(reader.raw(32));
     if (size > maxPackSize) throw reader.damaged(`names a pack of ${size} bytes`);
-    const each = visitor.pack({ hash, size, epoch, salt });
-    decodeEntries(reader, size, each ?? (() => {}));
+    visitor.pack({ hash, size, epoch, salt }, readEntries(reader, size));
   }
   reader.end();
 }

@@ -75,23 +75,39 @@ export function encodeEntries(writer: ByteWriter, entries: readonly PackEntry[])
   }
 }
 
-/** Calls `each` per entry, with views; the offsets follow from the lengths. */
-export function decodeEntries(reader: ByteReader, packSize: number, each: (entry: PackEntry) => void): void {
+/** The entries as they are stored, checked: a count, then `entryLength` bytes each. */
+export function readEntries(reader: ByteReader, packSize: number): Buffer {
   const count = reader.u32();
   if (count * entryLength > reader.remaining) throw reader.damaged(`announces ${count} blobs, more than fit`);
+  const entries = reader.raw(count * entryLength);
   let offset = headerLength;
-  for (let index = 0; index < count; index += 1) {
-    const id = reader.raw(idLength);
-    const storedLength = reader.u24();
-    const shape = reader.u24();
-    if (plainLength(shape) > maxBlobSize || plainLength(shape) === 0 || storedLength < tagLength) {
+  for (let at = idLength; at < entries.length; at += entryLength) {
+    const storedLength = readU24(entries, at);
+    const length = plainLength(readU24(entries, at + 3));
+    offset += storedLength;
+    if (length > maxBlobSize || length === 0 || storedLength < tagLength) {
       throw reader.damaged("describes a blob of an impossible size");
     }
-    each({ id, offset, storedLength, shape });
-    offset += storedLength;
     if (offset > packSize) throw reader.damaged("describes blobs beyond the pack's end");
   }
+  return entries;
 }
+
+/** Entries that `readEntries` gave; the offsets follow from the lengths. Ids are views. */
+export function decodeEntries(entries: Buffer): PackEntry[] {
+  const decoded: PackEntry[] = [];
+  let offset = headerLength;
+  for (let at = 0; at < entries.length; at += entryLength) {
+    const storedLength = readU24(entries, at + idLength);
+    const shape = readU24(entries, at + idLength + 3);
+    decoded.push({ id: entries.subarray(at, at + idLength), offset, storedLength, shape });
+    offset += storedLength;
+  }
+  return decoded;
+}
+
+const readU24 = (bytes: Buffer, at: number): number =>
+  (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8) | ((bytes[at + 2] ?? 0) << 16);
 
 export function sealDirectory(
   key: Uint8Array,
@@ -131,8 +147,7 @@ export function openDirectory(
   }
   const reader = new ByteReader(plain, `The directory of ${what}`);
   reader.version();
-  const entries: PackEntry[] = [];
-  decodeEntries(reader, offset, (entry) => entries.push(entry));
+  const entries = readEntries(reader, offset);
   reader.end();
-  return entries;
+  return decodeEntries(entries);
 }

@@ -5,6 +5,9 @@
 // location. Which packs may be used for deduplication is a byte per pack beside the table.
 
 import { storeErrors } from "../errors.ts";
+import { idLength } from "../format/layout.ts";
+import { entryLength } from "../format/pack.ts";
+import { headerLength } from "../format/sealed.ts";
 
 export const packStates = {
   /** Not known or gone: blobs in it count as absent. */
@@ -74,7 +77,7 @@ export class BlobTable {
 
   /** The slot of a blob, whatever the state of its pack; -1 when it is not there. */
   find(id: Buffer): number {
-    const key = readKey(id);
+    const key = readKey(id, 0);
     for (let slot = this.#home(key); ; slot = slot + 1 === this.capacity ? 0 : slot + 1) {
       const at = headWords + slot * slotWords;
       if (Atomics.load(this.#words, at + locationWord) === 0) return -1;
@@ -112,29 +115,50 @@ export class BlobTable {
 
   /** Records a location unless a better one is known. Returns whether it was recorded. */
   put(id: Buffer, pack: number, offset: number, storedLength: number, shape: number): boolean {
-    const words = this.#words;
-    const key = readKey(id);
     this.#lock();
     try {
-      for (let slot = this.#home(key); ; slot = slot + 1 === this.capacity ? 0 : slot + 1) {
-        const at = headWords + slot * slotWords;
-        const present = words[at + locationWord] ?? 0;
-        if (present === 0) {
-          if (this.room <= 0) throw storeErrors.IndexFull(`The blob table is full at ${this.count} blobs.`);
-          for (let word = 0; word < 8; word += 1) words[at + word] = key[word] ?? 0;
-          words[1] = (words[1] ?? 0) + 1;
-        } else if (!this.#holds(at, key)) continue;
-        else if (rankOf(this.packState(present - 1)) >= rankOf(this.packState(pack))) return false;
-        else Atomics.store(words, at + locationWord, busy);
-        Atomics.store(words, at + locationWord + 1, offset);
-        Atomics.store(words, at + locationWord + 2, storedLength);
-        Atomics.store(words, at + locationWord + 3, shape);
-        Atomics.store(words, at + locationWord, pack + 1);
-        return true;
+      return this.#record(readKey(id, 0), pack, offset, storedLength, shape);
+    } finally {
+      this.#unlock();
+    }
+  }
+
+  /** The entries of a pack as its directory has them; checked before (format/pack.ts, readEntries). */
+  putEntries(entries: Buffer, pack: number): void {
+    this.#lock();
+    try {
+      let offset = headerLength;
+      for (let at = 0; at < entries.length; at += entryLength) {
+        const lengths = at + idLength;
+        const storedLength =
+          (entries[lengths] ?? 0) | ((entries[lengths + 1] ?? 0) << 8) | ((entries[lengths + 2] ?? 0) << 16);
+        const shape =
+          (entries[lengths + 3] ?? 0) | ((entries[lengths + 4] ?? 0) << 8) | ((entries[lengths + 5] ?? 0) << 16);
+        this.#record(readKey(entries, at), pack, offset, storedLength, shape);
+        offset += storedLength;
       }
     } finally {
-      Atomics.store(words, 0, 0);
-      Atomics.notify(words, 0, 1);
+      this.#unlock();
+    }
+  }
+
+  #record(key: Int32Array, pack: number, offset: number, storedLength: number, shape: number): boolean {
+    const words = this.#words;
+    for (let slot = this.#home(key); ; slot = slot + 1 === this.capacity ? 0 : slot + 1) {
+      const at = headWords + slot * slotWords;
+      const present = words[at + locationWord] ?? 0;
+      if (present === 0) {
+        if (this.room <= 0) throw storeErrors.IndexFull(`The blob table is full at ${this.count} blobs.`);
+        for (let word = 0; word < 8; word += 1) words[at + word] = key[word] ?? 0;
+        words[1] = (words[1] ?? 0) + 1;
+      } else if (!this.#holds(at, key)) continue;
+      else if (rankOf(this.packState(present - 1)) >= rankOf(this.packState(pack))) return false;
+      else Atomics.store(words, at + locationWord, busy);
+      words[at + locationWord + 1] = offset;
+      words[at + locationWord + 2] = storedLength;
+      words[at + locationWord + 3] = shape;
+      Atomics.store(words, at + locationWord, pack + 1);
+      return true;
     }
   }
 
@@ -159,6 +183,11 @@ export class BlobTable {
     return true;
   }
 
+  #unlock(): void {
+    Atomics.store(this.#words, 0, 0);
+    Atomics.notify(this.#words, 0, 1);
+  }
+
   #lock(): void {
     while (Atomics.compareExchange(this.#words, 0, 0, 1) !== 0) Atomics.wait(this.#words, 0, 1, 1);
   }
@@ -177,7 +206,14 @@ export const rankOf = (state: number): number => ranks[state] ?? 3;
 const scratchKey = new Int32Array(8);
 
 /** The result is valid until the next call. */
-function readKey(id: Buffer): Int32Array {
-  for (let word = 0; word < 8; word += 1) scratchKey[word] = id.readInt32LE(word * 4);
+function readKey(bytes: Buffer, at: number): Int32Array {
+  for (let word = 0; word < 8; word += 1) {
+    const from = at + word * 4;
+    scratchKey[word] =
+      (bytes[from] ?? 0) |
+      ((bytes[from + 1] ?? 0) << 8) |
+      ((bytes[from + 2] ?? 0) << 16) |
+      ((bytes[from + 3] ?? 0) << 24);
+  }
   return scratchKey;
 }

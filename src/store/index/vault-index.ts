@@ -208,14 +208,12 @@ export class VaultIndex {
   #loadIndex(content: Buffer, name: string): void {
     decodeIndex(content, name, {
       replaces: () => {},
-      pack: (pack) => {
+      pack: (pack, entries) => {
         if (!this.#present.has(pack.hash)) this.#lost.add(pack.hash);
-        if (!this.#present.has(pack.hash) || this.#withEntries.has(pack.hash)) return undefined;
+        if (!this.#present.has(pack.hash) || this.#withEntries.has(pack.hash)) return;
         const number = this.#register(pack);
         this.#withEntries.add(pack.hash);
-        return (entry) => {
-          this.table.put(entry.id, number, entry.offset, entry.storedLength, entry.shape);
-        };
+        this.table.putEntries(entries, number);
       },
     });
   }
