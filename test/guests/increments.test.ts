@@ -7,6 +7,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { openImagesHost } from "../../src/hosts/images/host.ts";
 import type { SnapshotRequest } from "../../src/hosts/host.ts";
 import { connectQmp } from "../../src/hosts/qemu/qmp.ts";
 import { listBlockDevices } from "../../src/hosts/qemu/block-devices.ts";
@@ -90,6 +91,13 @@ test("every point of a chain under load equals its snapshot, abandoned attempts 
     }
     const expected = ["a", "b", "old", "raw", "sys"].map((id) => `${id}: holdfast.backup.point-${points}`);
     assert.deepEqual(await bitmapNames(rig), expected);
+
+    const offline = openImagesHost({ folder: images });
+    for (const { id } of await offline.listMachines()) {
+      await assert.rejects(offline.snapshot(id, { consistency: "crash", chain: "c", point: "p" }), {
+        code: "ImageInUse",
+      });
+    }
 
     using qmp = await connectQmp(controlSocket(rig.folder));
     await qmp.command("block_resize", { "node-name": "a", size: 80 * 1024 * 1024 });

@@ -1,0 +1,90 @@
+// What lies in a folder of images: each sub-folder with images is a machine, and so is each single
+// image. A machine is known by the inode of its folder or image, which survives a rename.
+
+import { join } from "node:path";
+import { HoldfastError } from "../../lib/errors.ts";
+import { disk } from "../../lib/files.ts";
+import { hostErrors } from "../errors.ts";
+import type { Machine, MachineDisk } from "../host.ts";
+import { readImageFacts } from "./bitmaps.ts";
+import { checkImage, formatOfName, type ImageFormat } from "./formats.ts";
+
+export interface FoundImage {
+  /** The file's name: unique in its machine. */
+  readonly id: string;
+  readonly path: string;
+  readonly format: ImageFormat;
+}
+
+export interface FoundMachine {
+  readonly id: string;
+  readonly name: string;
+  readonly images: readonly FoundImage[];
+}
+
+const mostDisks = 64;
+
+export async function scanImages(folder: string): Promise<FoundMachine[]> {
+  const machines: FoundMachine[] = [];
+  for (const name of (await disk.list(folder)).sort()) {
+    if (name.startsWith(".")) continue;
+    const path = join(folder, name);
+    const status = await disk.linkStatus(path);
+    if (status === undefined) continue;
+    const id = `inode:${status.inode}`;
+    if (status.isDirectory) {
+      const images = await findImages(path);
+      if (images.length > 0) machines.push({ id, name, images });
+    } else if (status.isFile) {
+      const format = formatOfName(name);
+      if (format !== undefined) {
+        machines.push({ id, name: name.slice(0, name.lastIndexOf(".")), images: [{ id: name, path, format }] });
+      }
+    }
+  }
+  return machines;
+}
+
+/** Files only: a symbolic link could lead anywhere. The system disk is the first by name. */
+async function findImages(folder: string): Promise<FoundImage[]> {
+  const images: FoundImage[] = [];
+  for (const name of (await disk.list(folder)).sort()) {
+    const path = join(folder, name);
+    const format = formatOfName(name);
+    if (format === undefined || name.startsWith(".") || (await disk.linkStatus(path))?.isFile !== true) continue;
+    images.push({ id: name, path, format });
+  }
+  return images;
+}
+
+/** A machine that holds a refused image is listed with the reason, and without that disk. */
+export async function describeImages(found: FoundMachine, signal?: AbortSignal): Promise<Machine> {
+  const disks: MachineDisk[] = [];
+  let problem: string | undefined;
+  if (found.images.length > mostDisks) {
+    problem = hostErrors.ImageRefused(
+      `${found.name} holds ${found.images.length} images; a machine has at most ${mostDisks} disks.`,
+    ).message;
+  }
+  for (const [index, image] of found.images.slice(0, mostDisks).entries()) {
+    try {
+      await checkImage(image.path, image.format);
+      const { sizeBytes } = await readImageFacts(image.path, image.format, false, signal);
+      disks.push({ ...image, name: image.id, sizeBytes, isReadOnly: false, lun: index - 1 });
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (!(error instanceof HoldfastError)) throw error;
+      problem = error.sentence;
+    }
+  }
+  return {
+    id: found.id,
+    name: found.name,
+    powerState: "stopped",
+    hasAgent: false,
+    disks,
+    memoryBytes: undefined,
+    processors: undefined,
+    problem,
+  };
+}
