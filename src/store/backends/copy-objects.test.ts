@@ -144,6 +144,17 @@ describe("copying a vault to another tier", () => {
     await assert.rejects(planCopy(from, foreign), code("ObjectExists"));
   });
 
+  it("does not say that it is done when the keys changed between plan and copy", async () => {
+    const from = await someVault();
+    const to = memoryStore();
+    const plan = await planCopy(from, to);
+    await from.put("config/00000002", Buffer.from("config of a vault, with another key"));
+    await from.delete("config/00000001");
+    await assert.rejects(copyObjects(from, to, plan), code("StoreFailed"));
+    await copyObjects(from, to, await planCopy(from, to));
+    assert.equal((await planCopy(from, to)).objects, 0);
+  });
+
   it("waits for a collection in the target to end", async () => {
     const to = memoryStore();
     await to.put("collect/00000001.doomed", Buffer.from("x"));

@@ -91,7 +91,14 @@ export async function copyObjects(
       }
       options.onProgress?.({ stage, objects: copied, bytes, totalBytes: plan.bytes });
     });
-    if (stage === "config") await removeOldConfigs(from, to, signal);
+    if (stage === "config") {
+      if (vanished.length > 0) {
+        throw objectErrors.StoreFailed(`The keys of the vault in ${from.location} changed while it was copied.`, {
+          remedy: "Copy again.",
+        });
+      }
+      await removeOldConfigs(from, to, signal);
+    }
   }
   return { copied, bytes, vanished };
 }
