@@ -174,7 +174,7 @@ test("a point that is hidden in the middle of a history is missed", async () => 
   }
   await store.delete(`points/${names[1]}`);
   assert.deepEqual(
-    (await listPoints(vault)).problems.map(({ name }) => name),
+    (await listPoints(vault)).gaps.map(({ name }) => name),
     [names[2]],
   );
 });

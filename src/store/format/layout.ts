@@ -10,7 +10,7 @@ export const leafUnits = leafRegions * regionUnits;
 export const leafSize = leafUnits * unitSize;
 export const nodeFanOut = 256;
 
-export const maxBlobSize = regionSize;
+export const maxBlobSize = 1024 * 1024;
 export const maxItemBytes = 64;
 export const maxAttachmentSize = 64 * 1024 * 1024;
 export const maxPointSize = 16 * 1024 * 1024;

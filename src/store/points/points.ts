@@ -22,8 +22,10 @@ export interface PointProblem {
 export interface PointListing {
   /** By item, then by time. */
   readonly points: readonly Point[];
-  /** Points that do not open, and gaps in an item's history. */
+  /** Points that do not open. */
   readonly problems: readonly PointProblem[];
+  /** Points whose predecessor is not there: it was purged by a collection, or the store hides it. */
+  readonly gaps: readonly PointProblem[];
 }
 
 export type PointFolder = "points" | "deleted";
@@ -56,11 +58,11 @@ export async function listPoints(vault: Vault, item?: string, signal?: AbortSign
       problems.push({ name, message: error instanceof Error ? error.message : String(error) });
     }
   }
-  return { points, problems: [...problems, ...gaps(points, deleted)] };
+  return { points, problems, gaps: findGaps(points, deleted) };
 }
 
 /** A point that another one names as its predecessor and that is neither here, nor deleted, nor older than all. */
-function gaps(points: readonly Point[], deleted: ReadonlySet<string>): PointProblem[] {
+function findGaps(points: readonly Point[], deleted: ReadonlySet<string>): PointProblem[] {
   const present = new Set<string>(points.map(({ name }) => name));
   const oldest = new Map<string, string>();
   for (const { item, name } of points) if (!oldest.has(item)) oldest.set(item, name);
