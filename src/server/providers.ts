@@ -6,6 +6,7 @@ import { authorizationProvider } from "../providers/authorization/provider.ts";
 import { featuresProvider } from "../providers/features/features.ts";
 import { activityLogProvider } from "../providers/insights/activity-log.ts";
 import type { KeyVaultServices } from "../providers/keyvault/services.ts";
+import { templateSecretReader } from "../providers/keyvault/template-secrets.ts";
 import { keyVaultProvider } from "../providers/keyvault/vaults.ts";
 import { locksProvider } from "../providers/locks/locks.ts";
 import { managedIdentityProvider } from "../providers/managedidentity/user-assigned.ts";
@@ -25,7 +26,7 @@ export function assembleProviders(services: ProviderServices): ProviderDirectory
   const own: Provider[] = [
     activityLogProvider(services),
     authorizationProvider(services, () => directory.providers),
-    deploymentsProvider({ services, client: services.inProcess, secretBox: services.secretBox, directory: () => directory }),
+    deploymentsProvider({ services, client: services.inProcess, secretBox: services.secretBox, directory: () => directory, readSecret: templateSecretReader(services) }),
     featuresProvider(services),
     keyVaultProvider(services),
     locksProvider(services),
