@@ -171,6 +171,9 @@ function bindWindow(
     throw semantic(`${name}() needs rows in an order: use it in extend, project, where or serialize.`, spanOf(node));
   }
   const values = args.map((arg) => session.expression(arg, environment));
+  if (name === "row_window_session" && values[0]?.type !== "datetime") {
+    throw unsupported("row_window_session() of anything but a datetime", spanOf(node));
+  }
   const first = values[0]?.type;
   const type = name === "row_number" || name.startsWith("row_rank") ? "long" : (first ?? "long");
   const sum = name === "row_cumsum" && type === "int" ? "long" : type;

@@ -1,6 +1,6 @@
 // Small steps from one table to the next, keeping the hidden columns that order and groups need.
 
-import { columnOf, windowCall, type Column, type Expression, type WindowExpression } from "../plan/expression.ts";
+import { call, columnOf, literal, windowCall, type Column, type Expression, type WindowExpression } from "../plan/expression.ts";
 import { relation, type Item, type Relation, type SortKey } from "../plan/relation.ts";
 import type { Bound, Environment, Session } from "./session.ts";
 import type { Scope } from "./scope.ts";
@@ -113,20 +113,65 @@ export class WindowCollector {
 
   /** The table with the gathered columns in it. */
   below(bound: Bound): Bound {
-    if (this.#items.length === 0) return bound;
+    const isSession = ({ expression }: Item<WindowExpression>): boolean => expression.name === "row_window_session";
+    const plain = this.#items.filter((item) => !isSession(item));
     const columns = [...bound.columns, ...hiddenColumns(bound, bound.columns)];
-    return {
+    const windowed: Bound = {
       ...bound,
       relation: relation({
         kind: "window",
         input: bound.relation,
-        items: this.#items,
+        items: plain,
         order: bound.order,
         partition: bound.partition,
-        columns: [...columns, ...this.#items.map(({ column }) => column)],
+        columns: [...columns, ...plain.map(({ column }) => column)],
       }),
     };
+    return this.#items
+      .filter(isSession)
+      .reduce((below, item) => sessionStarts(this.#session, below, item), plain.length === 0 ? bound : windowed);
   }
+}
+
+/** row_window_session(): the time at which the session of each row began, found row by row. */
+function sessionStarts(session: Session, bound: Bound, { column, expression }: Item<WindowExpression>): Bound {
+  const [at, fromFirst, between, restart] = expression.args;
+  if (at === undefined || fromFirst === undefined || between === undefined) return bound;
+  const absent: Expression = literal("datetime", null);
+  const last = session.newColumn("last", "datetime");
+  const [start, before] = [session.newColumn("start", "datetime"), session.newColumn("before", "datetime")];
+  const distance = (column_: Column): Expression => call("subtract", [at, columnOf(column_)], "timespan");
+  const either = (tests: readonly Expression[]): Expression => tests.reduce((a, b) => call("or", [a, b], "bool"));
+  const begins = either([
+    call("isnull", [columnOf(start)], "bool"),
+    call("greater", [distance(start), fromFirst], "bool"),
+    call("greater", [distance(before), between], "bool"),
+    ...(restart === undefined ? [] : [restart]),
+  ]);
+  const columns = [...bound.relation.columns];
+  return {
+    ...bound,
+    relation: relation({
+      kind: "scan",
+      input: bound.relation,
+      order: bound.order,
+      partition: bound.partition,
+      declared: [
+        { column, expression: absent },
+        { column: last, expression: absent },
+      ],
+      condition: literal("bool", true),
+      assignments: [
+        { column, expression: call("iff", [begins, at, columnOf(start)], "datetime") },
+        { column: last, expression: at },
+      ],
+      state: [
+        { column: start, expression: columnOf(column) },
+        { column: before, expression: columnOf(last) },
+      ],
+      columns: [...columns, column],
+    }),
+  };
 }
 
 /** A hidden number for each row, in the order of the table. */

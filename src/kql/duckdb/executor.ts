@@ -14,6 +14,7 @@ import {
 } from "@duckdb/node-api";
 import { kqlErrors } from "../errors.ts";
 import { runtimeFunctions } from "../functions/index.ts";
+import { notSupportedMark } from "../functions/unsupported.ts";
 import type { RuntimeValue } from "../functions/value.ts";
 import type { ScalarType } from "../types.ts";
 import { formatDynamic, parseDynamic } from "../values/dynamic.ts";
@@ -114,6 +115,8 @@ export async function* runStatement(
 /** DuckDB's complaint as one of ours. */
 export function asExecutionError(cause: unknown): Error {
   const message = cause instanceof Error ? cause.message : String(cause);
+  const refused = message.indexOf(notSupportedMark);
+  if (refused >= 0) return kqlErrors.Unsupported(message.slice(refused + notSupportedMark.length).trim(), { cause });
   if (/Out of Memory|memory limit|max_temp_directory_size/i.test(message)) {
     return kqlErrors.ResourceLimit("The query needs more memory than it may use.", { cause });
   }

@@ -3,6 +3,11 @@
 
 import { collectionFunctions } from "./collections.ts";
 import { conversionFunctions } from "./conversion.ts";
+import { geoCells } from "./geo/cells.ts";
+import { geoConstructions } from "./geo/constructions.ts";
+import { geoH3 } from "./geo/h3.ts";
+import { geoMeasures } from "./geo/measures.ts";
+import { geoTexts } from "./geo/wkt.ts";
 import { hashFunctions } from "./hashes.ts";
 import { networkFunctions } from "./network.ts";
 import { seriesFunctions } from "./series.ts";
@@ -15,6 +20,11 @@ import type { RuntimeFunction } from "./value.ts";
 export const runtimeFunctions: Readonly<Record<string, RuntimeFunction>> = {
   ...conversionFunctions,
   ...collectionFunctions,
+  ...geoCells,
+  ...geoConstructions,
+  ...geoH3,
+  ...geoMeasures,
+  ...geoTexts,
   ...hashFunctions,
   ...networkFunctions,
   ...seriesFunctions,

@@ -202,20 +202,35 @@ function networkLookup(test: string): (plugin: PluginCall) => Bound {
     const address = columnNamed(argument(plugin, 1), input.columns);
     const network = columnNamed(argument(plugin, 2), other.columns);
     if (plugin.args.length > 3) throw unsupported("Further keys of a network lookup", spanOf(plugin.node));
-    const joined: Bound = {
-      relation: relation({
-        kind: "join",
-        joinKind: "inner",
-        left: input.relation,
-        right: other.relation,
-        on: [],
-        columns: [...input.relation.columns, ...other.relation.columns],
-      }),
-      columns: [...input.columns, ...other.columns],
-      order: [],
-      partition: [],
-    };
-    return filter(joined, call(test, [columnOf(address), columnOf(network)], "bool"));
+    return filter(everyPair(input, other), call(test, [columnOf(address), columnOf(network)], "bool"));
+  };
+}
+
+/** Rows whose point lies in a polygon of the other table. */
+function polygonLookup(plugin: PluginCall): Bound {
+  const { session, input, scope } = plugin;
+  if (plugin.args.length > 4 || plugin.named.size > 0) throw unsupported("Options of geo_polygon_lookup", spanOf(plugin.node));
+  const other = session.table(argument(plugin, 0), scope);
+  const polygon = columnNamed(argument(plugin, 1), other.columns);
+  const longitude = columnNamed(argument(plugin, 2), input.columns);
+  const latitude = columnNamed(argument(plugin, 3), input.columns);
+  const point = [cast(columnOf(longitude), "real"), cast(columnOf(latitude), "real")];
+  return filter(everyPair(input, other), call("geo_point_in_polygon", [...point, columnOf(polygon)], "bool"));
+}
+
+function everyPair(left: Bound, right: Bound): Bound {
+  return {
+    relation: relation({
+      kind: "join",
+      joinKind: "inner",
+      left: left.relation,
+      right: right.relation,
+      on: [],
+      columns: [...left.relation.columns, ...right.relation.columns],
+    }),
+    columns: [...left.columns, ...right.columns],
+    order: [],
+    partition: [],
   };
 }
 
@@ -223,6 +238,7 @@ const plugins: Readonly<Record<string, (plugin: PluginCall) => Bound>> = {
   bag_unpack: bagUnpack,
   pivot,
   narrow,
+  geo_polygon_lookup: polygonLookup,
   ipv4_lookup: networkLookup("ipv4_is_in_range"),
   ipv6_lookup: networkLookup("ipv6_is_in_range"),
 };

@@ -23,7 +23,6 @@ export function emitWindow(node: Window, input: Shape, steps: Steps): Shape {
 
 function restartOf(expression: WindowExpression): WindowExpression["args"][number] | undefined {
   if (expression.name.startsWith("row_rank")) return expression.args[0];
-  if (expression.name === "row_window_session") throw unsupported("row_window_session()", expression.span);
   return expression.name === "row_number" || expression.name === "row_cumsum" ? expression.args[1] : undefined;
 }
 
