@@ -12,6 +12,8 @@ export const hostErrors = defineErrors({
   QemuRefused: { status: 409 },
   QemuTooOld: { status: 409, remedy: "Holdfast needs QEMU 6.0 or newer." },
   MachineNotFound: { status: 404, remedy: "Look at `./holdfast host show` for the machines of the host." },
+  MachineExists: { status: 409, remedy: "Choose another name, or remove the other machine first." },
+  MachineRunning: { status: 409, remedy: "Stop the machine first." },
   MachineNotDefined: { status: 409, remedy: "Start the machine by hand, or define it through Holdfast." },
   DiskNotFound: { status: 404, remedy: "Compare the disks with those of the machine." },
   DisksShareIdentity: {

@@ -95,8 +95,48 @@ export interface SnapshotSession extends AsyncDisposable {
   abandon(): Promise<void>;
 }
 
+export interface MachineDefinition {
+  /** Letters, digits, `.`, `_` and `-`, at most 64; unique on the host. */
+  readonly name: string;
+  /** A GUID, by which the machine is known from then on. */
+  readonly id: string;
+  readonly memoryBytes: number;
+  readonly processors: number;
+  /** `user` lets the guest out through the host; nothing gets in. */
+  readonly network: "none" | "user";
+  /** In order of LUN, the system disk first. */
+  readonly disks: readonly DefinedDisk[];
+  /** Boots this kernel instead of the system disk's own loader. */
+  readonly kernel?: { readonly path: string; readonly initrdPath: string; readonly commandLine: string };
+}
+
+export interface DefinedDisk {
+  /** The disk's serial. */
+  readonly id: string;
+  readonly source: DiskSource;
+}
+
+export type DiskSource =
+  | { readonly kind: "image"; readonly path: string; readonly format: "raw" | "qcow2" }
+  /** Runs from an export of a recovery point; what the machine writes goes to `overlayPath`. */
+  | { readonly kind: "point"; readonly address: NbdAddress; readonly exportName: string; readonly overlayPath: string };
+
+/** For hosts that can run machines themselves. */
+export interface Lifecycle {
+  define(definition: MachineDefinition, signal?: AbortSignal): Promise<void>;
+  /** Forgets a machine that does not run; its images stay. */
+  undefine(machineId: string): Promise<void>;
+  start(machineId: string, signal?: AbortSignal): Promise<void>;
+  /** Asks the guest to shut down; switches it off when it has not after `graceMilliseconds`. */
+  stop(machineId: string, graceMilliseconds: number, signal?: AbortSignal): Promise<void>;
+  restart(machineId: string, signal?: AbortSignal): Promise<void>;
+  /** Copies what a disk still reads from a recovery point into its overlay, while the machine runs. */
+  bringHome(machineId: string, diskId: string, signal?: AbortSignal): Promise<void>;
+}
+
 export interface Host {
   readonly kind: "images" | "qemu";
+  readonly lifecycle: Lifecycle | undefined;
   listMachines(signal?: AbortSignal): Promise<Machine[]>;
   findMachine(id: string, signal?: AbortSignal): Promise<Machine>;
   /** One user of a machine's agent at a time; the others wait. */

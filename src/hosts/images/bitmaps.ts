@@ -42,7 +42,11 @@ export async function readImageFacts(
   isFree: boolean,
   signal?: AbortSignal,
 ): Promise<ImageFacts> {
+  // A format's own driver refuses an image that somebody writes to; raw has none, so ask for the lock.
+  if (isFree && format === "raw")
+    await runImageTool("qemu-io", path, ["-f", "raw", "-c", "length", imageName(path)], signal);
   const stdout = await runImageTool(
+    "qemu-img",
     path,
     ["info", "--output=json", ...(isFree ? [] : ["-U"]), "-f", format, imageName(path)],
     signal,
@@ -69,12 +73,22 @@ export async function changeBitmap(
   signal?: AbortSignal,
 ): Promise<void> {
   const granularity = change === "--add" ? ["-g", "65536"] : [];
-  await runImageTool(path, ["bitmap", "-f", "qcow2", change, ...granularity, imageName(path), name], signal);
+  await runImageTool(
+    "qemu-img",
+    path,
+    ["bitmap", "-f", "qcow2", change, ...granularity, imageName(path), name],
+    signal,
+  );
 }
 
-async function runImageTool(path: string, args: readonly string[], signal: AbortSignal | undefined): Promise<string> {
+async function runImageTool(
+  program: "qemu-img" | "qemu-io",
+  path: string,
+  args: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<string> {
   try {
-    return (await run("qemu-img", args, { timeoutMilliseconds: toolMilliseconds, maxOutputBytes: mostOutput, signal }))
+    return (await run(program, args, { timeoutMilliseconds: toolMilliseconds, maxOutputBytes: mostOutput, signal }))
       .stdout;
   } catch (cause) {
     signal?.throwIfAborted();

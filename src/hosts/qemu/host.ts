@@ -6,9 +6,11 @@ import { thawIfFrozen, type FreezeLimits } from "../../guest/freeze.ts";
 import { HoldfastError } from "../../lib/errors.ts";
 import { disk } from "../../lib/files.ts";
 import { hostErrors } from "../errors.ts";
-import type { CleanUpReport, Host, Machine, SnapshotRequest, SnapshotSession } from "../host.ts";
+import type { CleanUpReport, Host, Machine, MachineDefinition, SnapshotRequest, SnapshotSession } from "../host.ts";
 import { inTurns } from "../turns.ts";
+import { openDefinitions } from "./definitions.ts";
 import { removeOurs } from "./leftovers.ts";
+import { openLifecycle } from "./lifecycle.ts";
 import { describeMachine } from "./machine.ts";
 import { openMonitors } from "./monitors.ts";
 import { openSnapshot } from "./snapshot.ts";
@@ -32,6 +34,7 @@ export function openQemuHost(settings: QemuHostSettings): Host {
   const agentTurns = inTurns();
   const seen = new Map<string, Machine>();
   const inSnapshot = new Set<string>();
+  const definitions = openDefinitions(join(scratchFolder, "machines"));
 
   const monitorPath = (name: string): string => join(socketFolder, name + monitorSuffix);
   const agentPath = async (name: string): Promise<string | undefined> => {
@@ -58,18 +61,20 @@ export function openQemuHost(settings: QemuHostSettings): Host {
       signal?.throwIfAborted();
       if (!(error instanceof HoldfastError)) throw error;
       const isGone = error.code === "MonitorUnreachable" || error.code === "MonitorLost";
-      const last = seen.get(name) ?? unseen(name);
+      const defined = (await definitions.list()).find((definition) => definition.name === name);
+      const last = seen.get(name) ?? (defined === undefined ? unseen(name) : describeDefinition(defined));
       return { ...last, powerState: isGone ? "stopped" : last.powerState, problem: error.sentence };
     }
   };
 
   const listMachines = async (signal?: AbortSignal): Promise<Machine[]> => {
     const names = await socketNames();
+    const stopped = (await definitions.list()).filter(({ name }) => !names.includes(name));
     const machines: Machine[] = [];
     for (let at = 0; at < names.length; at += machinesAtOnce) {
       machines.push(...(await Promise.all(names.slice(at, at + machinesAtOnce).map((name) => look(name, signal)))));
     }
-    return machines;
+    return [...machines, ...stopped.map(describeDefinition)];
   };
 
   const findMachine = async (id: string, signal?: AbortSignal): Promise<Machine> => {
@@ -157,6 +162,13 @@ export function openQemuHost(settings: QemuHostSettings): Host {
 
   return {
     kind: "qemu",
+    lifecycle: openLifecycle({
+      definitions,
+      findMachine,
+      leaseMonitor: (name, signal) => monitors.lease(monitorPath(name), signal),
+      pathsOf: (name) => ({ monitor: monitorPath(name), agent: join(socketFolder, name + agentSuffix) }),
+      names: socketNames,
+    }),
     listMachines,
     findMachine,
     withAgent: async (machineId, use, signal) => {
@@ -180,6 +192,11 @@ async function removeScratchFiles(folder: string): Promise<string[]> {
   const ours = (await disk.list(folder)).filter((name) => /^holdfast\.[0-9a-f]{8}\.(?:\d+\.qcow2|sock)$/.test(name));
   for (const name of ours) await disk.remove(join(folder, name));
   return ours;
+}
+
+/** A machine that may be started; its disks' sizes show when it runs. */
+function describeDefinition({ id, name, memoryBytes, processors }: MachineDefinition): Machine {
+  return { ...unseen(name), id, memoryBytes, processors };
 }
 
 function unseen(name: string): Machine {

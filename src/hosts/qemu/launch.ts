@@ -1,0 +1,104 @@
+// Starts the QEMU of a defined machine. It goes on when we end; its monitor is how we know it.
+
+import { disk } from "../../lib/files.ts";
+import { run } from "../../lib/processes.ts";
+import { connectNbd } from "../../nbd/client.ts";
+import { hostErrors } from "../errors.ts";
+import type { DefinedDisk, MachineDefinition } from "../host.ts";
+import { checkImage } from "../images/formats.ts";
+
+export interface LaunchPaths {
+  readonly monitor: string;
+  readonly agent: string;
+}
+
+const startMilliseconds = 60_000;
+/** A restart of our NBD server must not become an error in the guest. */
+const reconnectSeconds = 60;
+
+export async function launch(definition: MachineDefinition, paths: LaunchPaths, signal?: AbortSignal): Promise<void> {
+  for (const { source } of definition.disks) {
+    if (source.kind === "image") await checkImage(source.path, source.format);
+    else await ensureOverlay(source, signal);
+  }
+  for (const path of [paths.monitor, paths.agent]) await disk.remove(path);
+  await run("qemu-system-x86_64", qemuArguments(definition, paths), { timeoutMilliseconds: startMilliseconds, signal });
+}
+
+async function ensureOverlay(
+  source: DefinedDisk["source"] & { kind: "point" },
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  if ((await disk.status(source.overlayPath)) !== undefined) return;
+  await using client = await connectNbd({ ...source.address, exportName: source.exportName }, signal);
+  // The overlay names no backing file: where the point is to be read is told at each start.
+  await run("qemu-img", ["create", "-q", "-f", "qcow2", `file:${source.overlayPath}`, String(client.size)], { signal });
+}
+
+function qemuArguments(definition: MachineDefinition, paths: LaunchPaths): string[] {
+  const { name, id, memoryBytes, processors, network, disks, kernel } = definition;
+  return [
+    ["-name", name, "-uuid", id, "-daemonize", "-nodefaults", "-no-user-config", "-display", "none"],
+    ["-machine", "q35,accel=kvm:tcg", "-cpu", "max", "-smp", String(processors)],
+    ["-m", `${Math.floor(memoryBytes / 1024 / 1024)}M`],
+    ["-qmp", `unix:${escape(paths.monitor)},server=on,wait=off`, "-device", "virtio-serial-pci"],
+    ["-chardev", `socket,path=${escape(paths.agent)},server=on,wait=off,id=agent`],
+    ["-device", "virtserialport,chardev=agent,name=org.qemu.guest_agent.0", "-device", "virtio-rng-pci"],
+    // Guests want a console; what they say there is kept for `ringbuf-read`, and never grows.
+    ["-vga", "std", "-chardev", "ringbuf,id=console,size=65536", "-serial", "chardev:console"],
+    network === "user" ? ["-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net"] : [],
+    kernel === undefined ? [] : ["-kernel", kernel.path, "-initrd", kernel.initrdPath, "-append", kernel.commandLine],
+    disks.flatMap(diskArguments),
+  ].flat();
+}
+
+function diskArguments({ id, source }: DefinedDisk, index: number): string[] {
+  const node = `disk-${index}`;
+  const blockdev = (options: Record<string, unknown>): string[] => [
+    "-blockdev",
+    JSON.stringify({ discard: "unmap", ...options }),
+  ];
+  const device = [
+    "-device",
+    `virtio-blk-pci,drive=${node},id=dev-${id},serial=${id}${index === 0 ? ",bootindex=1" : ""}`,
+  ];
+  if (source.kind === "image") {
+    const backing = source.format === "qcow2" ? { backing: null } : {};
+    return [
+      ...blockdev({
+        driver: source.format,
+        "node-name": node,
+        ...backing,
+        file: { driver: "file", filename: source.path },
+      }),
+      ...device,
+    ];
+  }
+  const server =
+    "socketPath" in source.address
+      ? { type: "unix", path: source.address.socketPath }
+      : { type: "inet", host: source.address.host, port: String(source.address.port) };
+  return [
+    ...blockdev({
+      driver: "nbd",
+      "node-name": `${node}-point`,
+      "read-only": true,
+      server,
+      export: source.exportName,
+      "reconnect-delay": reconnectSeconds,
+    }),
+    ...blockdev({
+      driver: "qcow2",
+      "node-name": node,
+      backing: `${node}-point`,
+      file: { driver: "file", filename: source.overlayPath },
+    }),
+    ...device,
+  ];
+}
+
+/** In QEMU's option lists a comma stands doubled. */
+function escape(path: string): string {
+  if (path.includes("\n")) throw hostErrors.HostSettingsInvalid("A socket path must not hold line breaks.");
+  return path.replaceAll(",", ",,");
+}
