@@ -14,6 +14,7 @@ import {
   softDeleteVault,
   undeleteVault,
 } from "../../keys/vaults.ts";
+import type { Route } from "../../arm/routes.ts";
 import { accessPolicyRoutes } from "./access-policies.ts";
 import { deletedVaultRoutes } from "./deleted-vaults.ts";
 import { keyVaultErrors } from "./errors.ts";
@@ -53,6 +54,7 @@ export function keyVaultProvider(services: KeyVaultServices): Provider {
       { name: "vaults/accessPolicies", apiVersions },
       { name: "deletedVaults", apiVersions, isGlobal: true },
       { name: "managedHSMs", apiVersions },
+      { name: "deletedManagedHSMs", apiVersions, isGlobal: true },
     ],
     routes: [
       ...trackedRoutes(services, type),
@@ -67,11 +69,11 @@ export function keyVaultProvider(services: KeyVaultServices): Provider {
         handle: (request) => checkNameAvailability(services, request),
       },
       // az lists managed HSMs whenever it lists vaults; there are none here.
-      {
+      ...["managedHSMs", "deletedManagedHSMs"].map((name): Route => ({
         method: "GET",
-        path: `/subscriptions/{subscriptionId}/providers/${namespace}/managedHSMs`,
+        path: `/subscriptions/{subscriptionId}/providers/${namespace}/${name}`,
         handle: async () => ok({ value: [] }),
-      },
+      })),
     ],
     lifecycles: { [type.type]: lifecycle },
   };
