@@ -214,6 +214,8 @@ function bindPath(session: Session, node: SyntaxNode, environment: Environment):
     if (found !== undefined) return bindName(session, selector, { ...environment, columns: found });
   }
   const value = session.expression(left, environment);
+  const bracketed = kindOf(selector) === "BracketedExpression" ? optional(selector, "Expression") : undefined;
+  if (bracketed !== undefined) return elementOf(session, value, bracketed, environment, node);
   if (kindOf(selector) !== "NameReference") throw unsupported("This path", spanOf(selector));
   return call("member", [value, literal("string", nameOf(selector))], "dynamic", spanOf(node));
 }
@@ -223,7 +225,17 @@ function bindElement(session: Session, node: SyntaxNode, environment: Environmen
   const selector = child(node, "Selector");
   const inner = optional(selector, "Expression");
   if (inner === undefined) throw unsupported(`The selector ${tokenText(selector, "Token")}`, spanOf(selector));
-  const key = session.expression(inner, environment);
+  return elementOf(session, value, inner, environment, node);
+}
+
+function elementOf(
+  session: Session,
+  value: Expression,
+  keyNode: SyntaxNode,
+  environment: Environment,
+  node: SyntaxNode,
+): Expression {
+  const key = session.expression(keyNode, environment);
   if (key.type === "dynamic") return call("elementByValue", [value, key], "dynamic", spanOf(node));
   return key.type === "string"
     ? call("member", [value, key], "dynamic", spanOf(node))

@@ -95,12 +95,7 @@ export function bindDataTable(session: Session, node: SyntaxNode, scope: Scope):
   };
 }
 
-function literalAs(
-  session: Session,
-  node: SyntaxNode,
-  type: ScalarType,
-  scope: Scope,
-): LiteralExpression {
+function literalAs(session: Session, node: SyntaxNode, type: ScalarType, scope: Scope): LiteralExpression {
   const value = session.expression(node, { scope, columns: [] });
   if (value.kind !== "literal") throw unsupported("A computed value in a datatable", spanOf(node));
   if (value.type === type) return value;

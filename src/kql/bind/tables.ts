@@ -1,6 +1,14 @@
 // Small steps from one table to the next, keeping the hidden columns that order and groups need.
 
-import { call, columnOf, literal, windowCall, type Column, type Expression, type WindowExpression } from "../plan/expression.ts";
+import {
+  call,
+  columnOf,
+  literal,
+  windowCall,
+  type Column,
+  type Expression,
+  type WindowExpression,
+} from "../plan/expression.ts";
 import { relation, type Item, type Relation, type SortKey } from "../plan/relation.ts";
 import type { Bound, Environment, Session } from "./session.ts";
 import type { Scope } from "./scope.ts";

@@ -68,6 +68,8 @@ export interface JoinRelation extends Node<"join"> {
   readonly left: Relation;
   readonly right: Relation;
   readonly on: readonly (readonly [Expression, Expression])[];
+  /** A further condition over both sides, where equalities are not enough. */
+  readonly condition?: Expression;
 }
 
 /** One arbitrary row for each combination of the keys. */

@@ -16,7 +16,7 @@ import { parseDynamic } from "../../values/dynamic.ts";
 import { cast } from "../casts.ts";
 import type { Scope } from "../scope.ts";
 import { SchemaNeeded, type Bound, type KnownColumn, type SchemaQuestion, type Session } from "../session.ts";
-import { environmentOf, filter, keep, numbered, project } from "../tables.ts";
+import { environmentOf, keep, numbered, project } from "../tables.ts";
 import { columnNamed } from "./shape.ts";
 import { unite, type Source } from "./union.ts";
 
@@ -194,41 +194,53 @@ function narrow(plugin: PluginCall): Bound {
 }
 
 /** Rows whose address lies in a network of the other table. */
-function networkLookup(test: string): (plugin: PluginCall) => Bound {
+function networkLookup(test: string, otherFirst: boolean): (plugin: PluginCall) => Bound {
   return (plugin) => {
     const { session, input, scope } = plugin;
-    if (plugin.named.has("return_unmatched")) throw unsupported("return_unmatched", spanOf(plugin.node));
     const other = session.table(argument(plugin, 0), scope);
     const address = columnNamed(argument(plugin, 1), input.columns);
     const network = columnNamed(argument(plugin, 2), other.columns);
-    if (plugin.args.length > 3) throw unsupported("Further keys of a network lookup", spanOf(plugin.node));
-    return filter(everyPair(input, other), call(test, [columnOf(address), columnOf(network)], "bool"));
+    const inside = call(test, [columnOf(address), columnOf(network)], "bool");
+    return lookup(input, other, inside, wantsUnmatched(plugin, 3), otherFirst);
   };
 }
 
 /** Rows whose point lies in a polygon of the other table. */
 function polygonLookup(plugin: PluginCall): Bound {
   const { session, input, scope } = plugin;
-  if (plugin.args.length > 4 || plugin.named.size > 0) throw unsupported("Options of geo_polygon_lookup", spanOf(plugin.node));
+  if (plugin.named.has("radius")) throw unsupported("The radius of geo_polygon_lookup", spanOf(plugin.node));
   const other = session.table(argument(plugin, 0), scope);
   const polygon = columnNamed(argument(plugin, 1), other.columns);
   const longitude = columnNamed(argument(plugin, 2), input.columns);
   const latitude = columnNamed(argument(plugin, 3), input.columns);
   const point = [cast(columnOf(longitude), "real"), cast(columnOf(latitude), "real")];
-  return filter(everyPair(input, other), call("geo_point_in_polygon", [...point, columnOf(polygon)], "bool"));
+  const inside = call("geo_point_in_polygon", [...point, columnOf(polygon)], "bool");
+  return lookup(input, other, inside, wantsUnmatched(plugin, 4), false);
 }
 
-function everyPair(left: Bound, right: Bound): Bound {
+function wantsUnmatched(plugin: PluginCall, index: number): boolean {
+  const [node, ...more] = plugin.args.slice(index);
+  if (more.length > 0) throw unsupported("Further keys of a lookup", spanOf(plugin.node));
+  const named = plugin.named.get("return_unmatched");
+  const given = named ?? node;
+  if (given !== undefined && named === undefined && kindOf(given) !== "BooleanLiteralExpression") {
+    throw unsupported("Further keys of a lookup", spanOf(given));
+  }
+  return constantOf(plugin, given) === "true";
+}
+
+function lookup(input: Bound, other: Bound, condition: Expression, unmatched: boolean, otherFirst: boolean): Bound {
   return {
     relation: relation({
       kind: "join",
-      joinKind: "inner",
-      left: left.relation,
-      right: right.relation,
+      joinKind: unmatched ? "left" : "inner",
+      left: input.relation,
+      right: other.relation,
       on: [],
-      columns: [...left.relation.columns, ...right.relation.columns],
+      condition,
+      columns: [...input.relation.columns, ...other.relation.columns],
     }),
-    columns: [...left.columns, ...right.columns],
+    columns: otherFirst ? [...other.columns, ...input.columns] : [...input.columns, ...other.columns],
     order: [],
     partition: [],
   };
@@ -239,6 +251,6 @@ const plugins: Readonly<Record<string, (plugin: PluginCall) => Bound>> = {
   pivot,
   narrow,
   geo_polygon_lookup: polygonLookup,
-  ipv4_lookup: networkLookup("ipv4_is_in_range"),
-  ipv6_lookup: networkLookup("ipv6_is_in_range"),
+  ipv4_lookup: networkLookup("ipv4_is_in_range", false),
+  ipv6_lookup: networkLookup("ipv6_is_in_range", true),
 };

@@ -3,16 +3,7 @@
 import { unsupported } from "../../errors.ts";
 import { columnOf, type Column, type Expression } from "../../plan/expression.ts";
 import { relation, type ExpandItem, type Item } from "../../plan/relation.ts";
-import {
-  child,
-  items,
-  kindOf,
-  optional,
-  parametersOf,
-  spanOf,
-  wordOf,
-  type SyntaxNode,
-} from "../../syntax/node.ts";
+import { child, items, kindOf, optional, parametersOf, spanOf, wordOf, type SyntaxNode } from "../../syntax/node.ts";
 import type { ScalarType } from "../../types.ts";
 import { typeNamed } from "../../types.ts";
 import { cast } from "../casts.ts";

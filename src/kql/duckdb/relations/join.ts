@@ -24,6 +24,10 @@ export function emitJoin(node: Join, left: Shape, right: Shape, steps: Steps): S
   const onLeft = createEmitter(steps.context, leftColumns);
   const onRight = createEmitter(steps.context, rightColumns);
   const conditions = node.on.map(([a, b]) => keysMeet(onLeft.value(a), onRight.value(b)));
+  if (node.condition !== undefined) {
+    const both = createEmitter(steps.context, new Map([...rightColumns, ...leftColumns]));
+    conditions.push(both.predicate(node.condition));
+  }
   const values = new Map<number, Sql>();
   const optionalLeft = node.joinKind === "right" || node.joinKind === "full";
   const optionalRight = node.joinKind === "left" || node.joinKind === "full";

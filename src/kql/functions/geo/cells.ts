@@ -63,7 +63,16 @@ function geohashNeighbors(code: string): string[] | null {
   const box = boxOf(code);
   if (box === undefined) return null;
   const [width, height] = [box.east - box.west, box.north - box.south];
-  const around = [[0, 1], [1, 1], [1, 0], [1, -1], [0, -1], [-1, -1], [-1, 0], [-1, 1]] as const;
+  const around = [
+    [0, 1],
+    [1, 1],
+    [1, 0],
+    [1, -1],
+    [0, -1],
+    [-1, -1],
+    [-1, 0],
+    [-1, 1],
+  ] as const;
   return around.flatMap(([dx, dy]) => {
     const latitude = (box.south + box.north) / 2 + dy * height;
     const longitude = (box.west + box.east) / 2 + dx * width;
@@ -74,8 +83,18 @@ function geohashNeighbors(code: string): string[] | null {
 
 const maxLevel = 30;
 const maxSize = 2 ** maxLevel;
-const ijOfPosition = [[0, 1, 3, 2], [0, 2, 3, 1], [3, 2, 0, 1], [3, 1, 0, 2]] as const;
-const positionOfIj = [[0, 1, 3, 2], [0, 3, 1, 2], [2, 3, 1, 0], [2, 1, 3, 0]] as const;
+const ijOfPosition = [
+  [0, 1, 3, 2],
+  [0, 2, 3, 1],
+  [3, 2, 0, 1],
+  [3, 1, 0, 2],
+] as const;
+const positionOfIj = [
+  [0, 1, 3, 2],
+  [0, 3, 1, 2],
+  [2, 3, 1, 0],
+  [2, 1, 3, 0],
+] as const;
 const orientationOf = [1, 0, 0, 3] as const;
 
 const uvOf = (s: number): number => (s >= 0.5 ? (4 * s * s - 1) / 3 : (1 - 4 * (1 - s) * (1 - s)) / 3);
@@ -165,7 +184,16 @@ function s2Neighbors(code: string): string[] | null {
   const cell = cellOf(code);
   if (cell === undefined) return null;
   const { face, i, j, size, level } = cell;
-  const at = [[1, 1], [1, 0], [-1, 0], [0, -1], [-1, 1], [1, -1], [0, 1], [-1, -1]] as const;
+  const at = [
+    [1, 1],
+    [1, 0],
+    [-1, 0],
+    [0, -1],
+    [-1, 1],
+    [1, -1],
+    [0, 1],
+    [-1, -1],
+  ] as const;
   const found = at.map(([di, dj]) => token(parent(idAround(face, i + di * size, j + dj * size), level)));
   return [...new Set(found)];
 }
@@ -193,7 +221,12 @@ export const geoCells: Readonly<Record<string, RuntimeFunction>> = {
     const box = boxOf(text(code));
     if (box === undefined) return null;
     const { west, east, south, north } = box;
-    return polygonJson([[west, south], [east, south], [east, north], [west, north]]);
+    return polygonJson([
+      [west, south],
+      [east, south],
+      [east, north],
+      [west, north],
+    ]);
   },
   geo_geohash_neighbors: ([code]) => geohashNeighbors(text(code)),
   geo_point_to_s2cell: ([longitude, latitude, accuracy]) => {
@@ -213,7 +246,12 @@ export const geoCells: Readonly<Record<string, RuntimeFunction>> = {
     const cell = cellOf(text(code));
     if (cell === undefined) return null;
     const { i, j, size } = cell;
-    return polygonJson([corner(cell, i, j), corner(cell, i + size, j), corner(cell, i + size, j + size), corner(cell, i, j + size)]);
+    return polygonJson([
+      corner(cell, i, j),
+      corner(cell, i + size, j),
+      corner(cell, i + size, j + size),
+      corner(cell, i, j + size),
+    ]);
   },
   geo_s2cell_neighbors: ([code]) => s2Neighbors(text(code)),
 };

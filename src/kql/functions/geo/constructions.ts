@@ -7,7 +7,10 @@ import { list, type RuntimeFunction } from "../value.ts";
 import { notSupported } from "../unsupported.ts";
 import { edgesMeet, edges, linesOf, polygonEdges, polygonHolds, polygonsMeet, polygonsOf } from "./shapes.ts";
 
-const emptyCollection = new Map<string, Dynamic>([["type", "GeometryCollection"], ["geometries", []]]);
+const emptyCollection = new Map<string, Dynamic>([
+  ["type", "GeometryCollection"],
+  ["geometries", []],
+]);
 
 /** A distance within the limits, or absent. */
 const inLimits = (value: Dynamic | undefined, low: number, high: number): boolean =>
@@ -39,6 +42,11 @@ const lineEdges = (lines: NonNullable<ReturnType<typeof linesOf>>) => lines.flat
 
 export const geoConstructions: Readonly<Record<string, RuntimeFunction>> = {
   geo_line_simplify: onLines("geo_line_simplify", 0, 10_000),
+  // Longitudes beyond 180 wrap around here, so even what linesOf refuses may have an answer.
+  geo_line_densify: ([, amount]) => {
+    if (!inLimits(amount, 0.000_001, 1e7)) return null;
+    throw notSupported("geo_line_densify() of a line");
+  },
   geo_line_buffer: onLines("geo_line_buffer", 0.000_001, 1e7),
   geo_polygon_simplify: onPolygons("geo_polygon_simplify", 0, 100_000),
   geo_polygon_densify: onPolygons("geo_polygon_densify", 0.000_001, 1e7),

@@ -96,7 +96,8 @@ export const geoMeasures: Readonly<Record<string, RuntimeFunction>> = {
   },
   geo_point_in_circle: ([lng, lat, centerLng, centerLat, radius]) => {
     const [p, center] = [position(lng, lat), position(centerLng, centerLat)];
-    if (p === undefined || center === undefined || radius === undefined || !isNumber(radius) || Number(radius) < 0) return null;
+    if (p === undefined || center === undefined || radius === undefined || !isNumber(radius) || Number(radius) < 0)
+      return null;
     return angle(p, center) * earthRadius <= Number(radius);
   },
   geo_point_in_polygon: withPolygons((p, polygons) => polygons.some((polygon) => polygonHolds(polygon, p))),
@@ -149,7 +150,8 @@ export const geoMeasures: Readonly<Record<string, RuntimeFunction>> = {
     if (point === undefined) return null;
     let passed = 0;
     for (const [a, b] of found) {
-      if (angle(nearestOnArc(point, a, b), point) < 1e-14) return ((passed + angle(a, point)) * earthRadius) / length(found);
+      if (angle(nearestOnArc(point, a, b), point) < 1e-14)
+        return ((passed + angle(a, point)) * earthRadius) / length(found);
       passed += angle(a, b);
     }
     return null;

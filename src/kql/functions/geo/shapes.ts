@@ -9,7 +9,8 @@ export type Ring = readonly Vector[];
 export type Polygon = readonly Ring[];
 
 export function position(longitude: Dynamic | undefined, latitude: Dynamic | undefined): Vector | undefined {
-  if (longitude === undefined || latitude === undefined || !isNumber(longitude) || !isNumber(latitude)) return undefined;
+  if (longitude === undefined || latitude === undefined || !isNumber(longitude) || !isNumber(latitude))
+    return undefined;
   const [lng, lat] = [Number(longitude), Number(latitude)];
   return Math.abs(lng) <= 180 && Math.abs(lat) <= 90 ? toVector(lng, lat) : undefined;
 }
@@ -32,7 +33,12 @@ function lineOf(value: Dynamic | undefined): Vector[] | undefined {
 export function linesOf(value: Dynamic | undefined): Vector[][] | undefined {
   const type = bag(value)?.get("type");
   const coordinates = bag(value)?.get("coordinates");
-  const found = type === "LineString" ? [lineOf(coordinates)] : type === "MultiLineString" ? list(coordinates)?.map(lineOf) : undefined;
+  const found =
+    type === "LineString"
+      ? [lineOf(coordinates)]
+      : type === "MultiLineString"
+        ? list(coordinates)?.map(lineOf)
+        : undefined;
   if (found === undefined || found.length === 0 || found.includes(undefined)) return undefined;
   return found.filter((line) => line !== undefined);
 }
@@ -55,7 +61,12 @@ function polygonOf(value: Dynamic | undefined): Polygon | undefined {
 export function polygonsOf(value: Dynamic | undefined): Polygon[] | undefined {
   const type = bag(value)?.get("type");
   const coordinates = bag(value)?.get("coordinates");
-  const found = type === "Polygon" ? [polygonOf(coordinates)] : type === "MultiPolygon" ? list(coordinates)?.map(polygonOf) : undefined;
+  const found =
+    type === "Polygon"
+      ? [polygonOf(coordinates)]
+      : type === "MultiPolygon"
+        ? list(coordinates)?.map(polygonOf)
+        : undefined;
   if (found === undefined || found.length === 0 || found.includes(undefined)) return undefined;
   return found.filter((polygon) => polygon !== undefined);
 }
@@ -66,7 +77,8 @@ export const edges = (points: readonly Vector[], closed: boolean): (readonly [Ve
     return next === undefined ? [] : [[point, next] as const];
   });
 
-export const polygonEdges = (polygon: Polygon): (readonly [Vector, Vector])[] => polygon.flatMap((ring) => edges(ring, true));
+export const polygonEdges = (polygon: Polygon): (readonly [Vector, Vector])[] =>
+  polygon.flatMap((ring) => edges(ring, true));
 
 export function ringArea(ring: Ring): number {
   const [first] = ring;
@@ -88,7 +100,10 @@ export function polygonHolds(polygon: Polygon, p: Vector): boolean {
   return outer !== undefined && ringHolds(outer, p) && !holes.some((hole) => ringHolds(hole, p));
 }
 
-export function edgesMeet(left: readonly (readonly [Vector, Vector])[], right: readonly (readonly [Vector, Vector])[]): boolean {
+export function edgesMeet(
+  left: readonly (readonly [Vector, Vector])[],
+  right: readonly (readonly [Vector, Vector])[],
+): boolean {
   return left.some(([a, b]) => right.some(([c, d]) => arcsCross(a, b, c, d)));
 }
 

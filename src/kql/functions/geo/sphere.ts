@@ -56,18 +56,23 @@ export function along(a: Vector, b: Vector, fraction: number): Vector {
   return unit(plus(times(a, near), times(b, far)));
 }
 
+/** A few micrometres: what rounding leaves of short arcs. */
+const tolerance = 1e-12;
+
 export function arcsCross(a: Vector, b: Vector, c: Vector, d: Vector): boolean {
   const [n, m] = [cross(a, b), cross(c, d)];
-  const side = (normal: Vector, p: Vector): number => (Math.abs(dot(normal, p)) < 1e-15 * size(normal) ? 0 : dot(normal, p));
+  const side = (normal: Vector, p: Vector): number => (Math.abs(dot(normal, p)) < 4e-16 ? 0 : dot(normal, p));
   const [sideC, sideD, sideA, sideB] = [side(n, c), side(n, d), side(m, a), side(m, b)];
   if (sideC * sideD > 0 || sideA * sideB > 0) return false;
   if (sideC === 0 && sideD === 0) {
     // On one great circle: they meet where one holds an end of the other.
-    return [c, d].some((p) => angle(nearestOnArc(p, a, b), p) < 1e-15) || angle(nearestOnArc(a, c, d), a) < 1e-15;
+    return (
+      [c, d].some((p) => angle(nearestOnArc(p, a, b), p) < tolerance) || angle(nearestOnArc(a, c, d), a) < tolerance
+    );
   }
   const meeting = unit(cross(n, m));
   return [meeting, times(meeting, -1)].some(
-    (p) => angle(nearestOnArc(p, a, b), p) < 1e-14 && angle(nearestOnArc(p, c, d), p) < 1e-14,
+    (p) => angle(nearestOnArc(p, a, b), p) < tolerance && angle(nearestOnArc(p, c, d), p) < tolerance,
   );
 }
 

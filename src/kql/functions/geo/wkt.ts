@@ -38,10 +38,16 @@ class Reader {
     if (type === undefined) throw new NotWkt();
     if (type === "GeometryCollection") {
       const geometries = this.#list(() => this.#geometry());
-      return new Map<string, Dynamic>([["type", type], ["geometries", geometries]]);
+      return new Map<string, Dynamic>([
+        ["type", type],
+        ["geometries", geometries],
+      ]);
     }
     const coordinates = type === "Point" ? this.#list(() => this.#position())[0] : this.#nested();
-    return new Map<string, Dynamic>([["type", type], ["coordinates", (coordinates ?? []) as Dynamic]]);
+    return new Map<string, Dynamic>([
+      ["type", type],
+      ["coordinates", (coordinates ?? []) as Dynamic],
+    ]);
   }
 
   #nested(): Nested {
