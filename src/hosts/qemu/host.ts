@@ -10,6 +10,7 @@ import type { CleanUpReport, Host, Machine, MachineDefinition, SnapshotRequest, 
 import { inTurns } from "../turns.ts";
 import { openDefinitions } from "./definitions.ts";
 import { removeOurs } from "./leftovers.ts";
+import type { Accelerator } from "./launch.ts";
 import { openLifecycle } from "./lifecycle.ts";
 import { describeMachine } from "./machine.ts";
 import { openMonitors } from "./monitors.ts";
@@ -20,6 +21,8 @@ export interface QemuHostSettings {
   /** Where overlays and NBD sockets go; QEMU must be able to write there. `.holdfast` in the socket folder when absent. */
   readonly scratchFolder?: string;
   readonly freezeLimits?: FreezeLimits;
+  /** For machines that Holdfast starts itself. */
+  readonly accelerator?: Accelerator;
 }
 
 const monitorSuffix = ".qmp";
@@ -168,6 +171,7 @@ export function openQemuHost(settings: QemuHostSettings): Host {
       leaseMonitor: (name, signal) => monitors.lease(monitorPath(name), signal),
       pathsOf: (name) => ({ monitor: monitorPath(name), agent: join(socketFolder, name + agentSuffix) }),
       names: socketNames,
+      accelerator: settings.accelerator ?? "kvm:tcg",
     }),
     listMachines,
     findMachine,

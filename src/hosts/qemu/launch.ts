@@ -7,6 +7,9 @@ import { hostErrors } from "../errors.ts";
 import type { DefinedDisk, MachineDefinition } from "../host.ts";
 import { checkImage } from "../images/formats.ts";
 
+/** `kvm:tcg` emulates where the processor cannot virtualise. */
+export type Accelerator = "kvm:tcg" | "kvm" | "tcg";
+
 export interface LaunchPaths {
   readonly monitor: string;
   readonly agent: string;
@@ -16,13 +19,21 @@ const startMilliseconds = 60_000;
 /** A restart of our NBD server must not become an error in the guest. */
 const reconnectSeconds = 60;
 
-export async function launch(definition: MachineDefinition, paths: LaunchPaths, signal?: AbortSignal): Promise<void> {
+export async function launch(
+  definition: MachineDefinition,
+  paths: LaunchPaths,
+  accelerator: Accelerator,
+  signal?: AbortSignal,
+): Promise<void> {
   for (const { source } of definition.disks) {
     if (source.kind === "image") await checkImage(source.path, source.format);
     else await ensureOverlay(source, signal);
   }
   for (const path of [paths.monitor, paths.agent]) await disk.remove(path);
-  await run("qemu-system-x86_64", qemuArguments(definition, paths), { timeoutMilliseconds: startMilliseconds, signal });
+  await run("qemu-system-x86_64", qemuArguments(definition, paths, accelerator), {
+    timeoutMilliseconds: startMilliseconds,
+    signal,
+  });
 }
 
 async function ensureOverlay(
@@ -35,11 +46,11 @@ async function ensureOverlay(
   await run("qemu-img", ["create", "-q", "-f", "qcow2", `file:${source.overlayPath}`, String(client.size)], { signal });
 }
 
-function qemuArguments(definition: MachineDefinition, paths: LaunchPaths): string[] {
+function qemuArguments(definition: MachineDefinition, paths: LaunchPaths, accelerator: Accelerator): string[] {
   const { name, id, memoryBytes, processors, network, disks, kernel } = definition;
   return [
     ["-name", name, "-uuid", id, "-daemonize", "-nodefaults", "-no-user-config", "-display", "none"],
-    ["-machine", "q35,accel=kvm:tcg", "-cpu", "max", "-smp", String(processors)],
+    ["-machine", `q35,accel=${accelerator}`, "-cpu", "max", "-smp", String(processors)],
     ["-m", `${Math.floor(memoryBytes / 1024 / 1024)}M`],
     ["-qmp", `unix:${escape(paths.monitor)},server=on,wait=off`, "-device", "virtio-serial-pci"],
     ["-chardev", `socket,path=${escape(paths.agent)},server=on,wait=off,id=agent`],

@@ -5,7 +5,7 @@ import { sleep } from "../../lib/time.ts";
 import { hostErrors } from "../errors.ts";
 import type { Lifecycle, Machine, MachineDefinition } from "../host.ts";
 import { checkDefinition, type Definitions } from "./definitions.ts";
-import { launch, type LaunchPaths } from "./launch.ts";
+import { launch, type Accelerator, type LaunchPaths } from "./launch.ts";
 import type { MonitorLease } from "./monitors.ts";
 import { listBlockDevices } from "./block-devices.ts";
 import type { QmpConnection } from "./qmp.ts";
@@ -16,11 +16,19 @@ export interface LifecycleParts {
   leaseMonitor(machineName: string, signal?: AbortSignal): Promise<MonitorLease>;
   pathsOf(machineName: string): LaunchPaths;
   names(): Promise<string[]>;
+  readonly accelerator: Accelerator;
 }
 
 const readyMilliseconds = 10_000;
 
-export function openLifecycle({ definitions, findMachine, leaseMonitor, pathsOf, names }: LifecycleParts): Lifecycle {
+export function openLifecycle({
+  definitions,
+  findMachine,
+  leaseMonitor,
+  pathsOf,
+  names,
+  accelerator,
+}: LifecycleParts): Lifecycle {
   const leaseOf = async (id: string, signal?: AbortSignal): Promise<MonitorLease> =>
     leaseMonitor((await findMachine(id, signal)).name, signal);
   const isRunning = async (id: string, signal?: AbortSignal): Promise<boolean> => {
@@ -45,7 +53,7 @@ export function openLifecycle({ definitions, findMachine, leaseMonitor, pathsOf,
     start: async (id, signal) => {
       const definition = await definitions.find(id);
       if (await isRunning(id, signal)) throw hostErrors.MachineRunning(`The machine ${definition.name} runs already.`);
-      await launch(definition, pathsOf(definition.name), signal);
+      await launch(definition, pathsOf(definition.name), accelerator, signal);
       using lease = await leaseMonitor(definition.name, signal);
       await lease.qmp.command("query-status", undefined, { timeoutMilliseconds: readyMilliseconds, signal });
     },

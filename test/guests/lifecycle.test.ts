@@ -1,0 +1,109 @@
+// A machine that Holdfast defines and runs itself, from a recovery point behind our own NBD server.
+
+import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { openQemuHost } from "../../src/hosts/qemu/host.ts";
+import { serveImages } from "../../src/hosts/storage-daemon.ts";
+import { newGuid } from "../../src/lib/random.ts";
+import { waitFor } from "../../src/lib/time.ts";
+import { connectNbd } from "../../src/nbd/client.ts";
+import { serveNbd } from "../../src/nbd/server.ts";
+import { guestImage } from "./guest-image.ts";
+import { runInGuest } from "../../src/guest/programs.ts";
+
+test("a machine runs from an export of ours at once, comes home while it runs, and starts again without us", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "holdfast-guests-"));
+  const image = guestImage();
+  const host = openQemuHost({ socketFolder: folder, accelerator: "tcg" });
+  const { lifecycle } = host;
+  assert.ok(lifecycle !== undefined);
+  const id = newGuid();
+  const shell = (command: string): Promise<string> =>
+    host.withAgent(id, async (agent) => (await runInGuest(agent, { path: "/bin/sh", args: ["-c", command] })).stdout);
+  const untilUp = (): Promise<string> =>
+    waitFor("the agent", () => shell("cat /proc/uptime").catch(() => undefined), 90_000);
+  try {
+    const socketPath = join(folder, "point.sock");
+    {
+      // The "recovery point": the guest's system disk, passed on by our own server.
+      await using images = await serveImages([{ path: image.disks.sys, format: "qcow2", isWritable: false }], folder);
+      await using point = await connectNbd({
+        ...images.address,
+        exportName: images.exportNames[0] ?? "",
+        metaContexts: ["base:allocation"],
+      });
+      let readBytes = 0;
+      await using _server = await serveNbd({
+        listen: { socketPath },
+        exports: [
+          {
+            name: "sys",
+            size: point.size,
+            readOnly: true,
+            read: (into, offset, signal) => {
+              readBytes += into.length;
+              return point.read(into, offset, signal);
+            },
+            extents: (offset, length, signal) => point.blockStatus(offset, length, "base:allocation", signal),
+          },
+        ],
+      });
+      await lifecycle.define({
+        name: "restored",
+        id,
+        memoryBytes: 192 * 1024 * 1024,
+        processors: 1,
+        network: "none",
+        disks: [
+          {
+            id: "sys",
+            source: {
+              kind: "point",
+              address: { socketPath },
+              exportName: "sys",
+              overlayPath: join(folder, "sys.qcow2"),
+            },
+          },
+        ],
+        kernel: {
+          path: image.kernel,
+          initrdPath: image.initrd,
+          commandLine: "console=ttyS0 quiet panic=-1 no_timer_check mitigations=off",
+        },
+      });
+      assert.deepEqual(
+        (await host.listMachines()).map(({ name, powerState }) => [name, powerState]),
+        [["restored", "stopped"]],
+      );
+      await assert.rejects(
+        lifecycle.define({ ...JSON.parse(readFileSync(join(folder, ".holdfast/machines/restored.json"), "utf8")) }),
+        { code: "MachineExists" },
+      );
+      await lifecycle.start(id);
+      await assert.rejects(lifecycle.start(id), { code: "MachineRunning" });
+      await untilUp();
+      assert.ok(readBytes < 64 * 1024 * 1024, `${readBytes} bytes were read to boot`);
+      await shell("echo kept >/root/note; sync");
+      await lifecycle.bringHome(id, "sys");
+    }
+    // Our server is gone now.
+    assert.equal(await shell("cat /root/note"), "kept\n");
+    await lifecycle.stop(id, 20_000);
+    const [stopped] = await host.listMachines();
+    assert.deepEqual([stopped?.id, stopped?.powerState], [id, "stopped"]);
+    await lifecycle.start(id);
+    await untilUp();
+    assert.equal(await shell("cat /root/note"), "kept\n");
+    await lifecycle.restart(id);
+    await untilUp();
+    await lifecycle.stop(id, 0);
+    await lifecycle.undefine(id);
+    assert.ok(!existsSync(join(folder, ".holdfast/machines/restored.json")));
+  } finally {
+    await lifecycle.stop(id, 0).catch(() => {});
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
