@@ -111,7 +111,7 @@ export class VaultIndex {
   /** Makes room for that many more blobs. What a worker records while the table grows may be lost until its pack is added. */
   async ensureRoom(blobs: number): Promise<void> {
     if (this.table.room >= blobs) return;
-    await this.#replaceTable(this.table.grownTo(this.table.count + blobs + this.table.count / 8));
+    await this.#replaceTable(this.table.grownTo(this.table.count + blobs + this.table.count / 4));
   }
 
   /** The number of a pack that a session begins to build. */

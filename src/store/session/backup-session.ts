@@ -119,6 +119,7 @@ function openSession(
       maps: vault.maps,
       oldContent: vault.blobs,
       renewNodes: !vault.index.isWhole,
+      ensureRoom: () => vault.index.ensureRoom(4096),
       isUsable: (id: Buffer) => vault.index.table.isUsable(id, uploads.session),
       storeMapNode: (node: Buffer) => nodes.store(blobKinds.map, node),
     };
@@ -253,7 +254,7 @@ function checkDisk(name: string, source: DiskSource, disks: ReadonlyMap<string, 
   }
 }
 
-/** A bound on the blobs that a disk can add: regions, half of them again as patches, and map nodes. */
+/** The blobs that a disk is likely to add: regions, half of them again as patches, and map nodes. */
 function expectedBlobs(source: DiskSource, hasParent: boolean): number {
   const regions = Math.ceil(source.size / regionSize);
   if (source.dirty === undefined || !hasParent) return Math.ceil(regions * 1.6) + 1024;

@@ -41,6 +41,8 @@ export interface DiskWriterParts {
   readonly maps: MapReader;
   readonly oldContent: OldContent;
   readonly renewNodes: boolean;
+  /** Makes sure that the index can take a few thousand blobs more. */
+  ensureRoom(): Promise<void>;
   /** Whether a new point may rely on the stored copy of a blob. */
   isUsable(id: Buffer): boolean;
   /** Stores a node of the map, unless there is a usable copy, and gives its id. */
@@ -83,6 +85,7 @@ export async function writeDisk(
   let failure: { readonly error: unknown } | undefined;
 
   const patches = patchWriter(async (content) => {
+    await parts.ensureRoom();
     const block = { at: 0, length: content.byteLength };
     const result = await pool.run({ type: "store", session, kind: blobKinds.data, blocks: [block], content }, [
       content,
