@@ -34,8 +34,8 @@ const connection = await duckdb.connect();
 console.error(`making ${rows} rows`);
 await connection.run(`CREATE TABLE "Records" AS SELECT
   TIMESTAMP '2026-01-01' + to_microseconds((i * (30 * 86400000000 / ${rows}))::BIGINT) AS "TimeGenerated",
-  ['CoreAzureBackup','AddonAzureBackupJobs','AddonAzureBackupAlerts','AddonAzureBackupPolicy','AddonAzureBackupStorage','AzureBackupReport'][1 + hash(i) % 6] AS "Category",
-  ['Completed','Completed','Completed','Completed','Completed','Completed','Failed','InProgress'][1 + hash(i + 7) % 8] AS "Status",
+  ['CoreAzureBackup','AddonAzureBackupJobs','AddonAzureBackupAlerts','AddonAzureBackupPolicy','AddonAzureBackupStorage','AzureBackupReport'][1 + (hash(i) % 6)::BIGINT] AS "Category",
+  ['Completed','Completed','Completed','Completed','Completed','Completed','Failed','InProgress'][1 + (hash(i + 7) % 8)::BIGINT] AS "Status",
   'vm-' || (hash(i + 13) % 20000) AS "ItemId",
   (hash(i + 21) % 1000000)::BIGINT AS "Bytes",
   (hash(i + 34) % 360000) / 100.0 AS "DurationSeconds",

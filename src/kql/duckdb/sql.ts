@@ -11,6 +11,8 @@ export interface Sql {
   /** string: NULL may stand for the empty string. */
   readonly nullable: boolean;
   /** The value of a literal, where functions can prepare for it. */
+  /** A path into a JSON value that was not walked yet: the whole way is one call. */
+  readonly path?: { readonly base: string; readonly steps: string };
   readonly constant?: string | bigint | number | boolean | null;
 }
 

@@ -23,7 +23,9 @@ export function textOf(value: Sql): string {
     case "guid":
       return `coalesce(${value.text}, '')`;
     case "dynamic":
-      return dynamicText(value.text);
+      return value.path === undefined
+        ? dynamicText(value.text)
+        : `coalesce(json_extract_string(${value.path.base}, ${quoteText(value.path.steps)}), '')`;
     case "timespan":
       return timespanText(value.text);
     default:
@@ -37,7 +39,7 @@ function realText(text: string): string {
 }
 
 export function dynamicText(text: string): string {
-  return `coalesce(CASE WHEN json_type(${text}) = 'NULL' THEN '' ELSE json_extract_string(${text}, '$') END, '')`;
+  return `coalesce(json_extract_string(${text}, '$'), '')`;
 }
 
 export function timespanText(text: string): string {

@@ -7,27 +7,30 @@ import { jsonOf } from "./convert.ts";
 
 const asJson = (value: Sql): string => (value.type === "dynamic" ? value.text : jsonOf(value));
 
-/** `$."key"` with the key quoted; a key that holds quotes goes another way. */
-function keyPath(key: string): string | undefined {
-  return /["\\*]/.test(key) || key === "" ? undefined : `$."${key}"`;
+/** `."key"` with the key quoted; a key that holds quotes goes another way. */
+function keyStep(key: string): string | undefined {
+  return /["\\*]/.test(key) || key === "" ? undefined : `."${key}"`;
+}
+
+/** One step further into a value; the steps of a path become one call. */
+function walked(value: Sql, step: string, type: Sql["type"]): Sql {
+  const path = { base: value.path?.base ?? asJson(value), steps: `${value.path?.steps ?? "$"}${step}` };
+  return sql(type, `json_extract(${path.base}, ${quoteText(path.steps)})`, { path });
 }
 
 export const dynamicFunctions: Readonly<Record<string, FunctionEmitter>> = {
   member: ([value, key], call) => {
     if (value === undefined || key === undefined) return undefined as never;
     if (typeof key.constant !== "string") return undefined as never;
-    const path = keyPath(key.constant);
-    return path === undefined
-      ? (undefined as never)
-      : sql(call.type, `json_extract(${asJson(value)}, ${quoteText(path)})`);
+    const step = keyStep(key.constant);
+    return step === undefined ? (undefined as never) : walked(value, step, call.type);
   },
   element: ([value, index], call) => {
     if (value === undefined || index === undefined) return undefined as never;
-    const json = asJson(value);
     if (typeof index.constant === "bigint") {
-      const path = index.constant < 0n ? `$[#${index.constant}]` : `$[${index.constant}]`;
-      return sql(call.type, `json_extract(${json}, '${path}')`);
+      return walked(value, index.constant < 0n ? `[#${index.constant}]` : `[${index.constant}]`, call.type);
     }
+    const json = asJson(value);
     return sql(
       call.type,
       `json_extract(${json}, '$[' || (CASE WHEN ${index.text} < 0 THEN '#' ELSE '' END) || (${index.text})::VARCHAR || ']')`,
