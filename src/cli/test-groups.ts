@@ -19,6 +19,7 @@ const postgresql: DebianPackage = { name: "postgresql", shows: "/usr/lib/postgre
 const qemuUtils: DebianPackage = { name: "qemu-utils", shows: "/usr/bin/qemu-nbd" };
 const nbdTools: readonly DebianPackage[] = [
   qemuUtils,
+  { name: "qemu-system-common", shows: "/usr/bin/qemu-storage-daemon" },
   { name: "libnbd-bin", shows: "/usr/bin/nbdcopy" },
   { name: "nbdkit", shows: "/usr/bin/nbdkit" },
   { name: "openssl", shows: "/usr/bin/openssl" },
@@ -50,6 +51,20 @@ export const testGroups: readonly TestGroup[] = [
     about: "kill -9 at any moment",
     files: ["test/crash/**/*.test.ts"],
     packages: [postgresql],
+    serial: true,
+  },
+  {
+    name: "store",
+    about: "the vault store: power cuts, kills, damage, fuzz, models",
+    files: ["test/store/**/*.test.ts"],
+    packages: [],
+    serial: true,
+  },
+  {
+    name: "services",
+    about: "blobs, key vaults, logs and machines on a running service",
+    files: ["test/storage/**/*.test.ts", "test/keyvault/**/*.test.ts", "test/logs/**/*.test.ts", "test/compute/**/*.test.ts"],
+    packages: [azureCli, ...imageTools],
     serial: true,
   },
   {

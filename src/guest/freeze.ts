@@ -69,16 +69,20 @@ export async function whileFrozen<T>(
     wasLate = true;
     void thaw();
   }, limits.budgetMilliseconds);
+  const dismiss = async (): Promise<boolean> => (await watchdog?.dismiss().catch(() => false)) === true;
   let value: T;
   try {
     value = await act();
-  } finally {
+  } catch (error) {
     clearTimeout(budget);
     await thaw();
+    await dismiss();
+    throw error;
   }
-  const milliseconds = Math.round(monotonicMilliseconds() - frozenAt);
+  clearTimeout(budget);
   const thawed = await thaw();
-  const hasFired = (await watchdog?.dismiss().catch(() => false)) === true;
+  const milliseconds = Math.round(monotonicMilliseconds() - frozenAt);
+  const hasFired = await dismiss();
   return {
     value,
     outcome: judge({ frozen, thawed, wasLate, hasFired, milliseconds, limits, hasWatchdog: watchdog !== undefined }),

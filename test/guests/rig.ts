@@ -11,6 +11,7 @@ import { openQemuHost, type QemuHostSettings } from "../../src/hosts/qemu/host.t
 import { HoldfastError } from "../../src/lib/errors.ts";
 import { waitFor } from "../../src/lib/time.ts";
 import { connectNbd, type NbdClient } from "../../src/nbd/client.ts";
+import { dirtyFlag } from "../../src/nbd/protocol.ts";
 import { startGuest, type GuestOptions, type RunningGuest } from "./running-guest.ts";
 
 export interface Rig extends AsyncDisposable {
@@ -109,7 +110,7 @@ export async function applyChanges(
   previous.copy(content);
   let readBytes = 0;
   for await (const { offset, length, flags } of client.blockStatus(0, client.size, disk.changes.metaContext)) {
-    if ((flags & 1) === 0) continue;
+    if ((flags & dirtyFlag) === 0) continue;
     readBytes += length;
     for (let at = 0; at < length; at += piece) {
       const size = Math.min(piece, length - at);
