@@ -1,0 +1,103 @@
+// Records as they come in, and as the journal keeps them: checked against the table's columns, with
+// times as microseconds and dynamic values as JSON text.
+
+import type { ColumnSchema, ScalarType } from "../kql/index.ts";
+import { logErrors } from "./errors.ts";
+import { columnLimit, suffixType } from "./schema/azure-diagnostics.ts";
+import type { LogTable } from "./schema/log-table.ts";
+
+/** What a part of the service writes: values by column; what is left out is null. */
+export type LogRecord = Readonly<Record<string, unknown>>;
+
+export type StoredValue = string | number | boolean;
+export type StoredRow = Readonly<Record<string, StoredValue>>;
+
+const largestRecord = 1024 * 1024;
+
+export interface Typed {
+  readonly rows: readonly StoredRow[];
+  /** Columns that these rows bring into the table. */
+  readonly grown: readonly ColumnSchema[];
+}
+
+export function typeRecords(
+  table: LogTable,
+  known: readonly ColumnSchema[],
+  records: readonly LogRecord[],
+  now: number,
+): Typed {
+  const types = new Map(known.map(({ name, type }) => [name, type]));
+  const grown: ColumnSchema[] = [];
+  const rows = records.map((record) => {
+    const row = new Map<string, StoredValue>();
+    const additional = new Map<string, unknown>();
+    let size = 0;
+    for (const [name, value] of Object.entries(record)) {
+      if (value === null || value === undefined) continue;
+      let type = types.get(name);
+      if (type === undefined && table.grows === true) {
+        type = suffixType(name);
+        if (type !== undefined && types.size >= columnLimit) {
+          additional.set(name.slice(0, -2), value);
+          continue;
+        }
+        if (type !== undefined) {
+          types.set(name, type);
+          grown.push({ name, type });
+        }
+      }
+      if (type === undefined)
+        throw logErrors.RecordInvalid(`The table ${table.name} has no column '${name}'.`, { target: name });
+      const stored = toStored(table.name, name, type, value);
+      size += typeof stored === "string" ? stored.length : 8;
+      row.set(name, stored);
+    }
+    if (additional.size > 0) row.set("AdditionalFields", JSON.stringify(Object.fromEntries(additional)));
+    if (size > largestRecord) {
+      throw logErrors.RecordTooLarge(
+        `A record for ${table.name} has ${size} characters; ${largestRecord} are allowed.`,
+      );
+    }
+    if (!row.has("TimeGenerated")) row.set("TimeGenerated", now * 1000);
+    if (types.has("Type")) row.set("Type", table.name);
+    return Object.fromEntries(row);
+  });
+  return { rows, grown };
+}
+
+function toStored(table: string, column: string, type: ScalarType, value: unknown): StoredValue {
+  const refuse = (): Error =>
+    logErrors.RecordInvalid(`${table}.${column} is of type ${type}; ${JSON.stringify(value)?.slice(0, 100)} is not.`, {
+      target: column,
+    });
+  switch (type) {
+    case "string":
+      if (typeof value === "string") return value;
+      if (typeof value === "number" || typeof value === "boolean") return String(value);
+      throw refuse();
+    case "guid":
+      if (typeof value === "string" && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(value))
+        return value.toLowerCase();
+      throw refuse();
+    case "bool":
+      if (typeof value === "boolean") return value;
+      throw refuse();
+    case "int":
+    case "long":
+      if (typeof value === "number" && Number.isSafeInteger(value) && (type === "long" || value === (value | 0)))
+        return value;
+      throw refuse();
+    case "real":
+      if (typeof value === "number" && Number.isFinite(value)) return value;
+      throw refuse();
+    case "datetime": {
+      const at = typeof value === "number" ? value : typeof value === "string" ? Date.parse(value) : Number.NaN;
+      if (Math.abs(at) <= 8_640_000_000_000) return Math.round(at * 1000);
+      throw refuse();
+    }
+    case "dynamic":
+      return typeof value === "string" ? value : JSON.stringify(value);
+    default:
+      throw refuse();
+  }
+}
