@@ -124,6 +124,7 @@ test("a virtual blob is read from its reader through a signed URL until it is no
   const part = await get(url, { range: "bytes=2-4" });
   assert.equal(part?.status, 206);
   assert.equal(part.headers["Content-Range"], "bytes 2-4/10");
+  assert.match(part.headers["Content-Security-Policy"] ?? "", /sandbox/);
   assert.equal((await collect(part.body as AsyncIterable<Uint8Array>)).toString(), "234");
   assert.deepEqual(asked, [[2, 3]]);
   clock.advance(61_000);

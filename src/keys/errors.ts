@@ -8,7 +8,6 @@ export const keyErrors = defineErrors({
   Forbidden: { status: 403 },
   KeyNotFound: { status: 404 },
   SecretNotFound: { status: 404 },
-  KeyVersionNotFound: { status: 404 },
   MethodNotAllowed: { status: 405 },
   NotFound: { status: 404 },
   Unauthorized: { status: 401 },

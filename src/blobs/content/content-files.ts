@@ -21,7 +21,9 @@ export interface ContentFiles {
   change<T>(file: string, work: (open: OpenFile) => Promise<T>): Promise<T>;
   /** Bytes of a file, in pieces. */
   read(file: string, offset: number, length: number, signal?: AbortSignal): AsyncGenerator<Uint8Array>;
-  /** A file that is being read goes when its last reader has ended. */
+  /** Keeps files from going until the returned function is called: what a reader will come to. */
+  hold(files: readonly string[]): () => void;
+  /** A file that is held goes when its last holder has ended. */
   remove(file: string): Promise<void>;
   /** Removes files from before this start that nothing refers to. */
   sweep(referenced: (files: readonly string[]) => Promise<ReadonlySet<string>>, signal: AbortSignal): Promise<number>;
@@ -48,7 +50,7 @@ export async function openContentFiles(root: string): Promise<ContentFiles> {
   const startedAt = systemClock.now();
   for (let at = 0; at < folders; at += 1) await disk.makeDirectory(join(root, folderName(at)));
   const pathOf = (file: string): string => join(root, file.slice(0, 2), file);
-  const readers = new Map<string, number>();
+  const holders = new Map<string, number>();
   const doomed = new Set<string>();
 
   const unlink = async (file: string): Promise<void> => {
@@ -91,10 +93,8 @@ export async function openContentFiles(root: string): Promise<ContentFiles> {
       }
     },
     read: async function* (file, offset, length, signal) {
-      readers.set(file, (readers.get(file) ?? 0) + 1);
-      let open: OpenFile | undefined;
+      const open = await disk.open(pathOf(file), "read");
       try {
-        open = await disk.open(pathOf(file), "read");
         for (let at = 0; at < length;) {
           signal?.throwIfAborted();
           const piece = Buffer.allocUnsafe(Math.min(pieceBytes, length - at));
@@ -104,15 +104,23 @@ export async function openContentFiles(root: string): Promise<ContentFiles> {
           at += got;
         }
       } finally {
-        await open?.close();
-        const left = (readers.get(file) ?? 1) - 1;
-        if (left > 0) readers.set(file, left);
-        else readers.delete(file);
-        if (left === 0 && doomed.has(file)) await unlink(file);
+        await open.close();
       }
     },
+    hold: (files) => {
+      for (const file of files) holders.set(file, (holders.get(file) ?? 0) + 1);
+      return () => {
+        for (const file of files) {
+          const left = (holders.get(file) ?? 1) - 1;
+          if (left > 0) holders.set(file, left);
+          else holders.delete(file);
+          // What cannot be removed now is found by the next start's sweep.
+          if (left === 0 && doomed.has(file)) void unlink(file).catch(() => {});
+        }
+      };
+    },
     remove: async (file) => {
-      if (readers.has(file)) doomed.add(file);
+      if (holders.has(file)) doomed.add(file);
       else await unlink(file);
     },
     sweep: async (referenced, signal) => {

@@ -77,6 +77,8 @@ async function answer(
     "x-ms-request-id": requestId,
     "x-ms-version": versionOf(wire.header("x-ms-version")),
     Date: httpDate(parts.store.database.clock.now()),
+    // A blob may be a page with scripts, and it is in the origin of the service's own pages.
+    "Content-Security-Policy": "sandbox; default-src 'none'",
     ...(clientRequestId !== undefined && /^[\u0021-\u007e]{1,1024}$/.test(clientRequestId)
       ? { "x-ms-client-request-id": clientRequestId }
       : {}),
@@ -84,7 +86,7 @@ async function answer(
   try {
     if (account === undefined) throw blobErrors.ResourceNotFound(`There is no storage account '${found.account}'.`);
     const reply = await run(parts, account, found.inPath, wire);
-    return { ...reply, headers: { ...common, ...reply.headers } };
+    return { ...reply, headers: sendable({ ...common, ...reply.headers }) };
   } catch (error) {
     const known =
       error instanceof HoldfastError
@@ -233,6 +235,12 @@ async function describeAccount(): Promise<BlobReply> {
     status: 200,
     headers: { "x-ms-sku-name": "Standard_LRS", "x-ms-account-kind": "StorageV2", "x-ms-is-hns-enabled": "false" },
   };
+}
+
+/** Headers carry Latin-1; what signatures and resources make them say may be any text. */
+function sendable(headers: Record<string, string>): Record<string, string> {
+  const clean = (text: string): string => text.replaceAll(/[^\t\u0020-\u007e\u0080-\u00ff]/g, "?");
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, clean(value)]));
 }
 
 /** Clients are told the version that they asked for: one superset serves all. */

@@ -25,19 +25,23 @@ import {
   type Context,
 } from "./context.ts";
 import { createHash } from "node:crypto";
+import { gate } from "../gate.ts";
 import { leaseBlob } from "./lease-operations.ts";
 import { actions, type Operation } from "./operation.ts";
 import { httpDate, validators } from "./replies.ts";
 import type { BlobReply } from "./request.ts";
 import { parseXml } from "./xml.ts";
 
+/** Bodies that are held in memory whole: bounds what all clients together can make us hold. */
+const heldBodies = gate(32);
+
 const writes = { level: "o", method: "PUT", action: actions.writeBlob } as const;
 
 export const writeOperations: readonly Operation[] = [
   { ...writes, sas: "cw", run: put },
   { ...writes, comp: "block", sas: "cw", run: stageBlock },
-  { ...writes, comp: "blocklist", sas: "cw", run: commit },
-  { ...writes, comp: "page", sas: "w", run: putPages },
+  { ...writes, comp: "blocklist", sas: "cw", run: (context) => heldBodies.run(() => commit(context)) },
+  { ...writes, comp: "page", sas: "w", run: (context) => heldBodies.run(() => putPages(context)) },
   { ...writes, comp: "metadata", sas: "w", run: setMetadata },
   { ...writes, comp: "properties", sas: "w", run: setProperties },
   { ...writes, comp: "snapshot", sas: "cw", run: snapshot },

@@ -53,13 +53,18 @@ export async function* readParts(
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   const end = offset + length;
-  let at = 0;
-  for (const part of parts) {
-    const from = Math.max(offset, at);
-    const to = Math.min(end, at + part.length);
-    if (from < to) yield* files.read(part.file, from - at, to - from, signal);
-    at += part.length;
-    if (at >= end) return;
+  const letGo = files.hold(parts.map(({ file }) => file));
+  try {
+    let at = 0;
+    for (const part of parts) {
+      const from = Math.max(offset, at);
+      const to = Math.min(end, at + part.length);
+      if (from < to) yield* files.read(part.file, from - at, to - from, signal);
+      at += part.length;
+      if (at >= end) return;
+    }
+  } finally {
+    letGo();
   }
 }
 

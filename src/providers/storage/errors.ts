@@ -3,7 +3,6 @@ import { defineErrors } from "../../lib/errors.ts";
 export const storageErrors = defineErrors({
   AccountNameInvalid: { status: 400 },
   StorageAccountAlreadyTaken: { status: 409 },
-  StorageAccountAlreadyExists: { status: 409 },
   ContainerNotFound: { status: 404 },
   InvalidValuesForRequestParameters: { status: 400 },
 });
