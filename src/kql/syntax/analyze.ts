@@ -94,6 +94,9 @@ function statementsOf(code: KustoObject): SyntaxNode[] {
   return found;
 }
 
+/** Each + of a sum is a level for the parser. */
+const mostSums = 1_000;
+
 /** Cheap checks before the parser runs: it needs seconds for thousands of nested brackets. */
 function refuseHugeText(text: string, limits: Limits): void {
   if (text.length > limits.maxQueryLength) {
@@ -102,13 +105,21 @@ function refuseHugeText(text: string, limits: Limits): void {
       `The query has ${text.length} characters; at most ${limits.maxQueryLength} are read.`,
     );
   }
-  let depth = 0;
+  let [depth, signs, sums] = [0, 0, 0];
+  let quote = "";
   for (let index = 0; index < text.length; index += 1) {
-    const character = text[index];
+    const character = text.charAt(index);
+    if (quote !== "") {
+      if (character === quote || character === "\n") quote = "";
+      continue;
+    }
+    if (character === '"' || character === "'") quote = character;
     if (character === "(" || character === "[" || character === "{") depth += 1;
     else if (character === ")" || character === "]" || character === "}") depth -= 1;
-    if (depth > limits.maxNestingDepth) {
-      throw new QueryRefusal("QueryTooComplex", `Brackets are nested more than ${limits.maxNestingDepth} deep.`, {
+    signs = character === "-" || character === "+" ? signs + 1 : character === " " ? signs : 0;
+    if (character === "+") sums += 1;
+    if (depth > limits.maxNestingDepth || signs > limits.maxNestingDepth || sums > mostSums) {
+      throw new QueryRefusal("QueryTooComplex", `Expressions are nested more than ${limits.maxNestingDepth} deep.`, {
         start: index,
         length: 1,
       });
