@@ -15,8 +15,6 @@ export interface Validators {
   readonly changedAt: number;
 }
 
-export const unconditional: Conditions = {};
-
 export function newEtag(): string {
   return `"0x${randomBytes(8).toString("hex").toUpperCase()}"`;
 }

@@ -5,11 +5,11 @@ import { scopeOf } from "../db/transaction.ts";
 import { newGuid } from "../lib/random.ts";
 import { largestPut, type BlobWrite } from "./block-blobs.ts";
 import { guardWrite } from "./guard.ts";
-import type { BlobAddress } from "./names.ts";
+import { type BlobAddress, lockKey } from "./names.ts";
 import { getBlob, putBlob, type Blob, type BlobKind, type CopyRecord } from "./rows/blob.ts";
 import { insertContent, partsOf, readParts, type Part } from "./rows/content.ts";
 import { markWritten } from "./page-ranges.ts";
-import { lockKey, type BlobStore } from "./store.ts";
+import type { BlobStore } from "./store.ts";
 import type { VirtualBlob } from "./virtual.ts";
 
 export type Source = { readonly stored: Blob } | { readonly virtual: VirtualBlob };

@@ -66,3 +66,7 @@ export function checkBlobName(name: string): void {
   if (isLengthGood && name.isWellFormed() && !noXmlCharacters.test(name)) return;
   throw blobErrors.InvalidResourceName("The blob name is invalid: 1 to 1024 characters that XML can carry.");
 }
+
+export function lockKey({ account, container, name }: BlobAddress): string {
+  return `${account}/${container}/${name}`;
+}

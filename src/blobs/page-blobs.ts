@@ -4,11 +4,11 @@
 import { blobErrors } from "./errors.ts";
 import { guardChange, guardWrite, type WriteGuard } from "./guard.ts";
 import { wrongKind, type BlobWrite } from "./block-blobs.ts";
-import type { BlobAddress } from "./names.ts";
+import { type BlobAddress, lockKey } from "./names.ts";
 import { changeBlob, putBlob, type Blob, type BlobSettings } from "./rows/blob.ts";
 import { insertContent, partsOf, readParts } from "./rows/content.ts";
 import { copyRanges, markCleared, markWritten, pageBytes, pageRanges } from "./page-ranges.ts";
-import { lockKey, type BlobStore } from "./store.ts";
+import type { BlobStore } from "./store.ts";
 import type { PageRange } from "./virtual.ts";
 
 const largestPageBlob = 8 * 1024 ** 4;

@@ -2,10 +2,10 @@ import { scopeOf } from "../db/transaction.ts";
 import { isoTime } from "../lib/clock.ts";
 import { blobErrors } from "./errors.ts";
 import { guardChange, type WriteGuard } from "./guard.ts";
-import type { BlobAddress } from "./names.ts";
+import { type BlobAddress, lockKey } from "./names.ts";
 import { findBlob, putBlob, type Blob } from "./rows/blob.ts";
 import type { Metadata } from "./rows/container.ts";
-import { lockKey, type BlobStore } from "./store.ts";
+import type { BlobStore } from "./store.ts";
 
 /** A read-only copy as of now; it costs a row, the bytes are shared. Snapshots are named by their time. */
 export async function takeSnapshot(

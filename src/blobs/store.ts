@@ -4,7 +4,6 @@ import type { Database } from "../db/database.ts";
 import type { SecretBox } from "../lib/secret-box.ts";
 import type { ContentFiles } from "./content/content-files.ts";
 import type { KeyedLock } from "./keyed-lock.ts";
-import type { BlobAddress } from "./names.ts";
 import type { VirtualBlobs } from "./virtual.ts";
 
 export interface BlobStore {
@@ -17,8 +16,4 @@ export interface BlobStore {
    * the same content (a snapshot, a copy), holds the lock of the blob.
    */
   readonly pageLock: KeyedLock;
-}
-
-export function lockKey({ account, container, name }: BlobAddress): string {
-  return `${account}/${container}/${name}`;
 }

@@ -1,8 +1,7 @@
 // Blobs that are not stored: a reader is asked for their bytes when a client is. Exported disks are
 // served in this way straight from a vault. They can be read, never written, and nobody lists them.
 
-import { lockKey } from "./store.ts";
-import type { BlobAddress } from "./names.ts";
+import { lockKey, type BlobAddress } from "./names.ts";
 
 export interface VirtualBlob {
   readonly size: number;

@@ -126,6 +126,7 @@ test("paths lead nowhere but to blobs, and nothing is answered without proof", a
 
   for (const target of [
     "/hostile/box/x?comp=nonsense",
+    "/hostile/box/x?comp=metadata&COMP=blocklist",
     "/hostile/box?comp=list",
     "/hostile/box?restype=container&comp=list&maxresults=0",
     "/hostile/box?restype=container&comp=list&marker=zzz",

@@ -475,3 +475,22 @@ test("a wrong checksum keeps the blob away", async () => {
   );
   assert.equal(await blob.exists(), false);
 });
+
+test("a signature for a snapshot opens that snapshot only, and one for the blob no snapshot", async () => {
+  const blob = (await newContainer()).getBlockBlobClient("history");
+  const taken: string[] = [];
+  for (const text of ["one", "two"]) {
+    await blob.upload(text, 3);
+    taken.push((await blob.createSnapshot()).snapshot!);
+  }
+  const options = { permissions: BlobSASPermissions.parse("r"), expiresOn: soon() };
+  const first = await blob.withSnapshot(taken[0]!).generateSasUrl(options);
+  assert.equal((await new BlobClient(first).downloadToBuffer()).toString(), "one");
+  const read = async (url: string): Promise<number> => (await fetch(url)).status;
+  assert.equal(await read(first), 200);
+  assert.equal(await read(first.replace(encodeURIComponent(taken[0]!), encodeURIComponent(taken[1]!))), 403);
+  assert.equal(await read(first.replace("?", `?snapshot=${encodeURIComponent(taken[1]!)}&`)), 400);
+  const base = await blob.generateSasUrl(options);
+  assert.equal(await read(base), 200);
+  assert.equal(await read(`${base}&snapshot=${encodeURIComponent(taken[0]!)}`), 403);
+});

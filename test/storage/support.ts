@@ -51,13 +51,13 @@ export async function createAccount(
   };
 }
 
-// oxlint-disable-next-line typescript/no-explicit-any -- answers are looked into freely by tests
 export async function expectStatus(
   service: TestService,
   method: string,
   path: string,
   body: unknown,
   statuses: readonly number[],
+  // oxlint-disable-next-line typescript/no-explicit-any -- answers are looked into freely by tests
 ): Promise<any> {
   const answer = await service.call(method, path, { body });
   if (!statuses.includes(answer.status)) throw new Error(`${method} ${path}: ${answer.status} ${answer.text}`);

@@ -184,7 +184,7 @@ function checkResource(fields: SasFields, need: Need, location: BlobLocation): v
   const snapshot = fields.get("snapshot");
   const fits =
     (kind === "c" && location.container !== undefined && (isBlobLevel || need.sas.includes("l"))) ||
-    (kind === "b" && isBlobLevel && location.blob !== undefined) ||
+    (kind === "b" && isBlobLevel && location.blob !== undefined && snapshot === undefined) ||
     (kind === "bs" && isBlobLevel && location.blob !== undefined && snapshot !== undefined);
   if (!fits)
     throw blobErrors.AuthorizationResourceTypeMismatch(

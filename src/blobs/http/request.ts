@@ -59,6 +59,11 @@ export function parseTarget(target: string): ParsedTarget {
       const name = equals === -1 ? pair : pair.slice(0, equals);
       return [decode(name), equals === -1 ? "" : decode(pair.slice(equals + 1))];
     });
+  // What is signed and what is done must be the same: no parameter comes twice.
+  const names = query.map(([name]) => name.toLowerCase());
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined)
+    throw blobErrors.InvalidQueryParameterValue(`The query parameter '${twice.slice(0, 40)}' is given twice.`);
   return { path, query };
 }
 
