@@ -7,6 +7,7 @@
 //   admin.json       the administrator's credentials, mode 0600
 //   run.json         the running service: endpoint and process
 //   blobs/           what is in storage accounts
+//   logs/            the records of workspaces: journal, Parquet, manifest
 //   az/              the Azure CLI's own folder for this service
 
 import { join } from "node:path";
@@ -31,6 +32,7 @@ export interface DataFolder {
   readonly run: string;
   readonly az: string;
   readonly blobs: string;
+  readonly logs: string;
 }
 
 export function dataFolder(root: string): DataFolder {
@@ -44,6 +46,7 @@ export function dataFolder(root: string): DataFolder {
     run: join(root, "run.json"),
     az: join(root, "az"),
     blobs: join(root, "blobs"),
+    logs: join(root, "logs"),
   };
 }
 

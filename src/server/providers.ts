@@ -15,8 +15,10 @@ import { deploymentsProvider } from "../providers/resources/deployments/provider
 import { resourcesProvider } from "../providers/resources/provider.ts";
 import { storageProvider } from "../providers/storage/storage-accounts.ts";
 import type { StorageServices } from "../providers/storage/services.ts";
+import type { LogServices } from "../providers/operationalinsights/services.ts";
+import { workspacesProvider } from "../providers/operationalinsights/workspaces.ts";
 
-export interface ProviderServices extends StorageServices, KeyVaultServices {
+export interface ProviderServices extends StorageServices, KeyVaultServices, LogServices {
   readonly secretBox: SecretBox;
   /** By which deployments send their resources through the dispatcher. */
   readonly inProcess: InProcessClient;
@@ -32,6 +34,7 @@ export function assembleProviders(services: ProviderServices): ProviderDirectory
     locksProvider(services),
     managedIdentityProvider(services),
     storageProvider(services),
+    workspacesProvider(services),
   ];
   const namespaces = [...new Set([...own.map(({ namespace }) => namespace), "Microsoft.Resources"])];
   const directory: ProviderDirectory = providerDirectory([...own, resourcesProvider(services, namespaces, () => directory)]);

@@ -23,6 +23,8 @@ import { offsetFileClock, systemClock } from "../lib/clock.ts";
 import { HoldfastError } from "../lib/errors.ts";
 import { disk } from "../lib/files.ts";
 import { secretBox } from "../lib/secret-box.ts";
+import { openLogs, type Logs } from "../logs/logs.ts";
+import { retentionOf } from "../providers/operationalinsights/tables.ts";
 import { createInProcessClient } from "../providers/resources/deployments/in-process-client.ts";
 import { createApp } from "./app.ts";
 import { mountBlobs } from "./blob-endpoint.ts";
@@ -30,6 +32,7 @@ import { ensureCertificate, givenCertificate } from "./certificates.ts";
 import { dataFolder, ensureNodeId, ensurePlatformKey, removeRun, writeAdmin, writeRun, type RunningService } from "./data-folder.ts";
 import { listen } from "./listener.ts";
 import { createLog, type Log } from "./log.ts";
+import { mountLogs } from "./logs-endpoint.ts";
 import { createMetrics } from "./metrics.ts";
 import { assembleProviders, type ProviderServices } from "./providers.ts";
 import { listenAddress, type Settings } from "./settings.ts";
@@ -97,10 +100,12 @@ export async function startService(settings: Settings): Promise<Service> {
   const blobs = ends.use(
     await openBlobs({ database, secretBox: secretBox(platformKey), folder: folder.blobs, origin: () => origins[0] ?? "", report: (error) => log.error({ err: error }, "blobs") }),
   );
+  const logs = ends.use(await openLogs({ folder: folder.logs, disk, clock, report: (error) => log.error({ err: error }, "logs") }));
   const inProcess = createInProcessClient();
   const services: ProviderServices = {
     blobs,
     keyVaults,
+    logs,
     inProcess,
     secretBox: secretBox(platformKey),
     database,
@@ -125,7 +130,7 @@ export async function startService(settings: Settings): Promise<Service> {
   const ending = new AbortController();
   const app = createApp({
     dispatcher,
-    mounted: [identity.identityRoutes, identity.graphRoutes],
+    mounted: [identity.identityRoutes, identity.graphRoutes, mountLogs(logs, identity, database, tenantId, log)],
     dataPlanes: [mountBlobs(blobs, identity, () => origins, tenantId, log), mountVaults(keyVaults, identity, database, () => origins, log)],
     metrics: createMetrics(),
     log,
@@ -139,7 +144,7 @@ export async function startService(settings: Settings): Promise<Service> {
   ends.defer(() => listener.drain(drainMilliseconds));
   origins = originsOf(listener.port, settings.hostNames);
 
-  const maintenance = setInterval(() => void maintain(identity, blobs, keyVaults, database, log), maintenanceMilliseconds);
+  const maintenance = setInterval(() => void maintain(identity, blobs, keyVaults, logs, database, log), maintenanceMilliseconds);
   maintenance.unref();
   ends.defer(() => clearInterval(maintenance));
 
@@ -192,11 +197,12 @@ async function answers(database: Database): Promise<boolean> {
   }
 }
 
-async function maintain(identity: Identity, blobs: Blobs, keyVaults: KeyVaults, database: Database, log: Log): Promise<void> {
+async function maintain(identity: Identity, blobs: Blobs, keyVaults: KeyVaults, logs: Logs, database: Database, log: Log): Promise<void> {
   try {
     await identity.maintain();
     await blobs.maintain();
     await keyVaults.maintain();
+    await logs.maintain(await retentionOf(database.kysely));
     await database.transaction((trx) => removeOldActivity(trx, database.clock));
     await purgeEvents(database, database.clock.now() - eventDays * 86_400_000);
   } catch (error) {

@@ -1,0 +1,91 @@
+// KQL over workspaces: one engine for all, told for each query which workspaces its names mean.
+
+import { AsyncLocalStorage } from "node:async_hooks";
+import { createEngine, kqlErrors, type DatabaseSchema, type FunctionSchema, type QueryResult } from "../../kql/index.ts";
+import type { Clock } from "../../lib/clock.ts";
+import { logTables } from "../schema/tables.ts";
+import type { LogStore, TimeRange } from "../store/log-store.ts";
+
+export interface QueryWorkspace {
+  readonly customerId: string;
+  readonly name: string;
+  readonly functions: readonly FunctionSchema[];
+}
+
+export interface LogQuery {
+  readonly text: string;
+  /** Bare table names mean the rows of all of these together. */
+  readonly workspaces: readonly QueryWorkspace[];
+  readonly range: TimeRange;
+  /** For workspace("…"): throws when there is none that the caller may query. */
+  readonly lookUp: (name: string) => Promise<QueryWorkspace>;
+}
+
+export interface LogQueries extends AsyncDisposable {
+  run(query: LogQuery, signal?: AbortSignal): Promise<QueryResult>;
+}
+
+interface Running {
+  readonly query: LogQuery;
+  readonly databases: Map<string, readonly QueryWorkspace[]>;
+}
+
+const longestQuery = 600_000;
+const rememberedCatalogs = 100;
+
+export function createLogQueries(store: LogStore, clock: Clock): LogQueries {
+  const running = new AsyncLocalStorage<Running>();
+  const catalogs = new Map<string, readonly DatabaseSchema[]>();
+  const present = (): Running => {
+    const found = running.getStore();
+    if (found === undefined) throw new Error("the catalogue of logs was asked outside a query");
+    return found;
+  };
+
+  const engine = createEngine({
+    duckdb: store.duckdb,
+    clock,
+    limits: { queryMilliseconds: longestQuery },
+    catalog: {
+      databases: async (named) => {
+        const { query, databases } = present();
+        const [first] = query.workspaces;
+        databases.set(first?.name ?? "", query.workspaces);
+        for (const name of named) if (!databases.has(name)) databases.set(name, [await query.lookUp(name)]);
+        // A catalogue that has not changed must be the same array.
+        const key = JSON.stringify([store.schemaVersion, [...databases]]);
+        const known = catalogs.get(key) ?? [...databases].map(([name, workspaces]) => schemaOf(store, name, workspaces));
+        catalogs.delete(key);
+        catalogs.set(key, known);
+        if (catalogs.size > rememberedCatalogs) catalogs.delete(catalogs.keys().next().value ?? "");
+        return known;
+      },
+      source: (database, table) => {
+        const { query, databases } = present();
+        const workspaces = databases.get(database);
+        if (workspaces === undefined) throw kqlErrors.SemanticError(`There is no workspace '${database}'.`);
+        return store.source(workspaces.map(({ customerId }) => customerId), table, query.range);
+      },
+    },
+  });
+
+  return {
+    run: async (query, signal) => {
+      const leave = store.enter();
+      try {
+        return await running.run({ query, databases: new Map() }, () => engine.query(query.text, {}, signal));
+      } finally {
+        leave();
+      }
+    },
+    [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose](),
+  };
+}
+
+function schemaOf(store: LogStore, name: string, workspaces: readonly QueryWorkspace[]): DatabaseSchema {
+  const tables = logTables.map((table) => {
+    const columns = workspaces.flatMap(({ customerId }) => store.columnsOf(customerId, table.name));
+    return { name: table.name, columns: [...new Map(columns.map((column) => [column.name, column])).values()] };
+  });
+  return { name, tables, functions: workspaces[0]?.functions ?? [] };
+}

@@ -1,0 +1,106 @@
+// Microsoft.OperationalInsights/workspaces: where logs are kept and asked.
+
+import { z } from "zod";
+import { armErrors } from "../../arm/errors.ts";
+import type { Provider } from "../../arm/provider.ts";
+import { ok, param, type ArmReply, type ArmRequest } from "../../arm/request.ts";
+import { getResource } from "../../arm/resources/resource-store.ts";
+import { trackedRoutes, type TrackedType } from "../../arm/resources/tracked-routes.ts";
+import { isoTime } from "../../lib/clock.ts";
+import { newGuid, randomBytes } from "../../lib/random.ts";
+import { answerQuery } from "../../logs/http/answer.ts";
+import { savedSearchRoutes } from "./saved-searches.ts";
+import type { LogServices } from "./services.ts";
+import { tableRoutes } from "./tables.ts";
+import { namespace, workspaceLookUp, workspacePath, workspaceType } from "./workspace.ts";
+
+const versions = ["2025-02-01", "2023-09-01", "2022-10-01", "2021-12-01-preview", "2021-06-01", "2020-08-01", "2015-11-01-preview"];
+
+const defaultDays = 30;
+
+const propertiesSchema = z.looseObject({
+  sku: z.looseObject({ name: z.string() }).nullish(),
+  retentionInDays: z.number().int().min(4).max(730).nullish(),
+  publicNetworkAccessForIngestion: z.enum(["Enabled", "Disabled", "SecuredByPerimeter"]).nullish(),
+  publicNetworkAccessForQuery: z.enum(["Enabled", "Disabled", "SecuredByPerimeter"]).nullish(),
+  workspaceCapping: z.looseObject({ dailyQuotaGb: z.number().nullish() }).nullish(),
+  features: z.looseObject({}).nullish(),
+});
+
+export function workspacesProvider(services: LogServices): Provider {
+  const { database, logs, secretBox } = services;
+  const type: TrackedType<z.output<typeof propertiesSchema>> = {
+    namespace,
+    type: workspaceType,
+    properties: propertiesSchema,
+    checkName: (name) => {
+      if (/^[A-Za-z0-9][A-Za-z0-9-]{2,61}[A-Za-z0-9]$/.test(name)) return;
+      throw armErrors.InvalidResourceName(
+        `The workspace name '${name}' is invalid: 4 to 63 letters, digits and '-', beginning and ending with a letter or digit.`,
+        { target: "name" },
+      );
+    },
+    settle: async ({ existing, properties }) => {
+      const now = isoTime(database.clock.now());
+      const sku = properties.sku?.name ?? "PerGB2018";
+      return {
+        properties: {
+          customerId: existing?.properties["customerId"] ?? newGuid(),
+          provisioningState: "Succeeded",
+          sku: { ...properties.sku, name: sku, lastSkuUpdate: now },
+          retentionInDays: properties.retentionInDays ?? defaultDays,
+          features: { enableLogAccessUsingOnlyResourcePermissions: true, ...properties.features },
+          workspaceCapping: { dailyQuotaGb: -1, dataIngestionStatus: "RespectQuota", ...properties.workspaceCapping },
+          publicNetworkAccessForIngestion: properties.publicNetworkAccessForIngestion ?? "Enabled",
+          publicNetworkAccessForQuery: properties.publicNetworkAccessForQuery ?? "Enabled",
+          createdDate: existing?.properties["createdDate"] ?? now,
+          modifiedDate: now,
+        },
+        hidden: existing?.hidden ?? { keys: [newKey(), newKey()] },
+      };
+    },
+  };
+
+  const newKey = (): string => secretBox.seal(randomBytes(64)).toString("base64");
+
+  const sharedKeys = async (request: ArmRequest): Promise<ArmReply> => {
+    const { hidden } = await getResource<object, { keys: [string, string] }>(database.kysely, workspaceIdOf(request));
+    const [primarySharedKey, secondarySharedKey] = hidden.keys.map((key) => secretBox.open(Buffer.from(key, "base64")).toString("base64"));
+    return ok({ primarySharedKey, secondarySharedKey });
+  };
+
+  const query = async (request: ArmRequest): Promise<ArmReply> => {
+    const lookUp = workspaceLookUp(services, { objectId: request.caller.principalId, name: request.caller.name });
+    const workspace = await lookUp(workspaceIdOf(request));
+    const { status, body } = await answerQuery(
+      logs.queries,
+      database.clock.now(),
+      { body: request.body, workspace, lookUp, timespan: request.query.get("timespan"), prefer: request.header("prefer") },
+      request.signal,
+    );
+    return { status, body };
+  };
+  const queryAction = `${namespace}/workspaces/query/read`;
+
+  return {
+    namespace,
+    resourceTypes: [
+      { name: workspaceType, apiVersions: versions, capabilities: "SupportsTags, SupportsLocation" },
+      { name: "workspaces/tables", apiVersions: versions },
+      { name: "workspaces/savedSearches", apiVersions: versions },
+    ],
+    routes: [
+      ...trackedRoutes(services, type),
+      { method: "POST", path: `${workspacePath}/sharedKeys`, action: `${namespace}/workspaces/sharedKeys/action`, effect: "read", handle: sharedKeys },
+      { method: "POST", path: `${workspacePath}/query`, action: queryAction, effect: "read", handle: query },
+      { method: "POST", path: `${workspacePath}/api/query`, action: queryAction, effect: "read", handle: query },
+      ...tableRoutes(services),
+      ...savedSearchRoutes(services),
+    ],
+    lifecycles: { [workspaceType]: {} },
+  };
+}
+
+function workspaceIdOf(request: ArmRequest): string {
+  return `/subscriptions/${param(request, "subscriptionId")}/resourceGroups/${param(request, "resourceGroup")}/providers/${namespace}/workspaces/${param(request, "name")}`;
+}
