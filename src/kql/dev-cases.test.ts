@@ -3,7 +3,7 @@
 // name and reason; a case that is not listed there must match.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import type { ScalarType } from "./index.ts";
 import { runCases, type CaseAnswer } from "./offline/index.ts";
@@ -22,18 +22,19 @@ interface RecordedCase {
   readonly expectedText?: string;
 }
 
-const cases = JSON.parse(
-  readFileSync(new URL("../../../shared/kql/dev-cases.json", import.meta.url), "utf8"),
-) as readonly RecordedCase[];
+const caseFile = new URL("../../../shared/kql/dev-cases.json", import.meta.url);
+const skip = existsSync(caseFile) ? false : "the recorded cases do not lie beside this checkout";
+const cases = (skip === false ? JSON.parse(readFileSync(caseFile, "utf8")) : []) as readonly RecordedCase[];
 
 const missing = JSON.parse(readFileSync(new URL("dev-cases-missing.json", import.meta.url), "utf8")) as Readonly<
   Record<string, string>
 >;
 
-let holder: TestEngine;
+let holder: TestEngine | undefined;
 const outcomes = new Map<string, string>();
 
 before(async () => {
+  if (skip !== false) return;
   holder = await openTestEngine();
   const byName = new Map(cases.map((item) => [item.name, item]));
   for await (const answer of runCases(holder.engine, cases)) {
@@ -42,7 +43,7 @@ before(async () => {
   }
 });
 
-after(() => holder[Symbol.asyncDispose]());
+after(() => holder?.[Symbol.asyncDispose]());
 
 /** `right`, `wrong: …` or `refused: …`. */
 function outcomeOf(recorded: RecordedCase, answer: CaseAnswer): string {
@@ -78,17 +79,17 @@ function share(...tiers: readonly string[]): number {
   return counted.filter(({ name }) => outcomes.get(name) === "right").length / counted.length;
 }
 
-test("every recorded case matches, but for those that are listed as missing", () => {
+test("every recorded case matches, but for those that are listed as missing", { skip }, () => {
   const unlisted = [...outcomes].filter(([name, outcome]) => outcome !== "right" && missing[name] === undefined);
   assert.deepEqual(unlisted, []);
 });
 
-test("the list of missing cases holds nothing that matches by now", () => {
+test("the list of missing cases holds nothing that matches by now", { skip }, () => {
   const done = Object.keys(missing).filter((name) => outcomes.get(name) === "right");
   assert.deepEqual(done, []);
 });
 
-test("what is missing of the real engine's answers is refused, not answered wrongly", () => {
+test("what is missing of the real engine's answers is refused, not answered wrongly", { skip }, () => {
   const tiers = new Map(cases.map(({ name, tier }) => [name, tier]));
   const wrong = [...outcomes].filter(
     ([name, outcome]) => outcome.startsWith("wrong") && ["A", "A2"].includes(tiers.get(name) ?? ""),
@@ -96,7 +97,7 @@ test("what is missing of the real engine's answers is refused, not answered wron
   assert.ok(wrong.length <= 2, JSON.stringify(wrong));
 });
 
-test("enough of the recorded answers are given", () => {
+test("enough of the recorded answers are given", { skip }, () => {
   assert.ok(share("A2") >= 0.97, `A2: ${share("A2")}`);
   assert.ok(share("A", "A2") >= 0.959, `A and A2: ${share("A", "A2")}`);
   assert.ok(share("B", "B2") >= 0.9, `B and B2: ${share("B", "B2")}`);
