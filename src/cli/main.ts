@@ -12,6 +12,7 @@ import { addCheckCommand } from "./check.ts";
 import { exitCodes, exitCodesHelp } from "./exit-codes.ts";
 import { addBenchCommand } from "./bench.ts";
 import { addKqlCommand } from "./kql.ts";
+import { addQueryCommand } from "./query.ts";
 import { addStoreCommand } from "./store/commands.ts";
 import { addTestCommand } from "./test.ts";
 
@@ -22,7 +23,7 @@ const program = new Command("holdfast")
   .addHelpText("after", exitCodesHelp)
   .exitOverride();
 
-for (const add of [addKqlCommand, addCheckCommand, addTestCommand, addStoreCommand, addBenchCommand, addAzEnvCommand, addDbCommand,
+for (const add of [addKqlCommand, addQueryCommand, addCheckCommand, addTestCommand, addStoreCommand, addBenchCommand, addAzEnvCommand, addDbCommand,
   addDoctorCommand, addTokenCommand, addUpCommand]) add(program);
 
 try {

@@ -5,6 +5,7 @@ import type { SecretBox } from "../lib/secret-box.ts";
 import { authorizationProvider } from "../providers/authorization/provider.ts";
 import { featuresProvider } from "../providers/features/features.ts";
 import { activityLogProvider } from "../providers/insights/activity-log.ts";
+import { diagnosticSettingsProvider } from "../providers/insights/diagnostic-settings.ts";
 import type { KeyVaultServices } from "../providers/keyvault/services.ts";
 import { templateSecretReader } from "../providers/keyvault/template-secrets.ts";
 import { keyVaultProvider } from "../providers/keyvault/vaults.ts";
@@ -29,6 +30,7 @@ export function assembleProviders(services: ProviderServices): ProviderDirectory
     activityLogProvider(services),
     authorizationProvider(services, () => directory.providers),
     deploymentsProvider({ services, client: services.inProcess, secretBox: services.secretBox, directory: () => directory, readSecret: templateSecretReader(services) }),
+    diagnosticSettingsProvider(services),
     featuresProvider(services),
     keyVaultProvider(services),
     locksProvider(services),

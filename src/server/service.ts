@@ -24,6 +24,7 @@ import { HoldfastError } from "../lib/errors.ts";
 import { disk } from "../lib/files.ts";
 import { secretBox } from "../lib/secret-box.ts";
 import { openLogs, type Logs } from "../logs/logs.ts";
+import { routeDiagnostics } from "../providers/insights/diagnostic-routing.ts";
 import { retentionOf } from "../providers/operationalinsights/tables.ts";
 import { createInProcessClient } from "../providers/resources/deployments/in-process-client.ts";
 import { createApp } from "./app.ts";
@@ -143,6 +144,12 @@ export async function startService(settings: Settings): Promise<Service> {
   const listener = await listen({ fetch: app.fetch as Hono["fetch"] }, { host, port, certificate: certificate.certificate, key: certificate.key });
   ends.defer(() => listener.drain(drainMilliseconds));
   origins = originsOf(listener.port, settings.hostNames);
+
+  const routing = routeDiagnostics({ database, store: logs.store, holder: node, report: (error) => log.error({ err: error }, "diagnostics were not routed; they are tried again") }, ending.signal);
+  ends.defer(() => {
+    ending.abort(new Error("the service is ending"));
+    return routing;
+  });
 
   const maintenance = setInterval(() => void maintain(identity, blobs, keyVaults, logs, database, log), maintenanceMilliseconds);
   maintenance.unref();

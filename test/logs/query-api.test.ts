@@ -1,8 +1,10 @@
 // Workspaces and the query API on a running service, with Microsoft's client and over plain HTTPS.
 
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import { after, before, describe, test } from "node:test";
-import { startTestService, type TestService } from "../support/service.ts";
+import { holdfast, startTestService, type TestService } from "../support/service.ts";
 
 const version = "?api-version=2022-10-01";
 
@@ -79,5 +81,27 @@ describe("logs on the wire", () => {
     const one = (id: string, query: string): object => ({ id, workspace: customerId, method: "POST", path: "/query", body: { query } });
     const { json } = await service.call("POST", "/v1/$batch", { body: { requests: [one("a", "print 1"), one("b", "nothing")] } });
     assert.deepEqual(json.responses.map(({ id, status }: { id: string; status: number }) => [id, status]), [["a", 200], ["b", 400]]);
+  });
+
+  test("the activity log flows into the workspace that a setting names, and ./holdfast query shows it", async () => {
+    const subscription = `/subscriptions/${service.admin.subscriptionId}`;
+    const setting = `${subscription}/providers/Microsoft.Insights/diagnosticSettings/activity?api-version=2021-05-01-preview`;
+    const body = { properties: { workspaceId: workspace, logs: [{ category: "Administrative", enabled: true }] } };
+    const put = await service.call("PUT", setting, { body });
+    assert.equal(put.status, 200, put.text);
+    assert.equal((await service.call("PUT", setting, { body: { properties: { ...body.properties, logs: [{ category: "Nonsense", enabled: true }] } } })).status, 400);
+    await service.call("PUT", `${subscription}/resourceGroups/seen?api-version=2021-04-01`, { body: { location: "local" } });
+    const query = "AzureActivity | where ResourceGroup =~ 'seen' | summarize n = count() by OperationNameValue, ActivityStatusValue";
+    let rows: unknown[] = [];
+    for (let attempt = 0; rows.length === 0 && attempt < 100; attempt += 1) {
+      const { json, text } = await service.call("POST", `/v1/workspaces/${customerId}/query`, { body: { query, timespan: "PT1H" } });
+      assert.ok(json.tables, text);
+      rows = json.tables[0].rows;
+    }
+    assert.deepEqual(rows, [["MICROSOFT.RESOURCES/SUBSCRIPTIONS/RESOURCEGROUPS/WRITE", "Success", 1]]);
+    const run = promisify(execFile);
+    const { stdout } = await run(holdfast, ["query", "--data", service.data, "-w", "central", "-o", "csv", query]);
+    assert.equal(stdout, "OperationNameValue,ActivityStatusValue,n\r\nMICROSOFT.RESOURCES/SUBSCRIPTIONS/RESOURCEGROUPS/WRITE,Success,1\r\n");
+    await assert.rejects(run(holdfast, ["query", "--data", service.data, "-w", "central", "AzureActivit"]), /AzureActivit/);
   });
 });
