@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { after, before, describe, test } from "node:test";
-import { holdfast, startTestService, type TestService } from "../support/service.ts";
+import { holdfast, projectRoot, startTestService, type TestService } from "../support/service.ts";
 
 const version = "?api-version=2022-10-01";
 
@@ -103,5 +103,17 @@ describe("logs on the wire", () => {
     const { stdout } = await run(holdfast, ["query", "--data", service.data, "-w", "central", "-o", "csv", query]);
     assert.equal(stdout, "OperationNameValue,ActivityStatusValue,n\r\nMICROSOFT.RESOURCES/SUBSCRIPTIONS/RESOURCEGROUPS/WRITE,Success,1\r\n");
     await assert.rejects(run(holdfast, ["query", "--data", service.data, "-w", "central", "AzureActivit"]), /AzureActivit/);
+  });
+
+  test("Microsoft's client queries, sends batches and reads errors", async () => {
+    const { tenantId, clientId, clientSecret, subscriptionId } = service.admin;
+    const env = { ...process.env, NODE_EXTRA_CA_CERTS: service.ca, ENDPOINT: service.endpoint, WORKSPACE: customerId, TENANT_ID: tenantId, CLIENT_ID: clientId, CLIENT_SECRET: clientSecret, SUBSCRIPTION_ID: subscriptionId };
+    const { stdout } = await promisify(execFile)(process.execPath, [`${projectRoot}/test/logs/sdk-program.ts`], { env });
+    assert.deepEqual(JSON.parse(stdout), {
+      single: ["Success", [["2026-01-02T00:00:00.000Z", { a: 1 }]]],
+      // This client calls every item that has an error partial, whether it has rows or not.
+      batch: ["Success", "PartialFailure"],
+      refused: [400, "BadArgumentError"],
+    });
   });
 });
