@@ -93,13 +93,14 @@ export function tableRoutes({ database, logs }: LogServices): Route[] {
   ];
 }
 
-/** For how many days each table of each workspace keeps its rows; 0 when the workspace is gone. */
+/** For how many days each table of each workspace keeps its rows. */
 export async function retentionOf(reader: Reader): Promise<(customerId: string, table: string) => number> {
   const workspaces = new Map((await listWorkspaces(reader)).map((workspace) => [workspace.properties.customerId, workspace]));
   const own = new Map((await listResources<TableSettings>(reader, { type })).map(({ id, properties }) => [id.toLowerCase(), properties.retentionInDays]));
   return (customerId, table) => {
     const workspace = workspaces.get(customerId);
-    if (workspace === undefined) return 0;
+    // It may have been made a moment ago, after this list: nothing of it is dropped.
+    if (workspace === undefined) return Infinity;
     return own.get(`${workspace.id}/tables/${table}`.toLowerCase()) ?? workspace.properties.retentionInDays;
   };
 }
