@@ -16,7 +16,21 @@ const mayImport = {
   logs: ["kql", "events", "db", "lib"],
   monitor: ["events", "logs", "db", "lib"],
   backup: ["hosts", "store", "keys", "events", "db", "lib"],
-  providers: ["arm", "backup", "monitor", "logs", "keys", "blobs", "hosts", "guest", "store", "identity", "events", "db", "lib"],
+  providers: [
+    "arm",
+    "backup",
+    "monitor",
+    "logs",
+    "keys",
+    "blobs",
+    "hosts",
+    "guest",
+    "store",
+    "identity",
+    "events",
+    "db",
+    "lib",
+  ],
   server: [
     "providers",
     "arm",
@@ -37,7 +51,12 @@ const mayImport = {
 
 module.exports = {
   forbidden: [
-    { name: "no-cycles", severity: "error", from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } } },
+    {
+      name: "no-cycles",
+      severity: "error",
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } },
+    },
     { name: "no-orphan-package", severity: "error", from: {}, to: { couldNotResolve: true } },
     {
       name: "no-test-in-product",

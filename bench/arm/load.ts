@@ -41,12 +41,22 @@ export async function runLoad(load: Load): Promise<LoadResult> {
   );
   const elapsed = (performance.now() - startedAt) / 1000;
   latencies.sort((a, b) => a - b);
-  const at = (share: number): number => latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? 0;
-  return { requests: latencies.length, perSecond: latencies.length / elapsed, p50: at(0.5), p95: at(0.95), p99: at(0.99), failures };
+  const at = (share: number): number =>
+    latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? 0;
+  return {
+    requests: latencies.length,
+    perSecond: latencies.length / elapsed,
+    p50: at(0.5),
+    p95: at(0.95),
+    p99: at(0.99),
+    failures,
+  };
 }
 
 function requestBytes({ path, headers, port }: Load): Buffer {
-  const lines = Object.entries({ Host: `localhost:${port}`, Connection: "keep-alive", ...headers }).map(([name, value]) => `${name}: ${value}\r\n`);
+  const lines = Object.entries({ Host: `localhost:${port}`, Connection: "keep-alive", ...headers }).map(
+    ([name, value]) => `${name}: ${value}\r\n`,
+  );
   return Buffer.from(`GET ${path} HTTP/1.1\r\n${lines.join("")}\r\n`);
 }
 
@@ -68,7 +78,10 @@ function exchange(socket: TLSSocket, request: Buffer): Promise<number> {
       const bodyAt = text.indexOf("\r\n\r\n") + 4;
       if (bodyAt < 4) return;
       const length = /\r\ncontent-length: (\d+)/i.exec(text.slice(0, bodyAt))?.[1];
-      const isWhole = length === undefined ? text.endsWith("\r\n0\r\n\r\n") || text.endsWith("0\r\n\r\n") : text.length >= bodyAt + Number(length);
+      const isWhole =
+        length === undefined
+          ? text.endsWith("\r\n0\r\n\r\n") || text.endsWith("0\r\n\r\n")
+          : text.length >= bodyAt + Number(length);
       if (!isWhole) return;
       socket.off("data", take);
       socket.off("close", fail);

@@ -46,7 +46,11 @@ const port = Number(new URL(service.endpoint).port);
 const token = (await bearer()).trim();
 const headers = { Authorization: `Bearer ${token}` };
 
-const hello = spawn(process.execPath, [join(import.meta.dirname, "hello.ts"), join(data, "tls/server.pem"), join(data, "tls/server.key")], { stdio: ["ignore", "pipe", "inherit"] });
+const hello = spawn(
+  process.execPath,
+  [join(import.meta.dirname, "hello.ts"), join(data, "tls/server.pem"), join(data, "tls/server.key")],
+  { stdio: ["ignore", "pipe", "inherit"] },
+);
 const [helloPort] = (await once(hello.stdout, "data")) as [Buffer];
 
 const load = { authority, connections: 50, seconds, headers };
@@ -57,9 +61,19 @@ const bare = await runLoad({ ...load, port: Number(helloPort.toString()), path: 
 row("bare hono hello, 50 connections", bare);
 const group = await runLoad({ ...load, port, path: groupPath });
 row("GET of a resource group, 50 connections", group);
-const page = await runLoad({ ...load, port, path: `${subscription}/resources?api-version=2021-04-01&$top=200`, connections: 1 });
+const page = await runLoad({
+  ...load,
+  port,
+  path: `${subscription}/resources?api-version=2021-04-01&$top=200`,
+  connections: 1,
+});
 row("page of 200 of 10,000 resources, 1 connection", page);
-const page1000 = await runLoad({ ...load, port, path: `${subscription}/resources?api-version=2021-04-01&$top=1000`, connections: 1 });
+const page1000 = await runLoad({
+  ...load,
+  port,
+  path: `${subscription}/resources?api-version=2021-04-01&$top=1000`,
+  connections: 1,
+});
 row("page of 1,000 of 10,000 resources, 1 connection", page1000);
 
 hello.kill();
@@ -78,7 +92,9 @@ GET of a group at ${(group.perSecond / bare.perSecond).toFixed(2)} x the rate of
 `);
 
 function row(name: string, result: LoadResult): void {
-  rows.push(`| ${name} | ${result.perSecond.toFixed(0)} | ${result.p50.toFixed(1)} | ${result.p95.toFixed(1)} | ${result.p99.toFixed(1)} | ${result.failures} |`);
+  rows.push(
+    `| ${name} | ${result.perSecond.toFixed(0)} | ${result.p50.toFixed(1)} | ${result.p95.toFixed(1)} | ${result.p99.toFixed(1)} | ${result.failures} |`,
+  );
 }
 
 function residentMiB(pid: number): number {
@@ -86,7 +102,9 @@ function residentMiB(pid: number): number {
 }
 
 async function bearer(): Promise<string> {
-  const child = spawn(join(import.meta.dirname, "../../holdfast"), ["token", "--data", data], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(join(import.meta.dirname, "../../holdfast"), ["token", "--data", data], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   const chunks: Buffer[] = [];
   child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk));
   await once(child, "close");

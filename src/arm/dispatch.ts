@@ -69,7 +69,10 @@ interface Ids {
 async function handle(parts: DispatchParts, table: RouteTable, wire: WireRequest): Promise<WireReply> {
   const requestId = newGuid();
   const wanted = wire.header("x-ms-correlation-request-id");
-  const ids: Ids = { requestId, correlationId: wanted !== undefined && isGuid(wanted) ? wanted.toLowerCase() : newGuid() };
+  const ids: Ids = {
+    requestId,
+    correlationId: wanted !== undefined && isGuid(wanted) ? wanted.toLowerCase() : newGuid(),
+  };
   const headers: Record<string, string> = {
     "x-ms-request-id": ids.requestId,
     "x-ms-correlation-request-id": ids.correlationId,
@@ -78,7 +81,8 @@ async function handle(parts: DispatchParts, table: RouteTable, wire: WireRequest
     Pragma: "no-cache",
   };
   const clientRequestId = wire.header("x-ms-client-request-id");
-  if (clientRequestId !== undefined && /^[\w-]{1,80}$/.test(clientRequestId)) headers["x-ms-client-request-id"] = clientRequestId;
+  if (clientRequestId !== undefined && /^[\w-]{1,80}$/.test(clientRequestId))
+    headers["x-ms-client-request-id"] = clientRequestId;
   const trail: Trail = { startedAt: parts.database.clock.now() };
   let reply: ArmReply;
   let failure: HoldfastError | undefined;
@@ -120,7 +124,8 @@ async function answer(
   const segments = pathSegments(rawPath);
   const query = parseQuery(rawQuery);
   const subscriptionId = segments[0]?.toLowerCase() === "subscriptions" ? segments[1] : undefined;
-  const subscription = subscriptionId === undefined ? undefined : await findSubscription(parts.database.kysely, subscriptionId);
+  const subscription =
+    subscriptionId === undefined ? undefined : await findSubscription(parts.database.kysely, subscriptionId);
   const caller = await parts.authenticate(wire.header("authorization"), subscription?.tenantId);
   trail.caller = caller;
   const match = table.find(wire.method, segments);
@@ -132,10 +137,13 @@ async function answer(
   trail.resourceId = resourceIdOf(route, idSegments);
 
   if (subscriptionId !== undefined && subscription === undefined) {
-    throw armErrors.SubscriptionNotFound(`The subscription '${subscriptionId}' could not be found.`, { target: "subscriptionId" });
+    throw armErrors.SubscriptionNotFound(`The subscription '${subscriptionId}' could not be found.`, {
+      target: "subscriptionId",
+    });
   }
   Object.assign(headers, parts.throttle.take(caller.principalId, subscriptionId, route.effect));
-  if (route.action !== "") await parts.authorize(caller, route.action, trail.resourceId === "" ? "/" : trail.resourceId);
+  if (route.action !== "")
+    await parts.authorize(caller, route.action, trail.resourceId === "" ? "/" : trail.resourceId);
   if (subscriptionId !== undefined) await checkRegistration(parts, subscriptionId, route);
 
   const canonical = await withStoredGroup(parts, match, route);
@@ -181,11 +189,16 @@ function plainScope(segments: readonly string[]): readonly string[] {
 }
 
 /** A path inside a group takes the group's stored spelling; a group that is not there ends it here. */
-async function withStoredGroup(parts: DispatchParts, match: MatchedRoute, route: CompiledRoute): Promise<readonly string[]> {
+async function withStoredGroup(
+  parts: DispatchParts,
+  match: MatchedRoute,
+  route: CompiledRoute,
+): Promise<readonly string[]> {
   const segments = match.segments;
   const name = segments[3];
   const subscriptionId = segments[1];
-  if (segments[0]?.toLowerCase() !== "subscriptions" || segments[2]?.toLowerCase() !== "resourcegroups") return segments;
+  if (segments[0]?.toLowerCase() !== "subscriptions" || segments[2]?.toLowerCase() !== "resourcegroups")
+    return segments;
   if (name === undefined || subscriptionId === undefined) return segments;
   // The group's own requests say themselves what a missing group means.
   if (segments.length === 4 && route.namespace === "") return [...segments.slice(0, 2), "resourceGroups", name];
@@ -206,19 +219,28 @@ async function checkRegistration(parts: DispatchParts, subscriptionId: string, r
 function noRoute(directory: ProviderDirectory, table: RouteTable, method: string, segments: readonly string[]): Error {
   const methods = table.methodsOf(segments);
   if (methods.length > 0) {
-    return armErrors.MethodNotAllowed(`The HTTP method '${method}' is not supported at this location. Supported here: ${methods.join(", ")}.`);
+    return armErrors.MethodNotAllowed(
+      `The HTTP method '${method}' is not supported at this location. Supported here: ${methods.join(", ")}.`,
+    );
   }
   const providerAt = segments.map((segment) => segment.toLowerCase()).lastIndexOf("providers");
   const namespace = providerAt === -1 ? undefined : segments[providerAt + 1];
   if (namespace === undefined) return armErrors.NotFound(`There is nothing at '/${segments.join("/").slice(0, 300)}'.`);
   const provider = directory.find(namespace);
   if (provider === undefined) {
-    return armErrors.InvalidResourceNamespace(`The resource namespace '${namespace}' is invalid. Known: ${directory.providers.map((known) => known.namespace).join(", ")}.`);
+    return armErrors.InvalidResourceNamespace(
+      `The resource namespace '${namespace}' is invalid. Known: ${directory.providers.map((known) => known.namespace).join(", ")}.`,
+    );
   }
-  const type = segments.slice(providerAt + 2).filter((_, index) => index % 2 === 0).join("/");
+  const type = segments
+    .slice(providerAt + 2)
+    .filter((_, index) => index % 2 === 0)
+    .join("/");
   const canonical = directory.canonicalType(`${namespace}/${type}`);
   if (canonical !== undefined) {
-    return armErrors.NotFound(`The path '/${segments.join("/").slice(0, 300)}' does not fit the type '${canonical}': a name is missing or there is one too many.`);
+    return armErrors.NotFound(
+      `The path '/${segments.join("/").slice(0, 300)}' does not fit the type '${canonical}': a name is missing or there is one too many.`,
+    );
   }
   return armErrors.InvalidResourceType(
     `The resource type '${type}' could not be found in the namespace '${provider.namespace}'. Its types are: ${provider.resourceTypes.map((known) => known.name).join(", ")}.`,
@@ -231,7 +253,9 @@ function parseText(text: string): unknown {
     return JSON.parse(text);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : "it is no JSON";
-    throw armErrors.InvalidRequestContent(`The request content was invalid and could not be deserialized: '${why}'.`, { cause });
+    throw armErrors.InvalidRequestContent(`The request content was invalid and could not be deserialized: '${why}'.`, {
+      cause,
+    });
   }
 }
 
@@ -249,7 +273,14 @@ function parseQuery(text: string): ArmQuery {
   };
 }
 
-async function keepTrail(parts: DispatchParts, wire: WireRequest, ids: Ids, trail: Trail, reply: ArmReply, failure: HoldfastError | undefined): Promise<void> {
+async function keepTrail(
+  parts: DispatchParts,
+  wire: WireRequest,
+  ids: Ids,
+  trail: Trail,
+  reply: ArmReply,
+  failure: HoldfastError | undefined,
+): Promise<void> {
   const { match, caller, resourceId } = trail;
   if (match === undefined || caller === undefined || resourceId === undefined || match.route.effect === "read") return;
   const deed: Deed = {

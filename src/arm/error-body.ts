@@ -21,7 +21,13 @@ function renderOne(error: HoldfastError): WireError {
     message: error.sentence,
     ...(error.target === undefined ? {} : { target: error.target }),
     ...(error.details.length === 0 ? {} : { details: error.details.map((detail) => renderOne(detail)) }),
-    ...(facts.length === 0 ? {} : { additionalInfo: [{ type: "lineNumber" in error.facts ? "TemplateViolation" : "Facts", info: Object.fromEntries(facts) }] }),
+    ...(facts.length === 0
+      ? {}
+      : {
+          additionalInfo: [
+            { type: "lineNumber" in error.facts ? "TemplateViolation" : "Facts", info: Object.fromEntries(facts) },
+          ],
+        }),
   };
 }
 

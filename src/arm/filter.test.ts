@@ -2,7 +2,15 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { HoldfastError } from "../lib/errors.ts";
-import { allowOnly, filterPredicate, filterTime, parseFilter, requiredEquals, type Filter, type FilterValue } from "./filter.ts";
+import {
+  allowOnly,
+  filterPredicate,
+  filterTime,
+  parseFilter,
+  requiredEquals,
+  type Filter,
+  type FilterValue,
+} from "./filter.ts";
 
 type Row = Readonly<Record<string, FilterValue>>;
 
@@ -72,13 +80,37 @@ for (const [text, why] of [
   [`${"(".repeat(60)}a eq 'b'${")".repeat(60)}`, /nested deeper/],
 ] as const) {
   test(`a bad filter says what is wrong: ${text.slice(0, 30)}`, () => {
-    assert.throws(() => parseFilter(text), (error) => error instanceof HoldfastError && error.code === "InvalidFilterInQueryString" && why.test(error.message));
+    assert.throws(
+      () => parseFilter(text),
+      (error) =>
+        error instanceof HoldfastError && error.code === "InvalidFilterInQueryString" && why.test(error.message),
+    );
   });
 }
 
 test("whatever text comes, the parser answers with a filter or with its own error", () => {
-  const piece = fc.constantFrom("and", "or", "not", "(", ")", "'", "''", ",", "eq", "ge", "name", "true", "12", "2026-01-01T00:00:00", " ", "startswith(");
-  const text = fc.oneof(fc.string(), fc.array(piece, { maxLength: 30 }).map((parts) => parts.join(" ")));
+  const piece = fc.constantFrom(
+    "and",
+    "or",
+    "not",
+    "(",
+    ")",
+    "'",
+    "''",
+    ",",
+    "eq",
+    "ge",
+    "name",
+    "true",
+    "12",
+    "2026-01-01T00:00:00",
+    " ",
+    "startswith(",
+  );
+  const text = fc.oneof(
+    fc.string(),
+    fc.array(piece, { maxLength: 30 }).map((parts) => parts.join(" ")),
+  );
   fc.assert(
     fc.property(text, (input) => {
       try {
@@ -107,7 +139,10 @@ test("what is printed from a tree parses to the same tree", () => {
       fc.record({ kind: fc.constant("not" as const), of: tie("node") }),
     ),
   })).node;
-  fc.assert(fc.property(tree, (filter) => assert.deepEqual(parseFilter(print(filter)), structuredClone(filter))), { numRuns: 500 });
+  fc.assert(
+    fc.property(tree, (filter) => assert.deepEqual(parseFilter(print(filter)), structuredClone(filter))),
+    { numRuns: 500 },
+  );
 });
 
 function print(filter: Filter): string {

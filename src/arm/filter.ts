@@ -10,7 +10,12 @@ export type Filter =
   | { readonly kind: "all" }
   | { readonly kind: "and" | "or"; readonly left: Filter; readonly right: Filter }
   | { readonly kind: "not"; readonly of: Filter }
-  | { readonly kind: "compare"; readonly field: string; readonly operator: CompareOperator; readonly value: FilterValue }
+  | {
+      readonly kind: "compare";
+      readonly field: string;
+      readonly operator: CompareOperator;
+      readonly value: FilterValue;
+    }
   | { readonly kind: "call"; readonly name: string; readonly args: readonly FilterArgument[] };
 
 export type CompareOperator = "eq" | "ne" | "gt" | "ge" | "lt" | "le";
@@ -21,7 +26,8 @@ const maxDepth = 50;
 
 export function parseFilter(text: string | undefined): Filter {
   if (text === undefined || text.trim() === "") return { kind: "all" };
-  if (text.length > maxLength) throw invalid(text, `it is ${text.length} characters long; at most ${maxLength} are allowed`);
+  if (text.length > maxLength)
+    throw invalid(text, `it is ${text.length} characters long; at most ${maxLength} are allowed`);
   const tokens = tokenize(text);
   const parser = { text, tokens, at: 0, depth: 0 };
   const filter = parseOr(parser);
@@ -58,7 +64,8 @@ export function filterPredicate<Row>(
 /** The values that `field` must equal for the filter to hold: what may be pushed down to an index. */
 export function requiredEquals(filter: Filter, field: string): FilterValue | undefined {
   if (filter.kind === "and") return requiredEquals(filter.left, field) ?? requiredEquals(filter.right, field);
-  const isIt = filter.kind === "compare" && filter.operator === "eq" && filter.field.toLowerCase() === field.toLowerCase();
+  const isIt =
+    filter.kind === "compare" && filter.operator === "eq" && filter.field.toLowerCase() === field.toLowerCase();
   return isIt ? filter.value : undefined;
 }
 
@@ -94,7 +101,8 @@ function compare(actual: FilterValue | undefined, operator: CompareOperator, wan
 
 function sameValue(actual: FilterValue | undefined, wanted: FilterValue): boolean {
   if (actual === undefined || actual === null || wanted === null) return (actual ?? null) === wanted;
-  if (typeof actual === "number" && typeof wanted === "string") return actual === filterTime(wanted) || String(actual) === wanted;
+  if (typeof actual === "number" && typeof wanted === "string")
+    return actual === filterTime(wanted) || String(actual) === wanted;
   return String(actual).toLowerCase() === String(wanted).toLowerCase();
 }
 
@@ -167,7 +175,8 @@ function tokenize(text: string): Token[] {
   while (text.slice(tokenPattern.lastIndex).trim() !== "") {
     const position = tokenPattern.lastIndex;
     const match = tokenPattern.exec(text);
-    if (match?.groups === undefined) throw invalid(text, `'${text.slice(position).trim().slice(0, 20)}' at position ${position} could not be read`);
+    if (match?.groups === undefined)
+      throw invalid(text, `'${text.slice(position).trim().slice(0, 20)}' at position ${position} could not be read`);
     const [kind, value] = Object.entries(match.groups).find(([, group]) => group !== undefined) ?? ["symbol", ""];
     const body = kind === "string" ? value.slice(1, -1).replaceAll("''", "'") : value;
     tokens.push({ kind: kind as Token["kind"], text: body, position });
@@ -205,7 +214,8 @@ function parseUnary(parser: Parser): Filter {
 
 function parseComparison(parser: Parser): Filter {
   const name = next(parser, "a field or function");
-  if (name.kind !== "word") throw invalid(parser.text, `a field or function was expected at position ${name.position}, not '${name.text}'`);
+  if (name.kind !== "word")
+    throw invalid(parser.text, `a field or function was expected at position ${name.position}, not '${name.text}'`);
   if (takeSymbol(parser, "(")) {
     const call: Filter = { kind: "call", name: name.text, args: parseArguments(parser) };
     // OData lets one write `startswith(name,'x') eq true`.
@@ -213,8 +223,14 @@ function parseComparison(parser: Parser): Filter {
     return call;
   }
   const operator = next(parser, "a comparison");
-  const found = (["eq", "ne", "gt", "ge", "lt", "le"] as const).find((candidate) => candidate === operator.text.toLowerCase());
-  if (found === undefined) throw invalid(parser.text, `'${operator.text}' at position ${operator.position} is no comparison; use eq, ne, gt, ge, lt or le`);
+  const found = (["eq", "ne", "gt", "ge", "lt", "le"] as const).find(
+    (candidate) => candidate === operator.text.toLowerCase(),
+  );
+  if (found === undefined)
+    throw invalid(
+      parser.text,
+      `'${operator.text}' at position ${operator.position} is no comparison; use eq, ne, gt, ge, lt or le`,
+    );
   return { kind: "compare", field: name.text, operator: found, value: parseValue(parser) };
 }
 
@@ -223,7 +239,11 @@ function parseArguments(parser: Parser): FilterArgument[] {
   if (takeSymbol(parser, ")")) return args;
   do {
     const token = next(parser, "an argument");
-    args.push(token.kind === "word" && !/^(true|false|null)$/i.test(token.text) ? { field: token.text } : { value: valueOf(parser, token) });
+    args.push(
+      token.kind === "word" && !/^(true|false|null)$/i.test(token.text)
+        ? { field: token.text }
+        : { value: valueOf(parser, token) },
+    );
   } while (takeSymbol(parser, ","));
   expectSymbol(parser, ")");
   return args;
@@ -269,7 +289,10 @@ function expectSymbol(parser: Parser, symbol: string): void {
 }
 
 function invalid(text: string, why: string): Error {
-  return armErrors.InvalidFilterInQueryString(`Invalid $filter '${text.slice(0, 200)}' specified in the query string: ${why}.`, {
-    target: "$filter",
-  });
+  return armErrors.InvalidFilterInQueryString(
+    `Invalid $filter '${text.slice(0, 200)}' specified in the query string: ${why}.`,
+    {
+      target: "$filter",
+    },
+  );
 }

@@ -10,7 +10,9 @@ export const groupType = "Microsoft.Resources/resourceGroups";
 export async function getGroup(reader: Reader, subscriptionId: string, name: string): Promise<Resource> {
   const group = await findResource(reader, groupScope(subscriptionId, name));
   if (group === undefined) {
-    throw armErrors.ResourceGroupNotFound(`Resource group '${name}' could not be found.`, { target: "resourceGroupName" });
+    throw armErrors.ResourceGroupNotFound(`Resource group '${name}' could not be found.`, {
+      target: "resourceGroupName",
+    });
   }
   return group;
 }

@@ -20,7 +20,12 @@ export interface FoundLock {
   readonly level: LockProperties["level"];
 }
 
-export async function checkLocks(reader: Reader, resourceId: string, effect: "write" | "delete", action: string): Promise<void> {
+export async function checkLocks(
+  reader: Reader,
+  resourceId: string,
+  effect: "write" | "delete",
+  action: string,
+): Promise<void> {
   // Taking a lock away is itself a delete, and must stay possible.
   if (action.toLowerCase().startsWith(`${lockType.toLowerCase()}/`)) return;
   const scopes = enclosingScopes(resourceId).map(idKey);

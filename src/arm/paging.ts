@@ -18,7 +18,13 @@ export interface PageRequest {
 export interface Paging {
   read(request: ArmRequest, pageSize?: number): PageRequest;
   /** `rows` may hold one row more than `limit`: then there is a next page. */
-  reply<Row>(request: ArmRequest, page: PageRequest, rows: readonly Row[], keyOf: (row: Row) => string, render: (row: Row) => unknown): ArmReply;
+  reply<Row>(
+    request: ArmRequest,
+    page: PageRequest,
+    rows: readonly Row[],
+    keyOf: (row: Row) => string,
+    render: (row: Row) => unknown,
+  ): ArmReply;
 }
 
 export function createPaging(key: Uint8Array): Paging {
@@ -30,7 +36,9 @@ export function createPaging(key: Uint8Array): Paging {
       if (top !== undefined) {
         const wanted = Number(top);
         if (!Number.isInteger(wanted) || wanted < 1) {
-          throw armErrors.InvalidTopInQueryString(`The $top value '${top}' is not a whole number of at least 1.`, { target: "$top" });
+          throw armErrors.InvalidTopInQueryString(`The $top value '${top}' is not a whole number of at least 1.`, {
+            target: "$top",
+          });
         }
         limit = Math.min(wanted, largestPage);
       }
@@ -54,7 +62,9 @@ function open(token: string, path: string, sign: (text: string) => Buffer): stri
   const text = bytes.subarray(16).toString("utf8");
   const expected = sign(`${path}\n${text}`);
   if (bytes.length < 17 || !timingSafeEqual(bytes.subarray(0, 16), expected)) {
-    throw armErrors.InvalidSkipToken(`The $skipToken is not one that this list gave out. Begin again without it.`, { target: "$skipToken" });
+    throw armErrors.InvalidSkipToken(`The $skipToken is not one that this list gave out. Begin again without it.`, {
+      target: "$skipToken",
+    });
   }
   return text;
 }

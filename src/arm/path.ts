@@ -9,7 +9,9 @@ const maxSegmentLength = 1024;
 /** Decoded, non-empty segments of a raw request path (without its query). */
 export function pathSegments(rawPath: string): string[] {
   if (rawPath.length > maxPathLength) {
-    throw armErrors.InvalidRequestUri(`The request path is ${rawPath.length} characters long; at most ${maxPathLength} are allowed.`);
+    throw armErrors.InvalidRequestUri(
+      `The request path is ${rawPath.length} characters long; at most ${maxPathLength} are allowed.`,
+    );
   }
   const segments: string[] = [];
   for (const raw of rawPath.split("/")) {
@@ -32,7 +34,9 @@ function decodeSegment(raw: string): string {
     );
   }
   if (segment.length > maxSegmentLength) {
-    throw armErrors.InvalidRequestUri(`A path segment is ${segment.length} characters long; at most ${maxSegmentLength} are allowed.`);
+    throw armErrors.InvalidRequestUri(
+      `A path segment is ${segment.length} characters long; at most ${maxSegmentLength} are allowed.`,
+    );
   }
   return segment;
 }

@@ -28,7 +28,9 @@ export function checkPreconditions(conditions: Preconditions, current: string | 
     );
   }
   if (ifNoneMatch !== undefined && current !== undefined && listed(ifNoneMatch, current)) {
-    throw armErrors.PreconditionFailed(`If-None-Match is '${ifNoneMatch}' but ${id} exists.`, { target: "If-None-Match" });
+    throw armErrors.PreconditionFailed(`If-None-Match is '${ifNoneMatch}' but ${id} exists.`, {
+      target: "If-None-Match",
+    });
   }
 }
 

@@ -4,7 +4,12 @@ import type { Clock } from "../lib/clock.ts";
 import type { Reader, Writer } from "./resources/resource-store.ts";
 
 /** `Registered` unless somebody has said otherwise: a new subscription is ready for use. */
-export async function registrationState(reader: Reader, subscriptionId: string, name: string, unlessSaid: string): Promise<string> {
+export async function registrationState(
+  reader: Reader,
+  subscriptionId: string,
+  name: string,
+  unlessSaid: string,
+): Promise<string> {
   const row = await reader
     .selectFrom("registrations")
     .select("state")
@@ -14,11 +19,25 @@ export async function registrationState(reader: Reader, subscriptionId: string, 
   return row?.state ?? unlessSaid;
 }
 
-export async function setRegistrationState(trx: Writer, clock: Clock, subscriptionId: string, name: string, state: string): Promise<void> {
+export async function setRegistrationState(
+  trx: Writer,
+  clock: Clock,
+  subscriptionId: string,
+  name: string,
+  state: string,
+): Promise<void> {
   await trx
     .insertInto("registrations")
-    .values({ subscription_id: subscriptionId.toLowerCase(), key: name.toLowerCase(), name, state, changed_at: clock.now() })
-    .onConflict((conflict) => conflict.columns(["subscription_id", "key"]).doUpdateSet({ state, changed_at: clock.now() }))
+    .values({
+      subscription_id: subscriptionId.toLowerCase(),
+      key: name.toLowerCase(),
+      name,
+      state,
+      changed_at: clock.now(),
+    })
+    .onConflict((conflict) =>
+      conflict.columns(["subscription_id", "key"]).doUpdateSet({ state, changed_at: clock.now() }),
+    )
     .execute();
 }
 

@@ -76,7 +76,10 @@ export function parseBody<Schema extends z.ZodType>(request: ArmRequest, schema:
   const details = parsed.error.issues.slice(0, 50).map((issue): HoldfastError => {
     const target = issue.path.map(String).join(".");
     const seen = valueAt(request.body, issue.path);
-    return armErrors.InvalidParameter(`${target === "" ? "The body" : `'${target}'`}: ${issue.message}. Seen: ${seen}.`, { target });
+    return armErrors.InvalidParameter(
+      `${target === "" ? "The body" : `'${target}'`}: ${issue.message}. Seen: ${seen}.`,
+      { target },
+    );
   });
   const first = details[0];
   throw armErrors.InvalidRequestContent(`The request content was invalid: ${first?.message ?? "it does not fit"}`, {

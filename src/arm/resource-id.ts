@@ -60,10 +60,24 @@ export function fromSegments(segments: readonly string[]): ResourceId | undefine
   const text = canonicalText(segments, lower);
   if (providerAt === -1) {
     if (inGroup && segments.length === 4 && resourceGroup !== undefined && subscriptionId !== undefined) {
-      return { text, subscriptionId, resourceGroup, type: "Microsoft.Resources/resourceGroups", name: resourceGroup, parent: subscriptionScope(subscriptionId) };
+      return {
+        text,
+        subscriptionId,
+        resourceGroup,
+        type: "Microsoft.Resources/resourceGroups",
+        name: resourceGroup,
+        parent: subscriptionScope(subscriptionId),
+      };
     }
     if (subscriptionId !== undefined && segments.length === 2) {
-      return { text, subscriptionId, resourceGroup, type: "Microsoft.Resources/subscriptions", name: subscriptionId, parent: "" };
+      return {
+        text,
+        subscriptionId,
+        resourceGroup,
+        type: "Microsoft.Resources/subscriptions",
+        name: subscriptionId,
+        parent: "",
+      };
     }
     return undefined;
   }

@@ -3,7 +3,8 @@ import { test } from "node:test";
 import { compileRoutes, type Route } from "./routes.ts";
 
 const handle = async (): Promise<{ status: number }> => ({ status: 200 });
-const vault = "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroup}/providers/Microsoft.RecoveryServices/vaults/{vault}";
+const vault =
+  "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroup}/providers/Microsoft.RecoveryServices/vaults/{vault}";
 
 const table = compileRoutes([
   { method: "GET", path: vault, handle },
@@ -16,13 +17,19 @@ const table = compileRoutes([
 ]);
 
 function find(method: string, path: string): ReturnType<typeof table.find> {
-  return table.find(method, path.split("/").filter((part) => part !== ""));
+  return table.find(
+    method,
+    path.split("/").filter((part) => part !== ""),
+  );
 }
 
 test("literals match in any case and come out in the route's case", () => {
   const match = find("GET", "/SUBSCRIPTIONS/s/resourcegroups/G/PROVIDERS/microsoft.recoveryservices/Vaults/V1");
   assert.deepEqual(match?.params, { subscriptionId: "s", resourceGroup: "G", vault: "V1" });
-  assert.equal(match.segments.join("/"), "subscriptions/s/resourceGroups/G/providers/Microsoft.RecoveryServices/vaults/V1");
+  assert.equal(
+    match.segments.join("/"),
+    "subscriptions/s/resourceGroups/G/providers/Microsoft.RecoveryServices/vaults/V1",
+  );
 });
 
 test("a literal wins over a parameter", () => {
@@ -33,9 +40,18 @@ test("a literal wins over a parameter", () => {
 
 test("an extension route hangs on any scope, the root included", () => {
   assert.equal(find("GET", "/providers/Microsoft.Authorization/roleAssignments/x")?.params["scope"], "");
-  assert.equal(find("GET", "/subscriptions/s/providers/microsoft.authorization/roleassignments")?.params["scope"], "/subscriptions/s");
-  const onVault = find("GET", "/subscriptions/s/resourceGroups/g/providers/Microsoft.RecoveryServices/vaults/v/providers/Microsoft.Authorization/roleAssignments/x");
-  assert.equal(onVault?.params["scope"], "/subscriptions/s/resourceGroups/g/providers/Microsoft.RecoveryServices/vaults/v");
+  assert.equal(
+    find("GET", "/subscriptions/s/providers/microsoft.authorization/roleassignments")?.params["scope"],
+    "/subscriptions/s",
+  );
+  const onVault = find(
+    "GET",
+    "/subscriptions/s/resourceGroups/g/providers/Microsoft.RecoveryServices/vaults/v/providers/Microsoft.Authorization/roleAssignments/x",
+  );
+  assert.equal(
+    onVault?.params["scope"],
+    "/subscriptions/s/resourceGroups/g/providers/Microsoft.RecoveryServices/vaults/v",
+  );
 });
 
 test("the permission follows from the path", () => {

@@ -149,7 +149,8 @@ function compileRoute(route: Route): CompiledRoute {
   const endsWithName = rest.length % 2 === 0;
   const isAction = route.method === "POST" && !endsWithName;
   const typeSegments = isAction ? rest.slice(0, -1) : rest;
-  const resourceType = namespace === "" ? "" : [namespace, ...typeSegments.filter((_, index) => index % 2 === 0)].join("/");
+  const resourceType =
+    namespace === "" ? "" : [namespace, ...typeSegments.filter((_, index) => index % 2 === 0)].join("/");
   const { verb, effect } = verbs[route.method];
   const derived = isAction ? `${resourceType}/${rest.at(-1) ?? ""}/action` : `${resourceType}/${verb}`;
   if (route.action === undefined && resourceType === "") throw new Error(`${route.path} needs an explicit action`);

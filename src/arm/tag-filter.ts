@@ -8,8 +8,11 @@ export function tagsMatch(filter: Filter, resource: Pick<Resource, "envelope">):
   const name = requiredEquals(filter, "tagname");
   const value = requiredEquals(filter, "tagvalue");
   if (name === undefined && value === undefined) return true;
-  const same = (wanted: unknown, actual: string): boolean => wanted === undefined || String(wanted).toLowerCase() === actual.toLowerCase();
-  return Object.entries(resource.envelope.tags ?? {}).some(([tag, text]) => same(name, tag) && (value === undefined || String(value) === text));
+  const same = (wanted: unknown, actual: string): boolean =>
+    wanted === undefined || String(wanted).toLowerCase() === actual.toLowerCase();
+  return Object.entries(resource.envelope.tags ?? {}).some(
+    ([tag, text]) => same(name, tag) && (value === undefined || String(value) === text),
+  );
 }
 
 /** The filter without its tag conditions, which `tagsMatch` has answered. */

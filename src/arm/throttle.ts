@@ -11,7 +11,11 @@ export interface ThrottleLimits {
 
 export interface Throttle {
   /** Takes one token; answers the headers that tell what is left, or throws TooManyRequests. */
-  take(principalId: string, subscriptionId: string | undefined, effect: "read" | "write" | "delete"): Record<string, string>;
+  take(
+    principalId: string,
+    subscriptionId: string | undefined,
+    effect: "read" | "write" | "delete",
+  ): Record<string, string>;
 }
 
 const headerNames = {

@@ -29,7 +29,8 @@ export function addAzEnvCommand(program: Command): void {
       if (findProgram("az") === undefined) throw errors.ProgramMissing("The Azure CLI (az) is not installed.");
       const environment = await azEnvironment(client, data);
       await signIn(client, data, environment);
-      for (const [name, value] of Object.entries(environment)) process.stdout.write(`export ${name}=${shellQuoted(value)}\n`);
+      for (const [name, value] of Object.entries(environment))
+        process.stdout.write(`export ${name}=${shellQuoted(value)}\n`);
     });
 }
 
@@ -51,13 +52,20 @@ async function signIn(client: ServiceClient, data: string, environment: Record<s
   const folder = dataFolder(resolve(data)).az;
   await disk.makeDirectory(folder);
   const { service, admin } = client;
-  const wanted = createHash("sha256").update(`${service.endpoint} ${admin.clientId} ${admin.clientSecret} ${service.subscriptionId}`).digest("hex");
+  const wanted = createHash("sha256")
+    .update(`${service.endpoint} ${admin.clientId} ${admin.clientSecret} ${service.subscriptionId}`)
+    .digest("hex");
   const stamp = join(folder, "holdfast-signed-in");
   if ((await disk.status(stamp)) !== undefined && (await disk.read(stamp)).toString("utf8") === wanted) return;
 
   const az = async (...args: string[]): Promise<void> => {
-    const { exitCode, stderr } = await run("az", args, { env: environment, timeoutMilliseconds: 120_000, acceptedExitCodes: [0, 1, 2, 3] });
-    if (exitCode !== 0) throw errors.AzureCliFailed(`az ${args.slice(0, 2).join(" ")} failed: ${stderr.trim().slice(-800)}`);
+    const { exitCode, stderr } = await run("az", args, {
+      env: environment,
+      timeoutMilliseconds: 120_000,
+      acceptedExitCodes: [0, 1, 2, 3],
+    });
+    if (exitCode !== 0)
+      throw errors.AzureCliFailed(`az ${args.slice(0, 2).join(" ")} failed: ${stderr.trim().slice(-800)}`);
   };
   const description = join(folder, "cloud.json");
   await disk.writeDurably(description, JSON.stringify(cloudDescription(service.endpoint)));
@@ -65,7 +73,16 @@ async function signIn(client: ServiceClient, data: string, environment: Record<s
   const isKnown = (await disk.status(join(folder, "clouds.config"))) !== undefined;
   await az("cloud", isKnown ? "update" : "register", "--name", cloudName, "--cloud-config", `@${description}`);
   await az("cloud", "set", "--name", cloudName);
-  await az("login", "--service-principal", "--username", admin.clientId, "--password", admin.clientSecret, "--tenant", service.tenantId);
+  await az(
+    "login",
+    "--service-principal",
+    "--username",
+    admin.clientId,
+    "--password",
+    admin.clientSecret,
+    "--tenant",
+    service.tenantId,
+  );
   await az("account", "set", "--subscription", service.subscriptionId);
   await disk.writeDurably(stamp, wanted);
 }

@@ -28,45 +28,59 @@ export function addDbCommand(program: Command): void {
 
   add("backup", "write the whole control data to one file; the service may run")
     .argument("<file>", "a new file")
-    .addHelpText("after", "\nThe file restores into SQLite and PostgreSQL alike. Keep keys/platform.key of the data folder with it:\nsecrets in the control data open with that key only.\n\nExample: ./holdfast db backup --data /srv/holdfast /backups/control.hfdb")
+    .addHelpText(
+      "after",
+      "\nThe file restores into SQLite and PostgreSQL alike. Keep keys/platform.key of the data folder with it:\nsecrets in the control data open with that key only.\n\nExample: ./holdfast db backup --data /srv/holdfast /backups/control.hfdb",
+    )
     .action(async (file: string, options: DbOptions) => {
       const { backupDatabase } = await import("../db/backup/backup.ts");
       await using database = await openExisting(options);
       const summary = await backupDatabase(database, resolve(file));
-      say(options, { file: resolve(file), ...summary }, `wrote ${file}: ${summary.rows} rows of ${summary.tables} tables`);
+      say(
+        options,
+        { file: resolve(file), ...summary },
+        `wrote ${file}: ${summary.rows} rows of ${summary.tables} tables`,
+      );
     });
 
   add("restore", "fill an empty database from a backup file; the service must not run")
     .argument("<file>", "what db backup wrote")
     .action(async (file: string, options: DbOptions) => {
-      const [{ holdDataFolder }, { restoreDatabase }] = await Promise.all([import("../db/data-folder.ts"), import("../db/backup/restore.ts")]);
+      const [{ holdDataFolder }, { restoreDatabase }] = await Promise.all([
+        import("../db/data-folder.ts"),
+        import("../db/backup/restore.ts"),
+      ]);
       await using _hold = await holdDataFolder(resolve(options.data), systemClock);
       const summary = await restoreDatabase(resolve(file), { ...placeOf(options), clock: systemClock });
       say(options, { file: resolve(file), ...summary }, `restored ${summary.rows} rows of ${summary.tables} tables`);
     });
 
-  add("migrate", "bring the schema up to date; `up` does it by itself")
-    .action(async (options: DbOptions) => {
-      const [{ holdDataFolder }, { connectDatabase }, { migrate }] = await Promise.all([
-        import("../db/data-folder.ts"),
-        import("../db/database.ts"),
-        import("../db/migrate.ts"),
-      ]);
-      await using _hold = await holdDataFolder(resolve(options.data), systemClock);
-      await using database = await connectDatabase({ ...placeOf(options), clock: systemClock });
-      const applied = await migrate(database);
-      say(options, { applied }, applied.length === 0 ? "nothing to do" : `applied ${applied.join(", ")}`);
-    });
+  add("migrate", "bring the schema up to date; `up` does it by itself").action(async (options: DbOptions) => {
+    const [{ holdDataFolder }, { connectDatabase }, { migrate }] = await Promise.all([
+      import("../db/data-folder.ts"),
+      import("../db/database.ts"),
+      import("../db/migrate.ts"),
+    ]);
+    await using _hold = await holdDataFolder(resolve(options.data), systemClock);
+    await using database = await connectDatabase({ ...placeOf(options), clock: systemClock });
+    const applied = await migrate(database);
+    say(options, { applied }, applied.length === 0 ? "nothing to do" : `applied ${applied.join(", ")}`);
+  });
 }
 
 function placeOf(options: DbOptions): { file: string; url: string | undefined } {
-  return { file: dataFolder(resolve(options.data)).database, url: options.databaseUrl ?? process.env["HOLDFAST_DATABASE_URL"] };
+  return {
+    file: dataFolder(resolve(options.data)).database,
+    url: options.databaseUrl ?? process.env["HOLDFAST_DATABASE_URL"],
+  };
 }
 
 async function openExisting(options: DbOptions): Promise<Database> {
   const place = placeOf(options);
   if (place.url === undefined && (await disk.status(place.file)) === undefined) {
-    throw new Error(`${place.file} is not there: name the service's folder with --data DIR, or its database with --database-url.`);
+    throw new Error(
+      `${place.file} is not there: name the service's folder with --data DIR, or its database with --database-url.`,
+    );
   }
   const { connectDatabase } = await import("../db/database.ts");
   return connectDatabase({ ...place, clock: systemClock });

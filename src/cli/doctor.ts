@@ -16,12 +16,37 @@ interface Part {
 }
 
 const parts: readonly Part[] = [
-  { name: "qemu-img, qemu-nbd", program: "qemu-img", debianPackage: "qemu-utils", without: "images other than raw cannot be read or written" },
-  { name: "qemu-storage-daemon", program: "qemu-storage-daemon", debianPackage: "qemu-system-common", without: "folders of disk images cannot be backed up" },
-  { name: "QEMU", program: "qemu-system-x86_64", debianPackage: "qemu-system-x86", without: "no machine can be started here; the demo uses generated disk images" },
-  { name: "libvirt", program: "virsh", debianPackage: "libvirt-clients", without: "libvirt hosts cannot be driven from here" },
+  {
+    name: "qemu-img, qemu-nbd",
+    program: "qemu-img",
+    debianPackage: "qemu-utils",
+    without: "images other than raw cannot be read or written",
+  },
+  {
+    name: "qemu-storage-daemon",
+    program: "qemu-storage-daemon",
+    debianPackage: "qemu-system-common",
+    without: "folders of disk images cannot be backed up",
+  },
+  {
+    name: "QEMU",
+    program: "qemu-system-x86_64",
+    debianPackage: "qemu-system-x86",
+    without: "no machine can be started here; the demo uses generated disk images",
+  },
+  {
+    name: "libvirt",
+    program: "virsh",
+    debianPackage: "libvirt-clients",
+    without: "libvirt hosts cannot be driven from here",
+  },
   { name: "Azure CLI", program: "az", debianPackage: "azure-cli", without: "./holdfast az-env has nothing to set up" },
-  { name: "PostgreSQL", shows: "usr/lib/postgresql/*/bin/postgres", debianPackage: "postgresql", without: "tests of --database-url are skipped; SQLite is used" },
+  {
+    name: "PostgreSQL",
+    shows: "usr/lib/postgresql/*/bin/postgres",
+    debianPackage: "postgresql",
+    without: "tests of --database-url are skipped; SQLite is used",
+  },
   { name: "Chromium", program: "chromium", debianPackage: "chromium", without: "browser tests are skipped" },
 ];
 
@@ -34,16 +59,37 @@ export function addDoctorCommand(program: Command): void {
     .action(async ({ data, json }: { data: string; json?: boolean }) => {
       const found = await Promise.all(parts.map(async (part) => ({ ...part, installed: await isInstalled(part) })));
       const freeBytes = await freeBytesAt(data);
-      const machine = { node: process.version, cores: availableParallelism(), memoryBytes: totalmem(), kvm: (await disk.status("/dev/kvm")) !== undefined, freeBytes };
+      const machine = {
+        node: process.version,
+        cores: availableParallelism(),
+        memoryBytes: totalmem(),
+        kvm: (await disk.status("/dev/kvm")) !== undefined,
+        freeBytes,
+      };
       if (json === true) {
-        const shown = found.map(({ name, installed, debianPackage, without }) => ({ name, installed, debianPackage, without }));
+        const shown = found.map(({ name, installed, debianPackage, without }) => ({
+          name,
+          installed,
+          debianPackage,
+          without,
+        }));
         process.stdout.write(`${JSON.stringify({ machine, parts: shown })}\n`);
         return;
       }
-      process.stdout.write(`Node ${machine.node}, ${machine.cores} cores, ${gib(machine.memoryBytes)} memory, ${gib(freeBytes)} free for ${data}\n`);
-      process.stdout.write(machine.kvm ? "KVM is there: guests run at full speed\n" : "KVM is missing: guests run in software emulation, several times slower\n");
+      process.stdout.write(
+        `Node ${machine.node}, ${machine.cores} cores, ${gib(machine.memoryBytes)} memory, ${gib(freeBytes)} free for ${data}\n`,
+      );
+      process.stdout.write(
+        machine.kvm
+          ? "KVM is there: guests run at full speed\n"
+          : "KVM is missing: guests run in software emulation, several times slower\n",
+      );
       for (const part of found) {
-        process.stdout.write(part.installed ? `ok       ${part.name}\n` : `missing  ${part.name}: ${part.without} (Debian: apt-get install ${part.debianPackage})\n`);
+        process.stdout.write(
+          part.installed
+            ? `ok       ${part.name}\n`
+            : `missing  ${part.name}: ${part.without} (Debian: apt-get install ${part.debianPackage})\n`,
+        );
       }
     });
 }

@@ -23,8 +23,20 @@ const program = new Command("holdfast")
   .addHelpText("after", exitCodesHelp)
   .exitOverride();
 
-for (const add of [addKqlCommand, addQueryCommand, addCheckCommand, addTestCommand, addStoreCommand, addBenchCommand, addAzEnvCommand, addDbCommand,
-  addDoctorCommand, addTokenCommand, addUpCommand]) add(program);
+for (const add of [
+  addKqlCommand,
+  addQueryCommand,
+  addCheckCommand,
+  addTestCommand,
+  addStoreCommand,
+  addBenchCommand,
+  addAzEnvCommand,
+  addDbCommand,
+  addDoctorCommand,
+  addTokenCommand,
+  addUpCommand,
+])
+  add(program);
 
 try {
   await program.parseAsync();

@@ -21,21 +21,33 @@ export interface ServiceClient {
 export async function connectService(data: string): Promise<ServiceClient> {
   const service = await findService(data);
   const admin = await readAdmin(data);
-  if (admin === undefined) throw clientErrors.RequestRefused(`${data} has no admin.json. Start the service again: it writes a new one.`);
+  if (admin === undefined)
+    throw clientErrors.RequestRefused(`${data} has no admin.json. Start the service again: it writes a new one.`);
   const authority = await disk.read(service.ca);
   const token = async (scope: string): Promise<string> => {
-      const form = new URLSearchParams({ grant_type: "client_credentials", client_id: admin.clientId, client_secret: admin.clientSecret, scope });
-      const answer = await post(`${service.endpoint}/${service.tenantId}/oauth2/v2.0/token`, form.toString(), authority);
-      const body = JSON.parse(answer.text) as { access_token?: string; error_description?: string };
-      if (body.access_token === undefined) throw clientErrors.RequestRefused(`The service gave no token: ${body.error_description ?? answer.text.slice(0, 300)}`);
-      return body.access_token;
+    const form = new URLSearchParams({
+      grant_type: "client_credentials",
+      client_id: admin.clientId,
+      client_secret: admin.clientSecret,
+      scope,
+    });
+    const answer = await post(`${service.endpoint}/${service.tenantId}/oauth2/v2.0/token`, form.toString(), authority);
+    const body = JSON.parse(answer.text) as { access_token?: string; error_description?: string };
+    if (body.access_token === undefined)
+      throw clientErrors.RequestRefused(
+        `The service gave no token: ${body.error_description ?? answer.text.slice(0, 300)}`,
+      );
+    return body.access_token;
   };
   return {
     service,
     admin,
     token,
     postJson: async (path, body) => {
-      const headers = { "Content-Type": "application/json", Authorization: `Bearer ${await token(`${service.endpoint}/.default`)}` };
+      const headers = {
+        "Content-Type": "application/json",
+        Authorization: `Bearer ${await token(`${service.endpoint}/.default`)}`,
+      };
       return post(`${service.endpoint}${path}`, JSON.stringify(body), authority, headers);
     },
   };
@@ -43,7 +55,12 @@ export async function connectService(data: string): Promise<ServiceClient> {
 
 const form = { "Content-Type": "application/x-www-form-urlencoded" };
 
-function post(url: string, body: string, authority: Buffer, headers: Readonly<Record<string, string>> = form): Promise<{ status: number; text: string }> {
+function post(
+  url: string,
+  body: string,
+  authority: Buffer,
+  headers: Readonly<Record<string, string>> = form,
+): Promise<{ status: number; text: string }> {
   return new Promise((resolve, reject) => {
     const sent = request(url, { method: "POST", ca: authority, timeout: 30_000, headers }, (answer) => {
       const chunks: Buffer[] = [];
@@ -51,7 +68,9 @@ function post(url: string, body: string, authority: Buffer, headers: Readonly<Re
       answer.on("end", () => resolve({ status: answer.statusCode ?? 0, text: Buffer.concat(chunks).toString("utf8") }));
     });
     sent.on("timeout", () => sent.destroy(new Error("no answer in 30 s")));
-    sent.on("error", (cause) => reject(clientErrors.ServiceNotRunning(`The service does not answer: ${cause.message}.`, { cause })));
+    sent.on("error", (cause) =>
+      reject(clientErrors.ServiceNotRunning(`The service does not answer: ${cause.message}.`, { cause })),
+    );
     sent.end(body);
   });
 }

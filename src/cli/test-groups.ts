@@ -63,7 +63,12 @@ export const testGroups: readonly TestGroup[] = [
   {
     name: "services",
     about: "blobs, key vaults, logs and machines on a running service",
-    files: ["test/storage/**/*.test.ts", "test/keyvault/**/*.test.ts", "test/logs/**/*.test.ts", "test/compute/**/*.test.ts"],
+    files: [
+      "test/storage/**/*.test.ts",
+      "test/keyvault/**/*.test.ts",
+      "test/logs/**/*.test.ts",
+      "test/compute/**/*.test.ts",
+    ],
     packages: [azureCli, ...nbdTools],
     serial: true,
   },

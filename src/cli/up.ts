@@ -20,11 +20,16 @@ export function addUpCommand(program: Command): void {
     .option("--listen <host:port>", "where it listens (default: 127.0.0.1:8443)")
     .option("--config <file>", "configuration file: JSON with comments")
     .option("--database-url <url>", "keep the control data in PostgreSQL: postgresql://user:password@host/database")
-    .addOption(new Option("--test-clock <file>", "run on real time plus the seconds that stand in this file").hideHelp())
+    .addOption(
+      new Option("--test-clock <file>", "run on real time plus the seconds that stand in this file").hideHelp(),
+    )
     .option("--json", "print one line of JSON when ready")
     .action(async (options: UpOptions) => {
       const { json, ...flags } = options;
-      const [{ readSettings }, { startService }] = await Promise.all([import("../server/settings.ts"), import("../server/service.ts")]);
+      const [{ readSettings }, { startService }] = await Promise.all([
+        import("../server/settings.ts"),
+        import("../server/service.ts"),
+      ]);
       const settings = await readSettings(flags, process.env);
       const stopped = waitForStop();
       const service = await startService(settings);

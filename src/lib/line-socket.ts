@@ -50,7 +50,8 @@ function listen(socket: Socket, maxLineBytes: number, listener: LineListener): L
   };
   socket.on("data", (chunk: Buffer) => {
     let from = 0;
-    while (!hasEnded) {
+    for (;;) {
+      if (hasEnded) return;
       const newline = chunk.indexOf(10, from);
       const piece = chunk.subarray(from, newline < 0 ? undefined : newline);
       heldBytes += piece.length;

@@ -40,7 +40,14 @@ export function createApp(parts: AppParts): Hono<Environment> {
     if (inFlight >= parts.requestsAtOnce) {
       metrics.refused();
       context.header("Retry-After", "1");
-      return context.json(renderError(armErrors.TooManyRequests(`More than ${parts.requestsAtOnce} requests are being answered. Retry after 1 second.`)), 503);
+      return context.json(
+        renderError(
+          armErrors.TooManyRequests(
+            `More than ${parts.requestsAtOnce} requests are being answered. Retry after 1 second.`,
+          ),
+        ),
+        503,
+      );
     }
     inFlight += 1;
     metrics.inFlight(1);
@@ -50,7 +57,12 @@ export function createApp(parts: AppParts): Hono<Environment> {
     } finally {
       inFlight -= 1;
       metrics.inFlight(-1);
-      metrics.request(context.req.method, routeLabel(context.req.path), context.res.status, (monotonicMilliseconds() - startedAt) / 1000);
+      metrics.request(
+        context.req.method,
+        routeLabel(context.req.path),
+        context.res.status,
+        (monotonicMilliseconds() - startedAt) / 1000,
+      );
     }
     return undefined;
   });
@@ -58,7 +70,9 @@ export function createApp(parts: AppParts): Hono<Environment> {
   app.use(async (context, next) => (await askDataPlanes(parts.dataPlanes, context, parts.ending)) ?? next());
 
   app.get("/healthz", (context) => context.text("ok\n"));
-  app.get("/readyz", async (context) => ((await parts.isReady()) ? context.text("ready\n") : context.text("not ready\n", 503)));
+  app.get("/readyz", async (context) =>
+    (await parts.isReady()) ? context.text("ready\n") : context.text("not ready\n", 503),
+  );
   app.get("/metrics", async (context) => {
     context.header("Content-Type", metrics.registry.contentType);
     return context.body(await metrics.registry.metrics());
@@ -83,7 +97,12 @@ export function createApp(parts: AppParts): Hono<Environment> {
   app.onError((error, context) => {
     const known = error instanceof HoldfastError ? error : undefined;
     if (known === undefined) log.error({ err: error, path: context.req.path }, "a request failed");
-    return context.json(renderError(known ?? armErrors.InternalServerError("The server could not carry out the request; its log has the details.")), (known?.status ?? 500) as 500);
+    return context.json(
+      renderError(
+        known ?? armErrors.InternalServerError("The server could not carry out the request; its log has the details."),
+      ),
+      (known?.status ?? 500) as 500,
+    );
   });
   return app;
 }

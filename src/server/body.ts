@@ -4,7 +4,9 @@ import { armErrors } from "../arm/errors.ts";
 
 export async function readText(request: Request, limit: number): Promise<string> {
   const tooLarge = (): Error =>
-    armErrors.RequestEntityTooLarge(`The request content is larger than the limit of ${limit} bytes. Send less, or raise limits.bodyBytes.`);
+    armErrors.RequestEntityTooLarge(
+      `The request content is larger than the limit of ${limit} bytes. Send less, or raise limits.bodyBytes.`,
+    );
   const announced = Number(request.headers.get("content-length") ?? 0);
   if (announced > limit) throw tooLarge();
   if (request.body === null) return "";

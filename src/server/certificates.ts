@@ -27,7 +27,9 @@ export async function ensureCertificate(folder: string, extraNames: readonly str
   const authority =
     (await readPair(folder, "ca")) ??
     (await keepPair(folder, "ca", await (await import("./make-certificate.ts")).makeAuthority()));
-  const names = [...new Set(["localhost", "*.localhost", "*.blob.localhost", "*.vault.localhost", hostname(), ...extraNames])];
+  const names = [
+    ...new Set(["localhost", "*.localhost", "*.blob.localhost", "*.vault.localhost", hostname(), ...extraNames]),
+  ];
   const existing = await readPair(folder, "server");
   const leaf =
     existing !== undefined && isGood(existing.certificate, names, authority.certificate)
@@ -45,9 +47,12 @@ export async function givenCertificate(certificateFile: string, keyFile: string)
     if (!leaf.checkPrivateKey(createPrivateKey(key))) throw new Error("the key does not belong to the certificate");
     return { certificate, key, authorityFile: certificateFile };
   } catch (cause) {
-    throw certificateErrors.CertificateInvalid(`The certificate ${certificateFile} or its key ${keyFile} cannot be used.`, {
-      cause,
-    });
+    throw certificateErrors.CertificateInvalid(
+      `The certificate ${certificateFile} or its key ${keyFile} cannot be used.`,
+      {
+        cause,
+      },
+    );
   }
 }
 
@@ -62,7 +67,10 @@ function isGood(certificate: string, names: readonly string[], authority: string
 }
 
 async function readPair(folder: string, name: string): Promise<PemPair | undefined> {
-  const [certificate, key] = await Promise.all([readIfThere(join(folder, `${name}.pem`)), readIfThere(join(folder, `${name}.key`))]);
+  const [certificate, key] = await Promise.all([
+    readIfThere(join(folder, `${name}.pem`)),
+    readIfThere(join(folder, `${name}.key`)),
+  ]);
   return certificate === undefined || key === undefined ? undefined : { certificate, key };
 }
 

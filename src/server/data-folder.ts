@@ -50,7 +50,13 @@ export function dataFolder(root: string): DataFolder {
   };
 }
 
-const runSchema = z.object({ pid: z.number(), endpoint: z.string(), ca: z.string(), tenantId: z.string(), subscriptionId: z.string() });
+const runSchema = z.object({
+  pid: z.number(),
+  endpoint: z.string(),
+  ca: z.string(),
+  tenantId: z.string(),
+  subscriptionId: z.string(),
+});
 const adminSchema = z.object({
   clientId: z.string(),
   clientSecret: z.string(),
@@ -102,7 +108,10 @@ export async function ensurePlatformKey(root: string, isNewDatabase: boolean): P
   const status = await disk.status(folder.platformKey);
   if (status !== undefined) {
     const key = await disk.read(folder.platformKey);
-    if (key.length !== 32) throw dataErrors.DataFolderInvalid(`${folder.platformKey} must hold 32 bytes and holds ${key.length}. Restore it from a backup.`);
+    if (key.length !== 32)
+      throw dataErrors.DataFolderInvalid(
+        `${folder.platformKey} must hold 32 bytes and holds ${key.length}. Restore it from a backup.`,
+      );
     return key;
   }
   if (!isNewDatabase) {

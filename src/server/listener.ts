@@ -8,7 +8,10 @@ import { defineErrors, systemCode } from "../lib/errors.ts";
 
 const listenErrors = defineErrors({
   AddressInUse: { status: 500, remedy: "Choose another with --listen HOST:PORT." },
-  AddressNotAllowed: { status: 500, remedy: "Choose a port above 1023 or an address of this machine with --listen HOST:PORT." },
+  AddressNotAllowed: {
+    status: 500,
+    remedy: "Choose a port above 1023 or an address of this machine with --listen HOST:PORT.",
+  },
 });
 
 export interface Listener {

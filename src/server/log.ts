@@ -3,7 +3,21 @@
 
 import { pino, type Logger } from "pino";
 
-const secretNames = ["authorization", "password", "client_secret", "clientSecret", "access_token", "refresh_token", "accessToken", "token", "secret", "key", "passphrase", "protectedSettings", "cookie"];
+const secretNames = [
+  "authorization",
+  "password",
+  "client_secret",
+  "clientSecret",
+  "access_token",
+  "refresh_token",
+  "accessToken",
+  "token",
+  "secret",
+  "key",
+  "passphrase",
+  "protectedSettings",
+  "cookie",
+];
 
 export type Log = Logger;
 

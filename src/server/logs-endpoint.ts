@@ -9,14 +9,20 @@ import { workspaceLookUp } from "../providers/operationalinsights/workspace.ts";
 import type { Log } from "./log.ts";
 
 /** What clients ask tokens for when they mean logs. */
-const logAudiences = ["https://api.loganalytics.io", "https://api.loganalytics.azure.com"].flatMap((audience) => [audience, `${audience}/`]);
+const logAudiences = ["https://api.loganalytics.io", "https://api.loganalytics.azure.com"].flatMap((audience) => [
+  audience,
+  `${audience}/`,
+]);
 
 export function mountLogs(logs: Logs, identity: Identity, database: Database, tenantId: string, log: Log): Hono {
   return queryRoutes({
     queries: logs.queries,
     clock: database.clock,
     authenticate: async (authorization) => {
-      const token = await identity.tokens.verifyHeader(authorization, { audiences: [...logAudiences, ...identity.audiences()], tenantId });
+      const token = await identity.tokens.verifyHeader(authorization, {
+        audiences: [...logAudiences, ...identity.audiences()],
+        tenantId,
+      });
       return workspaceLookUp({ database, access: identity.access }, { objectId: token.objectId, name: token.name });
     },
     report: (error) => log.error({ err: error }, "a query of logs failed inside the service"),

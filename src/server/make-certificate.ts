@@ -87,4 +87,3 @@ function serial(): string {
 function daysFromNow(days: number): Date {
   return new Date(systemClock.now() + days * dayMilliseconds);
 }
-

@@ -14,7 +14,12 @@ export function createMetrics(): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, prefix: "holdfast_" });
   const registers = [registry];
-  const requests = new Counter({ name: "holdfast_http_requests_total", help: "Requests answered", labelNames: ["method", "route", "status"], registers });
+  const requests = new Counter({
+    name: "holdfast_http_requests_total",
+    help: "Requests answered",
+    labelNames: ["method", "route", "status"],
+    registers,
+  });
   const duration = new Histogram({
     name: "holdfast_http_request_seconds",
     help: "Time from a request's head to its answer",
@@ -23,7 +28,11 @@ export function createMetrics(): Metrics {
     registers,
   });
   const inFlight = new Gauge({ name: "holdfast_http_requests_in_flight", help: "Requests being answered", registers });
-  const refused = new Counter({ name: "holdfast_http_requests_refused_total", help: "Requests refused because too many were in flight", registers });
+  const refused = new Counter({
+    name: "holdfast_http_requests_refused_total",
+    help: "Requests refused because too many were in flight",
+    registers,
+  });
   return {
     registry,
     request: (method, route, status, seconds) => {

@@ -29,7 +29,13 @@ export function assembleProviders(services: ProviderServices): ProviderDirectory
   const own: Provider[] = [
     activityLogProvider(services),
     authorizationProvider(services, () => directory.providers),
-    deploymentsProvider({ services, client: services.inProcess, secretBox: services.secretBox, directory: () => directory, readSecret: templateSecretReader(services) }),
+    deploymentsProvider({
+      services,
+      client: services.inProcess,
+      secretBox: services.secretBox,
+      directory: () => directory,
+      readSecret: templateSecretReader(services),
+    }),
     diagnosticSettingsProvider(services),
     featuresProvider(services),
     keyVaultProvider(services),
@@ -39,6 +45,9 @@ export function assembleProviders(services: ProviderServices): ProviderDirectory
     workspacesProvider(services),
   ];
   const namespaces = [...new Set([...own.map(({ namespace }) => namespace), "Microsoft.Resources"])];
-  const directory: ProviderDirectory = providerDirectory([...own, resourcesProvider(services, namespaces, () => directory)]);
+  const directory: ProviderDirectory = providerDirectory([
+    ...own,
+    resourcesProvider(services, namespaces, () => directory),
+  ]);
   return directory;
 }

@@ -30,7 +30,15 @@ import { createInProcessClient } from "../providers/resources/deployments/in-pro
 import { createApp } from "./app.ts";
 import { mountBlobs } from "./blob-endpoint.ts";
 import { ensureCertificate, givenCertificate } from "./certificates.ts";
-import { dataFolder, ensureNodeId, ensurePlatformKey, removeRun, writeAdmin, writeRun, type RunningService } from "./data-folder.ts";
+import {
+  dataFolder,
+  ensureNodeId,
+  ensurePlatformKey,
+  removeRun,
+  writeAdmin,
+  writeRun,
+  type RunningService,
+} from "./data-folder.ts";
 import { listen } from "./listener.ts";
 import { createLog, type Log } from "./log.ts";
 import { mountLogs } from "./logs-endpoint.ts";
@@ -64,21 +72,29 @@ export async function startService(settings: Settings): Promise<Service> {
   const isNew = settings.databaseUrl === undefined ? (await disk.status(folder.database)) === undefined : true;
   const platformKey = await ensurePlatformKey(settings.data, isNew);
   const database = ends.use(
-    await openDatabase({ file: folder.database, url: settings.databaseUrl, clock, report: (error) => log.warn({ err: error }, "a database connection broke") }),
+    await openDatabase({
+      file: folder.database,
+      url: settings.databaseUrl,
+      clock,
+      report: (error) => log.warn({ err: error }, "a database connection broke"),
+    }),
   );
   // This process holds the folder, so its predecessor is dead: what that one worked on is free at once.
   const node = await ensureNodeId(settings.data);
   await endLeasesOf(database, node);
 
   const certificate =
-    settings.tls === undefined ? await ensureCertificate(folder.tls, settings.hostNames) : await givenCertificate(settings.tls.certificate, settings.tls.key);
+    settings.tls === undefined
+      ? await ensureCertificate(folder.tls, settings.hostNames)
+      : await givenCertificate(settings.tls.certificate, settings.tls.key);
   let origins: readonly string[] = [];
   const identity = openIdentity({
     database,
     secretBox: secretBox(platformKey),
     origins: () => origins,
     portalRedirectUris: () => origins.map((origin) => `${origin}/`),
-    addressOf: (context) => (context.env as { incoming: { socket: { remoteAddress?: string } } }).incoming.socket.remoteAddress ?? "",
+    addressOf: (context) =>
+      (context.env as { incoming: { socket: { remoteAddress?: string } } }).incoming.socket.remoteAddress ?? "",
     onSignIn: (signIn) => log.info({ signIn }, "sign-in"),
   });
   const { tenantId, subscriptionIds } = await identity.ensureBootstrap(
@@ -93,15 +109,27 @@ export async function startService(settings: Settings): Promise<Service> {
       holder: node,
       atOnce: settings.limits.operationsAtOnce,
       onEnd: (trx, operation, outcome) => recordOperationEnd(trx, clock, operation, outcome),
-      report: (error, operation) => log.error({ err: error, operation: operation?.id, kind: operation?.kind }, "a long operation failed inside the service"),
+      report: (error, operation) =>
+        log.error(
+          { err: error, operation: operation?.id, kind: operation?.kind },
+          "a long operation failed inside the service",
+        ),
     }),
   );
   const vaultUrl = await vaultUrls(() => origins[0] ?? "https://localhost");
   const keyVaults = openKeyVaults({ database, secretBox: secretBox(platformKey), vaultUrl });
   const blobs = ends.use(
-    await openBlobs({ database, secretBox: secretBox(platformKey), folder: folder.blobs, origin: () => origins[0] ?? "", report: (error) => log.error({ err: error }, "blobs") }),
+    await openBlobs({
+      database,
+      secretBox: secretBox(platformKey),
+      folder: folder.blobs,
+      origin: () => origins[0] ?? "",
+      report: (error) => log.error({ err: error }, "blobs"),
+    }),
   );
-  const logs = ends.use(await openLogs({ folder: folder.logs, disk, clock, report: (error) => log.error({ err: error }, "logs") }));
+  const logs = ends.use(
+    await openLogs({ folder: folder.logs, disk, clock, report: (error) => log.error({ err: error }, "logs") }),
+  );
   const inProcess = createInProcessClient();
   const services: ProviderServices = {
     blobs,
@@ -120,10 +148,17 @@ export async function startService(settings: Settings): Promise<Service> {
   const dispatcher = createDispatcher({
     database,
     directory,
-    throttle: createThrottle({ perSecond: settings.limits.requestsPerSecond, burst: settings.limits.burst }, systemClock),
-    authenticate: inProcess.authenticate((authorization, tenant) => authenticate(identity, origins[0] ?? "", tenantId, authorization, tenant)),
-    authorize: (caller, action, scope) => identity.access.check({ principal: { objectId: caller.principalId, name: caller.name }, action, scope }),
-    report: (error, requestId, correlationId) => log.error({ err: error, requestId, correlationId }, "a request failed inside the service"),
+    throttle: createThrottle(
+      { perSecond: settings.limits.requestsPerSecond, burst: settings.limits.burst },
+      systemClock,
+    ),
+    authenticate: inProcess.authenticate((authorization, tenant) =>
+      authenticate(identity, origins[0] ?? "", tenantId, authorization, tenant),
+    ),
+    authorize: (caller, action, scope) =>
+      identity.access.check({ principal: { objectId: caller.principalId, name: caller.name }, action, scope }),
+    report: (error, requestId, correlationId) =>
+      log.error({ err: error, requestId, correlationId }, "a request failed inside the service"),
   });
   inProcess.connect(dispatcher);
   await operations.start();
@@ -132,7 +167,10 @@ export async function startService(settings: Settings): Promise<Service> {
   const app = createApp({
     dispatcher,
     mounted: [identity.identityRoutes, identity.graphRoutes, mountLogs(logs, identity, database, tenantId, log)],
-    dataPlanes: [mountBlobs(blobs, identity, () => origins, tenantId, log), mountVaults(keyVaults, identity, database, () => origins, log)],
+    dataPlanes: [
+      mountBlobs(blobs, identity, () => origins, tenantId, log),
+      mountVaults(keyVaults, identity, database, () => origins, log),
+    ],
     metrics: createMetrics(),
     log,
     bodyBytes: settings.limits.bodyBytes,
@@ -141,21 +179,41 @@ export async function startService(settings: Settings): Promise<Service> {
     ending: ending.signal,
   });
   const { host, port } = listenAddress(settings);
-  const listener = await listen({ fetch: app.fetch as Hono["fetch"] }, { host, port, certificate: certificate.certificate, key: certificate.key });
+  const listener = await listen(
+    { fetch: app.fetch as Hono["fetch"] },
+    { host, port, certificate: certificate.certificate, key: certificate.key },
+  );
   ends.defer(() => listener.drain(drainMilliseconds));
   origins = originsOf(listener.port, settings.hostNames);
 
-  const routing = routeDiagnostics({ database, store: logs.store, holder: node, report: (error) => log.error({ err: error }, "diagnostics were not routed; they are tried again") }, ending.signal);
+  const routing = routeDiagnostics(
+    {
+      database,
+      store: logs.store,
+      holder: node,
+      report: (error) => log.error({ err: error }, "diagnostics were not routed; they are tried again"),
+    },
+    ending.signal,
+  );
   ends.defer(() => {
     ending.abort(new Error("the service is ending"));
     return routing;
   });
 
-  const maintenance = setInterval(() => void maintain(identity, blobs, keyVaults, logs, database, log), maintenanceMilliseconds);
+  const maintenance = setInterval(
+    () => void maintain(identity, blobs, keyVaults, logs, database, log),
+    maintenanceMilliseconds,
+  );
   maintenance.unref();
   ends.defer(() => clearInterval(maintenance));
 
-  const running: RunningService = { pid: process.pid, endpoint: origins[0] ?? "", ca: certificate.authorityFile, tenantId, subscriptionId };
+  const running: RunningService = {
+    pid: process.pid,
+    endpoint: origins[0] ?? "",
+    ca: certificate.authorityFile,
+    tenantId,
+    subscriptionId,
+  };
   await writeRun(settings.data, running);
   ends.defer(() => removeRun(settings.data));
   ends.defer(() => ending.abort(new Error("the service is ending")));
@@ -204,7 +262,14 @@ async function answers(database: Database): Promise<boolean> {
   }
 }
 
-async function maintain(identity: Identity, blobs: Blobs, keyVaults: KeyVaults, logs: Logs, database: Database, log: Log): Promise<void> {
+async function maintain(
+  identity: Identity,
+  blobs: Blobs,
+  keyVaults: KeyVaults,
+  logs: Logs,
+  database: Database,
+  log: Log,
+): Promise<void> {
   try {
     await identity.maintain();
     await blobs.maintain();

@@ -18,7 +18,10 @@ test("a flag wins over a variable, a variable over the file; the file has commen
   try {
     const config = join(folder, "holdfast.json");
     await writeFile(config, '{ // site\n "siteName": "attic", "listen": "127.0.0.1:1", limits: { burst: 50, } }');
-    const settings = await readSettings({ config, listen: "127.0.0.1:3" }, { HOLDFAST_LISTEN: "127.0.0.1:2", HOLDFAST_LIMITS_BODY_BYTES: "70000" });
+    const settings = await readSettings(
+      { config, listen: "127.0.0.1:3" },
+      { HOLDFAST_LISTEN: "127.0.0.1:2", HOLDFAST_LIMITS_BODY_BYTES: "70000" },
+    );
     assert.equal(settings.siteName, "attic");
     assert.equal(settings.listen, "127.0.0.1:3");
     assert.equal(settings.limits.burst, 50);
@@ -47,6 +50,9 @@ test("every mistake is listed, by name and value, and a secret is not shown", as
 });
 
 test("the test clock is refused unless it is allowed", async () => {
-  await assert.rejects(readSettings({ testClock: "/tmp/x" }, {}), (error) => error instanceof HoldfastError && /HOLDFAST_ALLOW_TEST_CLOCK=1/.test(error.details[0]?.message ?? ""));
+  await assert.rejects(
+    readSettings({ testClock: "/tmp/x" }, {}),
+    (error) => error instanceof HoldfastError && /HOLDFAST_ALLOW_TEST_CLOCK=1/.test(error.details[0]?.message ?? ""),
+  );
   assert.equal((await readSettings({ testClock: "/tmp/x" }, { HOLDFAST_ALLOW_TEST_CLOCK: "1" })).testClock, "/tmp/x");
 });

@@ -24,9 +24,15 @@ const settingsSchema = z.strictObject({
     .regex(listenPattern, "must be HOST:PORT, for example 127.0.0.1:8443 or [::1]:8443")
     .refine((text) => Number(listenPattern.exec(text)?.[3] ?? 0) <= 65_535, "has a port above 65535")
     .default("127.0.0.1:8443"),
-  databaseUrl: z.string().regex(/^postgres(ql)?:\/\//, "must begin with postgresql://").optional(),
+  databaseUrl: z
+    .string()
+    .regex(/^postgres(ql)?:\/\//, "must begin with postgresql://")
+    .optional(),
   testClock: z.string().min(1, "must name a file").optional(),
-  siteName: z.string().regex(/^[a-z][a-z0-9-]{0,40}$/, "must be lower-case letters, digits and '-', beginning with a letter").default("local"),
+  siteName: z
+    .string()
+    .regex(/^[a-z][a-z0-9-]{0,40}$/, "must be lower-case letters, digits and '-', beginning with a letter")
+    .default("local"),
   logLevel: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("info"),
   tls: z.strictObject({ certificate: z.string().min(1), key: z.string().min(1) }).optional(),
   /** More names that the own certificate covers. */
@@ -78,7 +84,13 @@ const environmentNames: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** HOLDFAST_ variables that are no settings. */
-const otherVariables = new Set(["HOLDFAST_ALLOW_TEST_CLOCK", "HOLDFAST_CONFIG", "HOLDFAST_DEBUG", "HOLDFAST_FAULTS", "HOLDFAST_TEST_LONG"]);
+const otherVariables = new Set([
+  "HOLDFAST_ALLOW_TEST_CLOCK",
+  "HOLDFAST_CONFIG",
+  "HOLDFAST_DEBUG",
+  "HOLDFAST_FAULTS",
+  "HOLDFAST_TEST_LONG",
+]);
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -97,13 +109,29 @@ export async function readSettings(flags: SettingsFlags, environment: Environmen
       const path = issue.path.map(String).join(".");
       const unknown = issue.code === "unrecognized_keys" ? issue.keys : [];
       const names = unknown.length > 0 ? unknown.map((key) => (path === "" ? key : `${path}.${key}`)) : [path];
-      for (const name of names) mistakes.push(mistake(name, unknown.length > 0 ? "there is no such setting" : issue.message, lookUp(given, name.split("."))));
+      for (const name of names)
+        mistakes.push(
+          mistake(
+            name,
+            unknown.length > 0 ? "there is no such setting" : issue.message,
+            lookUp(given, name.split(".")),
+          ),
+        );
     }
   } else if (parsed.data.testClock !== undefined && environment["HOLDFAST_ALLOW_TEST_CLOCK"] !== "1") {
-    mistakes.push(mistake("testClock", "is refused unless HOLDFAST_ALLOW_TEST_CLOCK=1 is set: it moves every schedule and retention", parsed.data.testClock));
+    mistakes.push(
+      mistake(
+        "testClock",
+        "is refused unless HOLDFAST_ALLOW_TEST_CLOCK=1 is set: it moves every schedule and retention",
+        parsed.data.testClock,
+      ),
+    );
   }
   if (!parsed.success || mistakes.length > 0) {
-    throw settingsErrors.ConfigurationInvalid(`The configuration has ${mistakes.length === 1 ? "a mistake" : `${mistakes.length} mistakes`}:`, { details: mistakes });
+    throw settingsErrors.ConfigurationInvalid(
+      `The configuration has ${mistakes.length === 1 ? "a mistake" : `${mistakes.length} mistakes`}:`,
+      { details: mistakes },
+    );
   }
   return { ...parsed.data, data: resolve(parsed.data.data) };
 }

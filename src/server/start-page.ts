@@ -1,6 +1,7 @@
 // What a browser sees at the root.
 
-const style = "body{font:16px/1.5 system-ui,sans-serif;max-width:44rem;margin:4rem auto;padding:0 1rem}code{background:#eee;padding:.1em .3em}";
+const style =
+  "body{font:16px/1.5 system-ui,sans-serif;max-width:44rem;margin:4rem auto;padding:0 1rem}code{background:#eee;padding:.1em .3em}";
 
 export function startPage(origin: string): string {
   return `<!doctype html>

@@ -39,7 +39,12 @@ function expectedTable(): string[] {
   }));
   return service.routes
     .map((route) => {
-      const allowed = route.action === "" ? ["everybody"] : grants.filter((entry) => entry.grants.allows(route.action, "/subscriptions/x", "action")).map(({ name }) => name);
+      const allowed =
+        route.action === ""
+          ? ["everybody"]
+          : grants
+              .filter((entry) => entry.grants.allows(route.action, "/subscriptions/x", "action"))
+              .map(({ name }) => name);
       return `${route.method} ${route.path} | ${route.action} | ${allowed.join(", ")}`;
     })
     .sort();
@@ -53,7 +58,9 @@ test("the table of routes and roles is the committed one", async () => {
 
 test("a role is refused exactly what the table denies it", async () => {
   const { subscriptionId } = service.running;
-  await admin.call("PUT", `/subscriptions/${subscriptionId}/resourceGroups/matrix?api-version=2021-04-01`, { body: { location: "local" } });
+  await admin.call("PUT", `/subscriptions/${subscriptionId}/resourceGroups/matrix?api-version=2021-04-01`, {
+    body: { location: "local" },
+  });
   const wrong: string[] = [];
   let asked = 0;
   for (const role of builtInRoles) {
@@ -66,7 +73,10 @@ test("a role is refused exactly what the table denies it", async () => {
       const allowed = route.action === "" || grants.allows(route.action, path, "action");
       const answer = await client.call(route.method, `${path}?api-version=2021-04-01`);
       asked += 1;
-      if ((answer.status === 403) === allowed) wrong.push(`${role.roleName}: ${route.method} ${path}: ${answer.status}, allowed=${allowed} ${answer.text.slice(0, 200)}`);
+      if ((answer.status === 403) === allowed)
+        wrong.push(
+          `${role.roleName}: ${route.method} ${path}: ${answer.status}, allowed=${allowed} ${answer.text.slice(0, 200)}`,
+        );
     }
   }
   assert.deepEqual(wrong, []);

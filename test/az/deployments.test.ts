@@ -78,21 +78,70 @@ const team = `{
 test("a template is validated, deployed, shown, listed, exported, and its operations are told", async () => {
   const template = await file("team.json", team);
   const parameters = ["--parameters", "prefix=team", "count=2", "password=geheim"];
-  const validated = await az("deployment", "group", "validate", "--resource-group", "deploy", "--template-file", template, ...parameters);
+  const validated = await az(
+    "deployment",
+    "group",
+    "validate",
+    "--resource-group",
+    "deploy",
+    "--template-file",
+    template,
+    ...parameters,
+  );
   assert.equal(validated.properties.provisioningState, "Succeeded");
-  const made = await az("deployment", "group", "create", "--resource-group", "deploy", "--name", "team", "--template-file", template, ...parameters);
+  const made = await az(
+    "deployment",
+    "group",
+    "create",
+    "--resource-group",
+    "deploy",
+    "--name",
+    "team",
+    "--template-file",
+    template,
+    ...parameters,
+  );
   assert.equal(made.properties.provisioningState, "Succeeded");
   assert.deepEqual(made.properties.outputs.names.value, ["team-0", "team-1"]);
-  assert.equal(made.properties.outputs.first.value, (await az("identity", "show", "--resource-group", "deploy", "--name", "team-0")).clientId);
+  assert.equal(
+    made.properties.outputs.first.value,
+    (await az("identity", "show", "--resource-group", "deploy", "--name", "team-0")).clientId,
+  );
   assert.doesNotMatch(JSON.stringify(made), /geheim/);
   const listed = await az("deployment", "group", "list", "--resource-group", "deploy");
-  assert.deepEqual(listed.map((one: { name: string }) => one.name), ["team"]);
-  const operations = await az("deployment", "operation", "group", "list", "--resource-group", "deploy", "--name", "team");
-  const targets = operations.map((operation: { properties: { targetResource?: { resourceName: string } } }) => operation.properties.targetResource?.resourceName);
+  assert.deepEqual(
+    listed.map((one: { name: string }) => one.name),
+    ["team"],
+  );
+  const operations = await az(
+    "deployment",
+    "operation",
+    "group",
+    "list",
+    "--resource-group",
+    "deploy",
+    "--name",
+    "team",
+  );
+  const targets = operations.map(
+    (operation: { properties: { targetResource?: { resourceName: string } } }) =>
+      operation.properties.targetResource?.resourceName,
+  );
   assert.ok(targets.includes("team-0") && targets.includes("team-1"), JSON.stringify(targets));
   const exported = await az("deployment", "group", "export", "--resource-group", "deploy", "--name", "team");
   assert.equal(exported.resources.length, 3);
-  const again = await az("deployment", "group", "create", "--resource-group", "deploy", "--name", "team", "--template-file", template, ...parameters);
+  const again = await az(
+    "deployment",
+    "group",
+    "create",
+    "--resource-group",
+    "deploy",
+    "--name",
+    "team",
+    "--template-file",
+    template,
+    ...parameters,
+  );
   assert.equal(again.properties.outputs.first.value, made.properties.outputs.first.value);
   const shown = await az("deployment", "group", "show", "--resource-group", "deploy", "--name", "team");
   assert.equal(shown.properties.parameters.prefix.value, "team");
@@ -101,8 +150,25 @@ test("a template is validated, deployed, shown, listed, exported, and its operat
 
 test("what-if tells what would change and changes nothing", async () => {
   const template = await file("more.json", team);
-  const result = await az("deployment", "group", "what-if", "--resource-group", "deploy", "--template-file", template, "--parameters", "prefix=extra", "count=1", "--no-pretty-print");
-  assert.ok(result.changes.some((change: { changeType: string; resourceId: string }) => change.changeType === "Create" && change.resourceId.endsWith("/extra-0")));
+  const result = await az(
+    "deployment",
+    "group",
+    "what-if",
+    "--resource-group",
+    "deploy",
+    "--template-file",
+    template,
+    "--parameters",
+    "prefix=extra",
+    "count=1",
+    "--no-pretty-print",
+  );
+  assert.ok(
+    result.changes.some(
+      (change: { changeType: string; resourceId: string }) =>
+        change.changeType === "Create" && change.resourceId.endsWith("/extra-0"),
+    ),
+  );
   assert.equal((await azFails(az, "identity", "show", "--resource-group", "deploy", "--name", "extra-0")).exitCode, 3);
 });
 
@@ -125,14 +191,35 @@ test("a template at subscription scope makes a group and deploys into it", async
       ]
     }`,
   );
-  const made = await az("deployment", "sub", "create", "--location", "local", "--name", "whole", "--template-file", template);
+  const made = await az(
+    "deployment",
+    "sub",
+    "create",
+    "--location",
+    "local",
+    "--name",
+    "whole",
+    "--template-file",
+    template,
+  );
   assert.equal(made.properties.provisioningState, "Succeeded");
   assert.equal((await az("identity", "show", "--resource-group", "from-template", "--name", "inner")).name, "inner");
 });
 
 test("mistakes in a template are told with line, expression and name", async () => {
   const unknown = await file("unknown.json", team.replace("uniqueString", "uniqueStrnig"));
-  const failure = await azFails(az, "deployment", "group", "create", "--resource-group", "deploy", "--template-file", unknown, "--parameters", "prefix=team");
+  const failure = await azFails(
+    az,
+    "deployment",
+    "group",
+    "create",
+    "--resource-group",
+    "deploy",
+    "--template-file",
+    unknown,
+    "--parameters",
+    "prefix=team",
+  );
   assert.match(failure.text, /InvalidTemplate/);
   assert.match(failure.text, /uniqueStrnig/);
   const cycle = await file(
@@ -141,13 +228,31 @@ test("mistakes in a template are told with line, expression and name", async () 
       { "type": "Microsoft.ManagedIdentity/userAssignedIdentities", "apiVersion": "2023-01-31", "name": "aaa", "location": "local", "dependsOn": ["bbb"] },
       { "type": "Microsoft.ManagedIdentity/userAssignedIdentities", "apiVersion": "2023-01-31", "name": "bbb", "location": "local", "dependsOn": ["aaa"] } ] }`,
   );
-  assert.match((await azFails(az, "deployment", "group", "create", "--resource-group", "deploy", "--template-file", cycle)).text, /[Cc]ircular dependency/);
+  assert.match(
+    (await azFails(az, "deployment", "group", "create", "--resource-group", "deploy", "--template-file", cycle)).text,
+    /[Cc]ircular dependency/,
+  );
   const failing = await file(
     "failing.json",
     `{ "$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#", "contentVersion": "1.0.0.0", "resources": [
       { "type": "Microsoft.ManagedIdentity/userAssignedIdentities", "apiVersion": "2023-01-31", "name": "x", "location": "local" } ] }`,
   );
-  const refused = await azFails(az, "deployment", "group", "create", "--resource-group", "deploy", "--name", "failing", "--template-file", failing);
+  const refused = await azFails(
+    az,
+    "deployment",
+    "group",
+    "create",
+    "--resource-group",
+    "deploy",
+    "--name",
+    "failing",
+    "--template-file",
+    failing,
+  );
   assert.match(refused.text, /identity name 'x' is invalid/);
-  assert.equal((await az("deployment", "group", "show", "--resource-group", "deploy", "--name", "failing")).properties.provisioningState, "Failed");
+  assert.equal(
+    (await az("deployment", "group", "show", "--resource-group", "deploy", "--name", "failing")).properties
+      .provisioningState,
+    "Failed",
+  );
 });

@@ -38,7 +38,10 @@ test("a group is created, shown, listed, updated and deleted", async () => {
   assert.deepEqual(updated.tags, { owner: "ada", cost: "low" });
   await az("group", "create", "--name", "Team-B", "--location", "local");
   const listed = await az("group", "list", "--tag", "owner=ada");
-  assert.deepEqual(listed.map((group: { name: string }) => group.name), ["Team-A"]);
+  assert.deepEqual(
+    listed.map((group: { name: string }) => group.name),
+    ["Team-A"],
+  );
   assert.equal(await az("group", "exists", "--name", "Team-B"), true);
   await az("group", "delete", "--name", "Team-B", "--yes");
   assert.equal(await az("group", "exists", "--name", "Team-B"), false);
@@ -62,13 +65,37 @@ test("a locked group refuses its deletion and says which lock it is", async () =
 
 test("resources are listed, shown, tagged and deleted by id, whatever their type", async () => {
   await az("group", "create", "--name", "things", "--location", "local");
-  const identity = await az("identity", "create", "--resource-group", "things", "--name", "thing-1", "--tags", "kind=test");
+  const identity = await az(
+    "identity",
+    "create",
+    "--resource-group",
+    "things",
+    "--name",
+    "thing-1",
+    "--tags",
+    "kind=test",
+  );
   await az("identity", "create", "--resource-group", "things", "--name", "thing-2");
   const all = await az("resource", "list", "--resource-group", "things");
-  assert.deepEqual(all.map((resource: { name: string }) => resource.name), ["thing-1", "thing-2"]);
+  assert.deepEqual(
+    all.map((resource: { name: string }) => resource.name),
+    ["thing-1", "thing-2"],
+  );
   const tagged = await az("resource", "list", "--tag", "kind=test");
-  assert.deepEqual(tagged.map((resource: { name: string }) => resource.name), ["thing-1"]);
-  const shown = await az("resource", "show", "--resource-group", "things", "--name", "thing-1", "--resource-type", "Microsoft.ManagedIdentity/userAssignedIdentities");
+  assert.deepEqual(
+    tagged.map((resource: { name: string }) => resource.name),
+    ["thing-1"],
+  );
+  const shown = await az(
+    "resource",
+    "show",
+    "--resource-group",
+    "things",
+    "--name",
+    "thing-1",
+    "--resource-type",
+    "Microsoft.ManagedIdentity/userAssignedIdentities",
+  );
   assert.equal(shown.properties.principalId, identity.principalId);
   const retagged = await az("resource", "tag", "--ids", identity.id, "--tags", "kind=real");
   assert.deepEqual(retagged.tags, { kind: "real" });
@@ -83,9 +110,15 @@ test("providers and features are registered and listed", async () => {
   assert.equal((await az("provider", "show", "--namespace", "microsoft.insights")).registrationState, "Registered");
   const namespaces = (await az("provider", "list")).map((provider: { namespace: string }) => provider.namespace);
   assert.ok(namespaces.includes("Microsoft.Resources"));
-  assert.equal((await az("feature", "show", "--namespace", "Microsoft.Compute", "--name", "X")).properties.state, "NotRegistered");
+  assert.equal(
+    (await az("feature", "show", "--namespace", "Microsoft.Compute", "--name", "X")).properties.state,
+    "NotRegistered",
+  );
   await az("feature", "register", "--namespace", "Microsoft.Compute", "--name", "X");
-  assert.equal((await az("feature", "show", "--namespace", "Microsoft.Compute", "--name", "X")).properties.state, "Registered");
+  assert.equal(
+    (await az("feature", "show", "--namespace", "Microsoft.Compute", "--name", "X")).properties.state,
+    "Registered",
+  );
   const features = await az("feature", "list", "--namespace", "Microsoft.Compute");
   assert.equal(features.length, 1);
 });
@@ -95,17 +128,41 @@ test("the activity log says who did what, and its filters hold", async () => {
   await azFails(az, "group", "create", "--name", "watched", "--location", "eastus");
   const events = await az("monitor", "activity-log", "list", "--resource-group", "watched", "--offset", "1h");
   assert.deepEqual(
-    events.map((event: { operationName: { value: string }; status: { value: string } }) => [event.operationName.value, event.status.value]),
+    events.map((event: { operationName: { value: string }; status: { value: string } }) => [
+      event.operationName.value,
+      event.status.value,
+    ]),
     [
       ["Microsoft.Resources/subscriptions/resourceGroups/write", "Failed"],
       ["Microsoft.Resources/subscriptions/resourceGroups/write", "Succeeded"],
     ],
   );
   assert.equal(events[0].caller, service.admin.clientId);
-  const failed = await az("monitor", "activity-log", "list", "--status", "Failed", "--resource-group", "watched", "--offset", "1h");
+  const failed = await az(
+    "monitor",
+    "activity-log",
+    "list",
+    "--status",
+    "Failed",
+    "--resource-group",
+    "watched",
+    "--offset",
+    "1h",
+  );
   assert.equal(failed.length, 1);
-  const one = await az("monitor", "activity-log", "list", "--correlation-id", events[1].correlationId, "--offset", "1h");
-  assert.deepEqual(one.map((event: { eventDataId: string }) => event.eventDataId), [events[1].eventDataId]);
+  const one = await az(
+    "monitor",
+    "activity-log",
+    "list",
+    "--correlation-id",
+    events[1].correlationId,
+    "--offset",
+    "1h",
+  );
+  assert.deepEqual(
+    one.map((event: { eventDataId: string }) => event.eventDataId),
+    [events[1].eventDataId],
+  );
   const nobody = await az("monitor", "activity-log", "list", "--caller", "nobody@example.org", "--offset", "1h");
   assert.deepEqual(nobody, []);
 });

@@ -43,7 +43,12 @@ for (const database of ["SQLite", "PostgreSQL"] as const) {
   });
 }
 
-async function writeUntilKilled(service: TestService, promised: Promised, round: number, random: () => number): Promise<void> {
+async function writeUntilKilled(
+  service: TestService,
+  promised: Promised,
+  round: number,
+  random: () => number,
+): Promise<void> {
   const base = `/subscriptions/${service.admin.subscriptionId}/resourceGroups`;
   // The kill comes after so many answers, not after so much time: a slow machine is killed just as well.
   let answersLeft = 1 + Math.floor(random() * 40);
@@ -74,7 +79,11 @@ async function writeUntilKilled(service: TestService, promised: Promised, round:
   await new Promise((resolve) => setTimeout(resolve, random() * 15));
   await service.kill();
   for (const ended of await ends) {
-    assert.match(String(ended), /ECONNRESET|ECONNREFUSED|socket hang up|aborted|EPIPE/, "a client stopped for another reason than the kill");
+    assert.match(
+      String(ended),
+      /ECONNRESET|ECONNREFUSED|socket hang up|aborted|EPIPE/,
+      "a client stopped for another reason than the kill",
+    );
   }
 }
 
@@ -85,7 +94,8 @@ async function demand(service: TestService, method: string, path: string, body?:
 
 async function assertKept(service: TestService, promised: Promised): Promise<void> {
   const listed = new Map<string, string>();
-  let next: string | undefined = `/subscriptions/${service.admin.subscriptionId}/providers/Microsoft.ManagedIdentity/userAssignedIdentities?${api}&$top=1000`;
+  let next: string | undefined =
+    `/subscriptions/${service.admin.subscriptionId}/providers/Microsoft.ManagedIdentity/userAssignedIdentities?${api}&$top=1000`;
   while (next !== undefined) {
     const page = await service.call("GET", next);
     for (const { id, properties } of page.json.value) listed.set(id, properties.principalId);
@@ -94,7 +104,11 @@ async function assertKept(service: TestService, promised: Promised): Promise<voi
   const lost = [...promised.identities].filter((id) => !listed.has(id));
   assert.deepEqual(lost, [], "acknowledged and lost");
   for (const group of promised.deletedGroups) {
-    await waitFor(`${group} is deleted`, async () => ((await service.call("HEAD", `${group}?${api}`)).status === 404 ? true : undefined), 30_000);
+    await waitFor(
+      `${group} is deleted`,
+      async () => ((await service.call("HEAD", `${group}?${api}`)).status === 404 ? true : undefined),
+      30_000,
+    );
     promised.deletedGroups.delete(group);
   }
   const principals = await managedIdentityPrincipals(service);

@@ -18,15 +18,22 @@ describe("logs on the wire", () => {
     group = `/subscriptions/${service.admin.subscriptionId}/resourceGroups/logs`;
     workspace = `${group}/providers/Microsoft.OperationalInsights/workspaces/central`;
     await service.call("PUT", `${group}?api-version=2021-04-01`, { body: { location: "local" } });
-    await service.call("POST", `/subscriptions/${service.admin.subscriptionId}/providers/Microsoft.OperationalInsights/register?api-version=2021-04-01`);
+    await service.call(
+      "POST",
+      `/subscriptions/${service.admin.subscriptionId}/providers/Microsoft.OperationalInsights/register?api-version=2021-04-01`,
+    );
   });
   after(() => service[Symbol.asyncDispose]());
 
   test("a workspace is made, read and made again", async () => {
-    const made = await service.call("PUT", workspace + version, { body: { location: "local", properties: { retentionInDays: 60 } } });
+    const made = await service.call("PUT", workspace + version, {
+      body: { location: "local", properties: { retentionInDays: 60 } },
+    });
     assert.equal(made.status, 201, made.text);
     customerId = made.json.properties.customerId;
-    const again = await service.call("PUT", workspace + version, { body: { location: "local", properties: { retentionInDays: 60 } } });
+    const again = await service.call("PUT", workspace + version, {
+      body: { location: "local", properties: { retentionInDays: 60 } },
+    });
     assert.equal(again.status, 200);
     assert.equal(again.json.properties.customerId, customerId);
     const keys = await service.call("POST", `${workspace}/sharedKeys${version}`);
@@ -34,18 +41,33 @@ describe("logs on the wire", () => {
   });
 
   test("a table keeps its rows as long as it is told", async () => {
-    const patched = await service.call("PATCH", `${workspace}/tables/AddonAzureBackupJobs${version}`, { body: { properties: { retentionInDays: 90 } } });
+    const patched = await service.call("PATCH", `${workspace}/tables/AddonAzureBackupJobs${version}`, {
+      body: { properties: { retentionInDays: 90 } },
+    });
     assert.equal(patched.status, 200, patched.text);
     const tables = await service.call("GET", `${workspace}/tables${version}`);
-    const days = new Map(tables.json.value.map((table: { name: string; properties: { retentionInDays: number } }) => [table.name, table.properties.retentionInDays]));
+    const days = new Map(
+      tables.json.value.map((table: { name: string; properties: { retentionInDays: number } }) => [
+        table.name,
+        table.properties.retentionInDays,
+      ]),
+    );
     assert.equal(days.get("AddonAzureBackupJobs"), 90);
     assert.equal(days.get("CoreAzureBackup"), 60);
   });
 
   test("queries are answered at every address, with statistics and chart", async () => {
-    const body = { query: "print t=datetime(2026-01-02 03:04:05.25), d=dynamic({'a':1}) | render table", timespan: "PT1H" };
+    const body = {
+      query: "print t=datetime(2026-01-02 03:04:05.25), d=dynamic({'a':1}) | render table",
+      timespan: "PT1H",
+    };
     const headers = { Prefer: "wait=30,include-statistics=true,include-render=true" };
-    for (const path of [`/v1/workspaces/${customerId}/query`, `/workspaces/${customerId}/query`, `${workspace}/query${version}`, `${workspace}/api/query${version}`]) {
+    for (const path of [
+      `/v1/workspaces/${customerId}/query`,
+      `/workspaces/${customerId}/query`,
+      `${workspace}/query${version}`,
+      `${workspace}/api/query${version}`,
+    ]) {
       const { status, json, text } = await service.call("POST", path, { body, headers });
       assert.equal(status, 200, `${path}: ${text}`);
       assert.deepEqual(json.tables[0].rows, [["2026-01-02T03:04:05.25Z", '{"a":1}']]);
@@ -58,29 +80,69 @@ describe("logs on the wire", () => {
 
   test("saved functions are called, other workspaces are named", async () => {
     const put = await service.call("PUT", `${workspace}/savedSearches/f?api-version=2020-08-01`, {
-      body: { properties: { category: "c", displayName: "d", query: "AddonAzureBackupJobs | count | extend n = n", functionAlias: "JobCount", functionParameters: "n:int=5" } },
+      body: {
+        properties: {
+          category: "c",
+          displayName: "d",
+          query: "AddonAzureBackupJobs | count | extend n = n",
+          functionAlias: "JobCount",
+          functionParameters: "n:int=5",
+        },
+      },
     });
     assert.equal(put.status, 200, put.text);
     const called = await service.call("POST", `/v1/workspaces/${customerId}/query`, { body: { query: "JobCount(7)" } });
     assert.deepEqual(called.json.tables?.[0].rows, [[0, 7]], called.text);
-    const named = await service.call("POST", `/v1/workspaces/${customerId}/query`, { body: { query: "workspace('central').CoreAzureBackup | count" } });
+    const named = await service.call("POST", `/v1/workspaces/${customerId}/query`, {
+      body: { query: "workspace('central').CoreAzureBackup | count" },
+    });
     assert.deepEqual(named.json.tables?.[0].rows, [[0]], named.text);
   });
 
   test("errors say what is wrong, inside", async () => {
-    const wrong = await service.call("POST", `/v1/workspaces/${customerId}/query`, { body: { query: "AddonAzureBackupJob | count" } });
+    const wrong = await service.call("POST", `/v1/workspaces/${customerId}/query`, {
+      body: { query: "AddonAzureBackupJob | count" },
+    });
     assert.equal(wrong.status, 400);
     assert.equal(wrong.json.error.code, "BadArgumentError");
     assert.equal(wrong.json.error.innererror.innererror.code, "SEM0100");
-    assert.equal((await service.call("POST", "/v1/workspaces/nowhere/query", { body: { query: "print 1" } })).status, 404);
-    assert.equal((await service.call("POST", `/v1/workspaces/${customerId}/query`, { body: { query: "print 1" }, token: "" })).status, 401);
-    assert.equal((await service.call("POST", `/v1/workspaces/${customerId}/query`, { body: { query: "print 1", timespan: "soon" } })).status, 400);
+    assert.equal(
+      (await service.call("POST", "/v1/workspaces/nowhere/query", { body: { query: "print 1" } })).status,
+      404,
+    );
+    assert.equal(
+      (await service.call("POST", `/v1/workspaces/${customerId}/query`, { body: { query: "print 1" }, token: "" }))
+        .status,
+      401,
+    );
+    assert.equal(
+      (
+        await service.call("POST", `/v1/workspaces/${customerId}/query`, {
+          body: { query: "print 1", timespan: "soon" },
+        })
+      ).status,
+      400,
+    );
   });
 
   test("a batch answers each of its queries", async () => {
-    const one = (id: string, query: string): object => ({ id, workspace: customerId, method: "POST", path: "/query", body: { query } });
-    const { json } = await service.call("POST", "/v1/$batch", { body: { requests: [one("a", "print 1"), one("b", "nothing")] } });
-    assert.deepEqual(json.responses.map(({ id, status }: { id: string; status: number }) => [id, status]), [["a", 200], ["b", 400]]);
+    const one = (id: string, query: string): object => ({
+      id,
+      workspace: customerId,
+      method: "POST",
+      path: "/query",
+      body: { query },
+    });
+    const { json } = await service.call("POST", "/v1/$batch", {
+      body: { requests: [one("a", "print 1"), one("b", "nothing")] },
+    });
+    assert.deepEqual(
+      json.responses.map(({ id, status }: { id: string; status: number }) => [id, status]),
+      [
+        ["a", 200],
+        ["b", 400],
+      ],
+    );
   });
 
   test("the activity log flows into the workspace that a setting names, and ./holdfast query shows it", async () => {
@@ -89,26 +151,55 @@ describe("logs on the wire", () => {
     const body = { properties: { workspaceId: workspace, logs: [{ category: "Administrative", enabled: true }] } };
     const put = await service.call("PUT", setting, { body });
     assert.equal(put.status, 200, put.text);
-    assert.equal((await service.call("PUT", setting, { body: { properties: { ...body.properties, logs: [{ category: "Nonsense", enabled: true }] } } })).status, 400);
-    await service.call("PUT", `${subscription}/resourceGroups/seen?api-version=2021-04-01`, { body: { location: "local" } });
-    const query = "AzureActivity | where ResourceGroup =~ 'seen' | summarize n = count() by OperationNameValue, ActivityStatusValue";
+    assert.equal(
+      (
+        await service.call("PUT", setting, {
+          body: { properties: { ...body.properties, logs: [{ category: "Nonsense", enabled: true }] } },
+        })
+      ).status,
+      400,
+    );
+    await service.call("PUT", `${subscription}/resourceGroups/seen?api-version=2021-04-01`, {
+      body: { location: "local" },
+    });
+    const query =
+      "AzureActivity | where ResourceGroup =~ 'seen' | summarize n = count() by OperationNameValue, ActivityStatusValue";
     let rows: unknown[] = [];
     for (let attempt = 0; rows.length === 0 && attempt < 100; attempt += 1) {
-      const { json, text } = await service.call("POST", `/v1/workspaces/${customerId}/query`, { body: { query, timespan: "PT1H" } });
+      const { json, text } = await service.call("POST", `/v1/workspaces/${customerId}/query`, {
+        body: { query, timespan: "PT1H" },
+      });
       assert.ok(json.tables, text);
       rows = json.tables[0].rows;
     }
     assert.deepEqual(rows, [["MICROSOFT.RESOURCES/SUBSCRIPTIONS/RESOURCEGROUPS/WRITE", "Success", 1]]);
     const run = promisify(execFile);
     const { stdout } = await run(holdfast, ["query", "--data", service.data, "-w", "central", "-o", "csv", query]);
-    assert.equal(stdout, "OperationNameValue,ActivityStatusValue,n\r\nMICROSOFT.RESOURCES/SUBSCRIPTIONS/RESOURCEGROUPS/WRITE,Success,1\r\n");
-    await assert.rejects(run(holdfast, ["query", "--data", service.data, "-w", "central", "AzureActivit"]), /AzureActivit/);
+    assert.equal(
+      stdout,
+      "OperationNameValue,ActivityStatusValue,n\r\nMICROSOFT.RESOURCES/SUBSCRIPTIONS/RESOURCEGROUPS/WRITE,Success,1\r\n",
+    );
+    await assert.rejects(
+      run(holdfast, ["query", "--data", service.data, "-w", "central", "AzureActivit"]),
+      /AzureActivit/,
+    );
   });
 
   test("Microsoft's client queries, sends batches and reads errors", async () => {
     const { tenantId, clientId, clientSecret, subscriptionId } = service.admin;
-    const env = { ...process.env, NODE_EXTRA_CA_CERTS: service.ca, ENDPOINT: service.endpoint, WORKSPACE: customerId, TENANT_ID: tenantId, CLIENT_ID: clientId, CLIENT_SECRET: clientSecret, SUBSCRIPTION_ID: subscriptionId };
-    const { stdout } = await promisify(execFile)(process.execPath, [`${projectRoot}/test/logs/sdk-program.ts`], { env });
+    const env = {
+      ...process.env,
+      NODE_EXTRA_CA_CERTS: service.ca,
+      ENDPOINT: service.endpoint,
+      WORKSPACE: customerId,
+      TENANT_ID: tenantId,
+      CLIENT_ID: clientId,
+      CLIENT_SECRET: clientSecret,
+      SUBSCRIPTION_ID: subscriptionId,
+    };
+    const { stdout } = await promisify(execFile)(process.execPath, [`${projectRoot}/test/logs/sdk-program.ts`], {
+      env,
+    });
     assert.deepEqual(JSON.parse(stdout), {
       single: ["Success", [["2026-01-02T00:00:00.000Z", { a: 1 }]]],
       // This client calls every item that has an error partial, whether it has rows or not.

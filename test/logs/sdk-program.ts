@@ -7,7 +7,22 @@ const workspace = process.env["WORKSPACE"] ?? "";
 const client = new LogsQueryClient(credential, { endpoint });
 const timespan = { duration: "PT1H" };
 
-const single = await client.queryWorkspace(workspace, "print t=datetime(2026-01-02), d=dynamic({'a':1})", timespan, { serverTimeoutInSeconds: 30, includeQueryStatistics: true });
-const batch = await client.queryBatch([{ workspaceId: workspace, query: "print 1", timespan }, { workspaceId: workspace, query: "nothing", timespan }]);
-const refused = await client.queryWorkspace(workspace, "nothing", timespan).then(() => undefined, (error: { code?: string; statusCode?: number }) => [error.statusCode, error.code]);
-process.stdout.write(JSON.stringify({ single: [single.status, "tables" in single ? single.tables[0]?.rows : []], batch: batch.map(({ status }) => status), refused }));
+const single = await client.queryWorkspace(workspace, "print t=datetime(2026-01-02), d=dynamic({'a':1})", timespan, {
+  serverTimeoutInSeconds: 30,
+  includeQueryStatistics: true,
+});
+const batch = await client.queryBatch([
+  { workspaceId: workspace, query: "print 1", timespan },
+  { workspaceId: workspace, query: "nothing", timespan },
+]);
+const refused = await client.queryWorkspace(workspace, "nothing", timespan).then(
+  () => undefined,
+  (error: { code?: string; statusCode?: number }) => [error.statusCode, error.code],
+);
+process.stdout.write(
+  JSON.stringify({
+    single: [single.status, "tables" in single ? single.tables[0]?.rows : []],
+    batch: batch.map(({ status }) => status),
+    refused,
+  }),
+);

@@ -41,7 +41,11 @@ test("arm-resources creates, lists in pages, tags and deletes groups", async () 
 });
 
 test("arm-features registers a feature", async () => {
-  assert.deepEqual(await runProgram("features"), { before: "NotRegistered", after: "Registered", listed: ["Microsoft.Compute/Example"] });
+  assert.deepEqual(await runProgram("features"), {
+    before: "NotRegistered",
+    after: "Registered",
+    listed: ["Microsoft.Compute/Example"],
+  });
 });
 
 test("arm-authorization finds a role, assigns it once, lists and deletes the assignment", async () => {

@@ -25,7 +25,10 @@ export async function azEnvironment(service: TestService): Promise<Record<string
 
 export function azWith(environment: Record<string, string>): Az {
   return async (...args) => {
-    const { stdout } = await execute("az", [...args, "--output", "json"], { env: { ...process.env, ...environment }, maxBuffer: 64 * 1024 * 1024 });
+    const { stdout } = await execute("az", [...args, "--output", "json"], {
+      env: { ...process.env, ...environment },
+      maxBuffer: 64 * 1024 * 1024,
+    });
     return stdout.trim() === "" ? undefined : JSON.parse(stdout);
   };
 }

@@ -65,7 +65,12 @@ export async function startTestService(options: ServiceOptions = {}): Promise<Te
   const errors: Buffer[] = [];
   child.stderr.on("data", (chunk: Buffer) => errors.push(chunk));
   const ready = await readyLine(child, errors);
-  const { endpoint, ca, adminFile, pid } = JSON.parse(ready) as { endpoint: string; ca: string; adminFile: string; pid: number };
+  const { endpoint, ca, adminFile, pid } = JSON.parse(ready) as {
+    endpoint: string;
+    ca: string;
+    adminFile: string;
+    pid: number;
+  };
   const admin = JSON.parse(await readFile(adminFile, "utf8")) as Admin;
   const authority = await readFile(ca);
   let token: string | undefined;
@@ -74,11 +79,17 @@ export async function startTestService(options: ServiceOptions = {}): Promise<Te
   const call = async (method: string, path: string, call: CallOptions = {}): Promise<Answer> => {
     const bearer = call.token ?? (token ??= await adminToken(endpoint, authority, admin));
     const body = call.text ?? (call.body === undefined ? undefined : JSON.stringify(call.body));
-    return send(`${endpoint}${path}`, method, authority, {
-      ...(bearer === "" ? {} : { Authorization: `Bearer ${bearer}` }),
-      ...(body === undefined ? {} : { "Content-Type": "application/json" }),
-      ...call.headers,
-    }, body);
+    return send(
+      `${endpoint}${path}`,
+      method,
+      authority,
+      {
+        ...(bearer === "" ? {} : { Authorization: `Bearer ${bearer}` }),
+        ...(body === undefined ? {} : { "Content-Type": "application/json" }),
+        ...call.headers,
+      },
+      body,
+    );
   };
   const stop = async (): Promise<number | null> => {
     if (child.exitCode === null && child.signalCode === null) child.kill("SIGTERM");
@@ -109,19 +120,38 @@ function readyLine(child: ChildProcess, errors: readonly Buffer[]): Promise<stri
   return new Promise((found, failed) => {
     const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
     lines.once("line", found);
-    child.once("exit", (code) => failed(new Error(`the service ended with ${code}: ${Buffer.concat(errors).toString("utf8")}`)));
+    child.once("exit", (code) =>
+      failed(new Error(`the service ended with ${code}: ${Buffer.concat(errors).toString("utf8")}`)),
+    );
   });
 }
 
 async function adminToken(endpoint: string, authority: Buffer, admin: Admin): Promise<string> {
-  const form = new URLSearchParams({ grant_type: "client_credentials", client_id: admin.clientId, client_secret: admin.clientSecret, scope: `${endpoint}/.default` });
-  const answer = await send(`${endpoint}/${admin.tenantId}/oauth2/v2.0/token`, "POST", authority, { "Content-Type": "application/x-www-form-urlencoded" }, form.toString());
+  const form = new URLSearchParams({
+    grant_type: "client_credentials",
+    client_id: admin.clientId,
+    client_secret: admin.clientSecret,
+    scope: `${endpoint}/.default`,
+  });
+  const answer = await send(
+    `${endpoint}/${admin.tenantId}/oauth2/v2.0/token`,
+    "POST",
+    authority,
+    { "Content-Type": "application/x-www-form-urlencoded" },
+    form.toString(),
+  );
   return (JSON.parse(answer.text) as { access_token: string }).access_token;
 }
 
 const agent = new Agent({ keepAlive: true, maxSockets: 64 });
 
-export function send(url: string, method: string, authority: Buffer, headers: Record<string, string>, body?: string): Promise<Answer> {
+export function send(
+  url: string,
+  method: string,
+  authority: Buffer,
+  headers: Record<string, string>,
+  body?: string,
+): Promise<Answer> {
   return new Promise((answered, failed) => {
     // The path goes out as it is written: a URL object would mend what a test means to be wrong.
     const [origin = "", host = ""] = /^https:\/\/([^/]+)/.exec(url) ?? [];
@@ -132,7 +162,14 @@ export function send(url: string, method: string, authority: Buffer, headers: Re
       answer.on("data", (chunk: Buffer) => chunks.push(chunk));
       answer.on("end", () => {
         const text = Buffer.concat(chunks).toString("utf8");
-        answered({ status: answer.statusCode ?? 0, headers: answer.headers, text, get json() { return JSON.parse(text); } });
+        answered({
+          status: answer.statusCode ?? 0,
+          headers: answer.headers,
+          text,
+          get json() {
+            return JSON.parse(text);
+          },
+        });
       });
       answer.on("error", failed);
     });

@@ -12,7 +12,10 @@ import { holdfast, startTestService } from "../support/service.ts";
 const execute = promisify(execFile);
 const api = "api-version=2021-04-01";
 
-async function fails(args: readonly string[], env: Record<string, string> = {}): Promise<{ code: number; stderr: string }> {
+async function fails(
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<{ code: number; stderr: string }> {
   try {
     await execute(holdfast, [...args], { env: { ...process.env, ...env }, timeout: 30_000 });
   } catch (error) {
@@ -26,7 +29,14 @@ test("the ready line, the administrator's file, a second service, the end, and k
   try {
     await using first = await startTestService({ data, keepData: true });
     assert.equal((await stat(join(data, "admin.json"))).mode & 0o777, 0o600);
-    assert.deepEqual(Object.keys(first.admin).sort(), ["clientId", "clientSecret", "password", "subscriptionId", "tenantId", "username"]);
+    assert.deepEqual(Object.keys(first.admin).sort(), [
+      "clientId",
+      "clientSecret",
+      "password",
+      "subscriptionId",
+      "tenantId",
+      "username",
+    ]);
     assert.equal((await first.call("GET", "/readyz")).text, "ready\n");
     assert.match((await first.call("GET", "/metrics")).text, /holdfast_http_requests_total/);
 
@@ -34,7 +44,9 @@ test("the ready line, the administrator's file, a second service, the end, and k
     assert.equal(second.code, 6);
     assert.match(second.stderr, new RegExp(`held by process ${first.pid} `));
 
-    await first.call("PUT", `/subscriptions/${first.admin.subscriptionId}/resourceGroups/kept?${api}`, { body: { location: "local" } });
+    await first.call("PUT", `/subscriptions/${first.admin.subscriptionId}/resourceGroups/kept?${api}`, {
+      body: { location: "local" },
+    });
     await first.kill();
     const gone = await fails(["token", "--data", data]);
     assert.equal(gone.code, 5);
@@ -42,7 +54,10 @@ test("the ready line, the administrator's file, a second service, the end, and k
 
     await using again = await startTestService({ data, keepData: true });
     assert.deepEqual(again.admin, first.admin);
-    assert.equal((await again.call("GET", `/subscriptions/${again.admin.subscriptionId}/resourceGroups/kept?${api}`)).status, 200);
+    assert.equal(
+      (await again.call("GET", `/subscriptions/${again.admin.subscriptionId}/resourceGroups/kept?${api}`)).status,
+      200,
+    );
     const before = performance.now();
     assert.equal(await again.stop(), 0);
     assert.ok(performance.now() - before < 10_000);
@@ -74,7 +89,9 @@ test("a backup of the control data fills an empty folder, and the same principal
   try {
     const [from, to, file] = [join(folder, "from"), join(folder, "to"), join(folder, "control.hfdb")];
     await using first = await startTestService({ data: from, keepData: true });
-    await first.call("PUT", `/subscriptions/${first.admin.subscriptionId}/resourceGroups/kept?${api}`, { body: { location: "local" } });
+    await first.call("PUT", `/subscriptions/${first.admin.subscriptionId}/resourceGroups/kept?${api}`, {
+      body: { location: "local" },
+    });
     await execute(holdfast, ["db", "backup", file, "--data", from]);
     await first.stop();
     await execute("mkdir", ["-p", join(to, "keys")]);
@@ -83,7 +100,10 @@ test("a backup of the control data fills an empty folder, and the same principal
     const { stdout } = await execute(holdfast, ["db", "restore", file, "--data", to, "--json"]);
     assert.ok((JSON.parse(stdout) as { rows: number }).rows > 5);
     await using again = await startTestService({ data: to, keepData: true });
-    assert.equal((await again.call("GET", `/subscriptions/${again.admin.subscriptionId}/resourceGroups/kept?${api}`)).status, 200);
+    assert.equal(
+      (await again.call("GET", `/subscriptions/${again.admin.subscriptionId}/resourceGroups/kept?${api}`)).status,
+      200,
+    );
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -55,7 +55,13 @@ export async function recordActivity(trx: Writer, clock: Clock, deed: Deed): Pro
       event: JSON.stringify(event),
     })
     .execute();
-  appendEvent(trx, { type: activityEvent, subject: deed.resourceId, data: event, correlationId: deed.correlationId, actor: deed.caller.name });
+  appendEvent(trx, {
+    type: activityEvent,
+    subject: deed.resourceId,
+    data: event,
+    correlationId: deed.correlationId,
+    actor: deed.caller.name,
+  });
   return event;
 }
 
@@ -64,10 +70,18 @@ export async function removeOldActivity(trx: Writer, clock: Clock): Promise<void
   await trx.deleteFrom("activity").where("at", "<", oldest).execute();
 }
 
-function toEvent(deed: Deed, at: number, subscriptionId: string, resourceGroup: string): Record<string, unknown> & { eventDataId: string } {
+function toEvent(
+  deed: Deed,
+  at: number,
+  subscriptionId: string,
+  resourceGroup: string,
+): Record<string, unknown> & { eventDataId: string } {
   const eventDataId = newGuid();
   const scope = deed.resourceId === "" ? "/" : deed.resourceId;
-  const message = deed.errorMessage === undefined ? {} : { statusMessage: JSON.stringify({ error: { code: deed.errorCode, message: deed.errorMessage } }) };
+  const message =
+    deed.errorMessage === undefined
+      ? {}
+      : { statusMessage: JSON.stringify({ error: { code: deed.errorCode, message: deed.errorMessage } }) };
   return {
     authorization: { action: deed.action, scope },
     caller: deed.caller.name,
@@ -92,9 +106,20 @@ function toEvent(deed: Deed, at: number, subscriptionId: string, resourceGroup: 
     resourceType: localizable(deed.resourceType),
     operationId: deed.correlationId,
     operationName: localizable(deed.action),
-    properties: { ...message, statusCode: String(deed.httpStatus), serviceRequestId: deed.requestId, eventCategory: "Administrative", entity: scope, message: deed.action, hierarchy: subscriptionId },
+    properties: {
+      ...message,
+      statusCode: String(deed.httpStatus),
+      serviceRequestId: deed.requestId,
+      eventCategory: "Administrative",
+      entity: scope,
+      message: deed.action,
+      hierarchy: subscriptionId,
+    },
     status: localizable(deed.status),
-    subStatus: localizable(deed.errorCode ?? statusTexts[deed.httpStatus] ?? "", `${statusTexts[deed.httpStatus] ?? "HTTP"} (HTTP Status Code: ${deed.httpStatus})`),
+    subStatus: localizable(
+      deed.errorCode ?? statusTexts[deed.httpStatus] ?? "",
+      `${statusTexts[deed.httpStatus] ?? "HTTP"} (HTTP Status Code: ${deed.httpStatus})`,
+    ),
     eventTimestamp: isoTime(at),
     submissionTimestamp: isoTime(at),
     subscriptionId,
@@ -127,5 +152,7 @@ function ticks(milliseconds: number): string {
 }
 
 function textClaims(claims: Readonly<Record<string, unknown>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(claims).map(([name, value]) => [name, typeof value === "string" ? value : JSON.stringify(value)]));
+  return Object.fromEntries(
+    Object.entries(claims).map(([name, value]) => [name, typeof value === "string" ? value : JSON.stringify(value)]),
+  );
 }

@@ -11,7 +11,12 @@ const actions: Readonly<Record<string, { readonly action: string; readonly metho
   "resourceGroup.delete": { action: "Microsoft.Resources/subscriptions/resourceGroups/delete", method: "DELETE" },
 };
 
-export async function recordOperationEnd(trx: Writer, clock: Clock, operation: Operation, outcome: Outcome): Promise<void> {
+export async function recordOperationEnd(
+  trx: Writer,
+  clock: Clock,
+  operation: Operation,
+  outcome: Outcome,
+): Promise<void> {
   const { type } = parseResourceId(operation.resourceId);
   const { action, method } = actions[operation.kind] ?? { action: `${type}/write`, method: "PUT" };
   const failure = outcome.status === "Succeeded" ? undefined : asHoldfastError(outcome.error);

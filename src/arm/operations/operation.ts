@@ -69,7 +69,9 @@ export async function getOperation(reader: Reader, operationId: string): Promise
     .where("operation_id", "=", operationId.toLowerCase())
     .executeTakeFirst();
   if (row === undefined) {
-    throw armErrors.OperationNotFound(`The operation '${operationId}' was not found. It may have been removed 7 days after its end.`);
+    throw armErrors.OperationNotFound(
+      `The operation '${operationId}' was not found. It may have been removed 7 days after its end.`,
+    );
   }
   return operationFromRow(row);
 }
@@ -118,7 +120,9 @@ export async function endOperation(trx: Writer, clock: Clock, operationId: strin
 export function asHoldfastError(error: unknown): HoldfastError {
   return error instanceof HoldfastError
     ? error
-    : armErrors.InternalServerError("The operation failed inside the service; its log has the details.", { cause: error });
+    : armErrors.InternalServerError("The operation failed inside the service; its log has the details.", {
+        cause: error,
+      });
 }
 
 /** What the Azure-AsyncOperation URL answers. */

@@ -2,25 +2,9 @@
 // Azure-AsyncOperation URL; the SDKs fetch it as it is: both must lead to the same row.
 
 import type { ArmReply, ArmRequest } from "../request.ts";
-import { subscriptionScope } from "../resource-id.ts";
 import { renderOperation, type Operation } from "./operation.ts";
 
 export const retryAfterSeconds = "1";
-
-export interface OperationPlace {
-  readonly namespace: string;
-  readonly location: string;
-}
-
-export function operationHeaders(request: ArmRequest, subscriptionId: string, place: OperationPlace, operationId: string): Record<string, string> {
-  const base = `${request.origin}${subscriptionScope(subscriptionId)}/providers/${place.namespace}/locations/${place.location}`;
-  const version = `api-version=${encodeURIComponent(request.apiVersion)}`;
-  return {
-    "Azure-AsyncOperation": `${base}/operationStatuses/${operationId}?${version}`,
-    Location: `${base}/operationResults/${operationId}?${version}`,
-    "Retry-After": retryAfterSeconds,
-  };
-}
 
 export function statusReply(request: ArmRequest, operation: Operation): ArmReply {
   const headers = operation.status === "InProgress" ? { "Retry-After": retryAfterSeconds } : undefined;

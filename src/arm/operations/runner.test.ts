@@ -9,7 +9,14 @@ import type { Caller } from "../request.ts";
 import { getOperation, startOperation, type Operation } from "./operation.ts";
 import { createOperationRunner, type OperationRunner } from "./runner.ts";
 
-const caller: Caller = { principalId: "p", principalType: "User", name: "ada", applicationId: "a", tenantId: "t", claims: {} };
+const caller: Caller = {
+  principalId: "p",
+  principalType: "User",
+  name: "ada",
+  applicationId: "a",
+  tenantId: "t",
+  claims: {},
+};
 
 describeEachDialect("the operation runner", ({ newPlace }) => {
   const open = async (): Promise<Database> => openDatabase({ ...(await newPlace()), clock: systemClock });
@@ -17,13 +24,24 @@ describeEachDialect("the operation runner", ({ newPlace }) => {
     createOperationRunner({ database, holder: "test", atOnce, report: () => {} });
   const begin = (database: Database, kind: string, input: object = {}): Promise<string> =>
     database.transaction((trx) =>
-      startOperation(trx, systemClock, { kind, subscriptionId: "s", resourceId: "/subscriptions/s", input, caller, correlationId: "c" }),
+      startOperation(trx, systemClock, {
+        kind,
+        subscriptionId: "s",
+        resourceId: "/subscriptions/s",
+        input,
+        caller,
+        correlationId: "c",
+      }),
     );
   const ended = (database: Database, id: string): Promise<Operation> =>
-    waitFor(`operation ${id} ends`, async () => {
-      const operation = await getOperation(database.kysely, id);
-      return operation.status === "InProgress" ? undefined : operation;
-    }, 10_000);
+    waitFor(
+      `operation ${id} ends`,
+      async () => {
+        const operation = await getOperation(database.kysely, id);
+        return operation.status === "InProgress" ? undefined : operation;
+      },
+      10_000,
+    );
 
   test("carries out what was started, with its result or its error", async () => {
     await using database = await open();
@@ -65,11 +83,15 @@ describeEachDialect("the operation runner", ({ newPlace }) => {
   test("operations that wait for others take no place from them", async () => {
     await using database = await open();
     await using runner = runnerOn(database, 1);
-    runner.register("outer", async () => {
-      const inner = await begin(database, "inner");
-      runner.wake();
-      return (await ended(database, inner)).result;
-    }, { waitsForOthers: true });
+    runner.register(
+      "outer",
+      async () => {
+        const inner = await begin(database, "inner");
+        runner.wake();
+        return (await ended(database, inner)).result;
+      },
+      { waitsForOthers: true },
+    );
     runner.register("inner", async () => "inner result");
     await runner.start();
     const outers = await Promise.all([1, 2, 3].map(() => begin(database, "outer")));

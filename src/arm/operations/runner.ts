@@ -113,7 +113,8 @@ export function createOperationRunner(options: RunnerOptions): OperationRunner {
           }
           await database.transaction(async (trx) => {
             await assertHeld(trx);
-            if (await endOperation(trx, database.clock, operation.id, outcome)) await options.onEnd?.(trx, operation, outcome);
+            if (await endOperation(trx, database.clock, operation.id, outcome))
+              await options.onEnd?.(trx, operation, outcome);
           });
         },
         ending.signal,
@@ -128,9 +129,15 @@ export function createOperationRunner(options: RunnerOptions): OperationRunner {
       handlers.set(kind, { handle, takesPlace: !waitsForOthers });
     },
     start: async () => {
-      const kinds = await database.kysely.selectFrom("operations").select("kind").distinct().where("status", "=", "InProgress").execute();
+      const kinds = await database.kysely
+        .selectFrom("operations")
+        .select("kind")
+        .distinct()
+        .where("status", "=", "InProgress")
+        .execute();
       const orphan = kinds.find(({ kind }) => !handlers.has(kind));
-      if (orphan !== undefined) throw new Error(`operations of kind ${orphan.kind} wait, but this version does not know them`);
+      if (orphan !== undefined)
+        throw new Error(`operations of kind ${orphan.kind} wait, but this version does not know them`);
       timer = setInterval(wake, lookAgainMilliseconds);
       wake();
     },

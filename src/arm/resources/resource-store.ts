@@ -65,7 +65,8 @@ export async function listResources<Properties = Record<string, unknown>, Hidden
   query: ResourceQuery,
 ): Promise<Resource<Properties, Hidden>[]> {
   let select = reader.selectFrom("resources").selectAll();
-  if (query.subscriptionId !== undefined) select = select.where("subscription_key", "=", query.subscriptionId.toLowerCase());
+  if (query.subscriptionId !== undefined)
+    select = select.where("subscription_key", "=", query.subscriptionId.toLowerCase());
   if (query.resourceGroup !== undefined) select = select.where("group_key", "=", query.resourceGroup.toLowerCase());
   if (query.type !== undefined) select = select.where("type_key", "=", query.type.toLowerCase());
   if (query.parent !== undefined) select = select.where("parent_key", "=", idKey(query.parent));

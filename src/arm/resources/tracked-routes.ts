@@ -11,7 +11,14 @@ import { preconditionsOf } from "../preconditions.ts";
 import type { ResourceLifecycle } from "../provider.ts";
 import { noContent, ok, param, parseBody, type ArmReply, type ArmRequest, type Caller } from "../request.ts";
 import type { Route } from "../routes.ts";
-import { deleteResource, findResource, getResource, listResources, putResource, type Writer } from "./resource-store.ts";
+import {
+  deleteResource,
+  findResource,
+  getResource,
+  listResources,
+  putResource,
+  type Writer,
+} from "./resource-store.ts";
 import { renderResource, type Envelope, type Resource } from "./resource.ts";
 
 export interface RouteServices {
@@ -70,7 +77,10 @@ export const envelopeSchema = z.object({
   managedBy: z.string().nullish(),
 });
 
-export function trackedRoutes<Properties extends object>(services: RouteServices, type: TrackedType<Properties>): Route[] {
+export function trackedRoutes<Properties extends object>(
+  services: RouteServices,
+  type: TrackedType<Properties>,
+): Route[] {
   const { database, paging } = services;
   const fullType = `${type.namespace}/${type.type}`;
   const inSubscription = `/subscriptions/{subscriptionId}/providers/${fullType}`;
@@ -107,14 +117,21 @@ export function trackedRoutes<Properties extends object>(services: RouteServices
   };
 
   const patch = async (request: ArmRequest): Promise<ArmReply> => {
-    const body = parseBody(request, envelopeSchema.extend({ properties: z.record(z.string(), z.unknown()).optional() }));
+    const body = parseBody(
+      request,
+      envelopeSchema.extend({ properties: z.record(z.string(), z.unknown()).optional() }),
+    );
     return change(request, (existing) => {
-      if (existing === undefined) throw armErrors.ResourceNotFound(`The Resource '${fullType}/${param(request, "name")}' was not found.`);
+      if (existing === undefined)
+        throw armErrors.ResourceNotFound(`The Resource '${fullType}/${param(request, "name")}' was not found.`);
       const merged = mergePatch(existing.properties, body.properties ?? {});
       const checked = type.properties.safeParse(merged);
       if (!checked.success) {
         const issue = checked.error.issues[0];
-        throw armErrors.InvalidParameter(`'properties.${issue?.path.join(".") ?? ""}': ${issue?.message ?? "is wrong"}.`, { target: "properties" });
+        throw armErrors.InvalidParameter(
+          `'properties.${issue?.path.join(".") ?? ""}': ${issue?.message ?? "is wrong"}.`,
+          { target: "properties" },
+        );
       }
       const { location: _location, properties: _properties, ...changes } = body;
       return {
@@ -137,12 +154,22 @@ export function trackedRoutes<Properties extends object>(services: RouteServices
       const settled = await type.settle({ trx, id, name, existing, caller: request.caller, request, ...draft });
       return putResource(
         trx,
-        { id, location: draft.location === "" ? undefined : draft.location, envelope: draft.envelope, tracked: true, ...settled },
+        {
+          id,
+          location: draft.location === "" ? undefined : draft.location,
+          envelope: draft.envelope,
+          tracked: true,
+          ...settled,
+        },
         { caller: request.caller, clock: database.clock },
         preconditionsOf(request),
       );
     });
-    return { status: created ? (type.createdStatus ?? 201) : 200, body: render(resource), headers: { ETag: resource.etag } };
+    return {
+      status: created ? (type.createdStatus ?? 201) : 200,
+      body: render(resource),
+      headers: { ETag: resource.etag },
+    };
   };
 
   const remove = async (request: ArmRequest): Promise<ArmReply> => {
@@ -168,7 +195,11 @@ export function trackedRoutes<Properties extends object>(services: RouteServices
 }
 
 /** Deletes one resource, unless something blocks it. */
-export async function removeWithLifecycle(trx: Writer, resource: Resource, lifecycle: ResourceLifecycle): Promise<void> {
+export async function removeWithLifecycle(
+  trx: Writer,
+  resource: Resource,
+  lifecycle: ResourceLifecycle,
+): Promise<void> {
   const blockers = (await lifecycle.blockers?.(trx, resource)) ?? [];
   if (blockers.length > 0) {
     throw armErrors.Conflict(`${resource.id} cannot be deleted: ${blockers.join(" ")}`, { target: resource.id });
@@ -177,7 +208,12 @@ export async function removeWithLifecycle(trx: Writer, resource: Resource, lifec
   await deleteResource(trx, resource.id);
 }
 
-function locationOf(services: RouteServices, isGlobal: boolean, asked: string | undefined, existing: Resource | undefined): string {
+function locationOf(
+  services: RouteServices,
+  isGlobal: boolean,
+  asked: string | undefined,
+  existing: Resource | undefined,
+): string {
   if (asked === undefined || asked === "") {
     if (existing?.location !== undefined) return existing.location;
     if (isGlobal) return "";

@@ -6,7 +6,13 @@ export interface ActivityEntry {
   readonly [name: string]: unknown;
 }
 
-const statusValues: Readonly<Record<string, string>> = { Succeeded: "Success", Failed: "Failure", Accepted: "Accept", Started: "Start", Canceled: "Failure" };
+const statusValues: Readonly<Record<string, string>> = {
+  Succeeded: "Success",
+  Failed: "Failure",
+  Accepted: "Accept",
+  Started: "Start",
+  Canceled: "Failure",
+};
 
 export function activityRecord(entry: ActivityEntry): LogRecord {
   const status = valueOf(entry["status"]);

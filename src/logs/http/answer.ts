@@ -22,19 +22,37 @@ export interface WireAnswer {
   readonly body: object;
 }
 
-const bodySchema = z.object({ query: z.string(), timespan: z.string().nullish(), workspaces: z.array(z.string()).max(100).nullish() });
+const bodySchema = z.object({
+  query: z.string(),
+  timespan: z.string().nullish(),
+  workspaces: z.array(z.string()).max(100).nullish(),
+});
 const longestWait = 600;
 const usualWait = 180;
 
-export async function answerQuery(queries: LogQueries, now: number, wire: WireQuery, signal: AbortSignal): Promise<WireAnswer> {
+export async function answerQuery(
+  queries: LogQueries,
+  now: number,
+  wire: WireQuery,
+  signal: AbortSignal,
+): Promise<WireAnswer> {
   const parsed = bodySchema.safeParse(wire.body);
-  if (!parsed.success) return refusal(400, "BadArgumentError", "The request had some invalid properties", { code: "QueryValidationError", message: "Failed parsing the query", details: [{ code: "InvalidJsonBody", message: "The body must be JSON with the text 'query'.", target: null }] });
+  if (!parsed.success)
+    return refusal(400, "BadArgumentError", "The request had some invalid properties", {
+      code: "QueryValidationError",
+      message: "Failed parsing the query",
+      details: [{ code: "InvalidJsonBody", message: "The body must be JSON with the text 'query'.", target: null }],
+    });
   const { query, timespan, workspaces } = parsed.data;
   let range: TimeRange = {};
   for (const text of [timespan, wire.timespan]) {
     if (text === undefined || text === null || text === "") continue;
     const given = parseTimespan(text, now);
-    if (given === undefined) return refusal(400, "BadArgumentError", "The request had some invalid properties", { code: "InvalidTimespan", message: `'${text}' is no ISO 8601 duration or interval.` });
+    if (given === undefined)
+      return refusal(400, "BadArgumentError", "The request had some invalid properties", {
+        code: "InvalidTimespan",
+        message: `'${text}' is no ISO 8601 duration or interval.`,
+      });
     range = intersect(range, given);
   }
   const preferences = parsePrefer(wire.prefer);
@@ -42,11 +60,15 @@ export async function answerQuery(queries: LogQueries, now: number, wire: WireQu
   try {
     const others = await Promise.all((workspaces ?? []).map((name) => wire.lookUp(name)));
     const all = [...new Map([wire.workspace, ...others].map((one) => [one.customerId, one])).values()];
-    const result = await queries.run({ text: query, workspaces: all, range, lookUp: wire.lookUp }, AbortSignal.any([signal, deadline]));
+    const result = await queries.run(
+      { text: query, workspaces: all, range, lookUp: wire.lookUp },
+      AbortSignal.any([signal, deadline]),
+    );
     return { status: 200, body: render(result, preferences) };
   } catch (error) {
     if (!(error instanceof HoldfastError)) throw error;
-    if (deadline.aborted) return refusal(504, "GatewayTimeout", `The query did not end within ${preferences.wait} seconds.`);
+    if (deadline.aborted)
+      return refusal(504, "GatewayTimeout", `The query did not end within ${preferences.wait} seconds.`);
     return queryRefusal(error);
   }
 }
@@ -64,7 +86,13 @@ function render(result: QueryResult, preferences: Preferences): object {
       },
     }),
     ...(preferences.render && { render: chart === undefined ? {} : { ...chart } }),
-    ...(partial !== undefined && { error: { code: "PartialError", message: "There were some errors when processing your query.", details: [{ code: partial.code, message: partial.message }] } }),
+    ...(partial !== undefined && {
+      error: {
+        code: "PartialError",
+        message: "There were some errors when processing your query.",
+        details: [{ code: partial.code, message: partial.message }],
+      },
+    }),
   };
 }
 
@@ -90,10 +118,12 @@ interface Preferences {
 }
 
 function parsePrefer(text = ""): Preferences {
-  const given = new Map(text.split(/[,;]/).map((item): [string, string] => {
-    const [name = "", value = ""] = item.split("=");
-    return [name.trim().toLowerCase(), value.trim().toLowerCase()];
-  }));
+  const given = new Map(
+    text.split(/[,;]/).map((item): [string, string] => {
+      const [name = "", value = ""] = item.split("=");
+      return [name.trim().toLowerCase(), value.trim().toLowerCase()];
+    }),
+  );
   const wait = Number(given.get("wait") ?? usualWait);
   return {
     wait: wait >= 1 ? Math.min(wait, longestWait) : usualWait,
@@ -106,7 +136,9 @@ export function refusal(status: number, code: string, message: string, innererro
   return { status, body: { error: { code, message, ...(innererror === undefined ? {} : { innererror }) } } };
 }
 
-const statements: Readonly<Record<string, { readonly code: string; readonly message: string; readonly kusto: string }>> = {
+const statements: Readonly<
+  Record<string, { readonly code: string; readonly message: string; readonly kusto: string }>
+> = {
   SyntaxError: { code: "SyntaxError", message: "A recognition error occurred in the query.", kusto: "SYN0002" },
   SemanticError: { code: "SemanticError", message: "A semantic error occurred.", kusto: "SEM0100" },
   Unsupported: { code: "SemanticError", message: "The query uses what this service does not have.", kusto: "SEM0001" },

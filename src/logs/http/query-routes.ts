@@ -53,9 +53,17 @@ export function queryRoutes(options: QueryRoutesOptions): Hono {
         const lookUp = await options.authenticate(context.req.header("authorization"));
         const isPost = context.req.method === "POST";
         const names = context.req.query("workspaces")?.split(",");
-        const body = isPost ? await readBody(context.req.raw) : { query: context.req.query("query"), workspaces: names };
+        const body = isPost
+          ? await readBody(context.req.raw)
+          : { query: context.req.query("query"), workspaces: names };
         const workspace = await lookUp(context.req.param("workspace"));
-        const wire = { body, workspace, lookUp, timespan: context.req.query("timespan"), prefer: context.req.header("prefer") };
+        const wire = {
+          body,
+          workspace,
+          lookUp,
+          timespan: context.req.query("timespan"),
+          prefer: context.req.header("prefer"),
+        };
         return answerQuery(queries, clock.now(), wire, context.req.raw.signal);
       }),
     );
@@ -68,9 +76,15 @@ export function queryRoutes(options: QueryRoutesOptions): Hono {
         // One after the other: a batch takes no more of the machine than a query.
         for (const { id, workspace: name, headers, body, path = "/query", method = "GET" } of parsed.data.requests) {
           const one = async (): Promise<WireAnswer> => {
-            if (path !== "/query" || method.toUpperCase() !== "POST") return refusal(404, "PathNotFoundError", "The requested path does not exist");
+            if (path !== "/query" || method.toUpperCase() !== "POST")
+              return refusal(404, "PathNotFoundError", "The requested path does not exist");
             const prefer = Object.entries(headers ?? {}).find(([key]) => key.toLowerCase() === "prefer")?.[1];
-            return answerQuery(queries, clock.now(), { body, workspace: await lookUp(name), lookUp, prefer }, context.req.raw.signal);
+            return answerQuery(
+              queries,
+              clock.now(),
+              { body, workspace: await lookUp(name), lookUp, prefer },
+              context.req.raw.signal,
+            );
           };
           responses.push({ id, ...(await one().catch(failed)) });
         }

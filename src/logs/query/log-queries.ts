@@ -1,7 +1,13 @@
 // KQL over workspaces: one engine for all, told for each query which workspaces its names mean.
 
 import { AsyncLocalStorage } from "node:async_hooks";
-import { createEngine, kqlErrors, type DatabaseSchema, type FunctionSchema, type QueryResult } from "../../kql/index.ts";
+import {
+  createEngine,
+  kqlErrors,
+  type DatabaseSchema,
+  type FunctionSchema,
+  type QueryResult,
+} from "../../kql/index.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { logTables } from "../schema/tables.ts";
 import type { LogStore, TimeRange } from "../store/log-store.ts";
@@ -54,7 +60,8 @@ export function createLogQueries(store: LogStore, clock: Clock): LogQueries {
         for (const name of named) if (!databases.has(name)) databases.set(name, [await query.lookUp(name)]);
         // A catalogue that has not changed must be the same array.
         const key = JSON.stringify([store.schemaVersion, [...databases]]);
-        const known = catalogs.get(key) ?? [...databases].map(([name, workspaces]) => schemaOf(store, name, workspaces));
+        const known =
+          catalogs.get(key) ?? [...databases].map(([name, workspaces]) => schemaOf(store, name, workspaces));
         catalogs.delete(key);
         catalogs.set(key, known);
         if (catalogs.size > rememberedCatalogs) catalogs.delete(catalogs.keys().next().value ?? "");
@@ -64,7 +71,11 @@ export function createLogQueries(store: LogStore, clock: Clock): LogQueries {
         const { query, databases } = present();
         const workspaces = databases.get(database);
         if (workspaces === undefined) throw kqlErrors.SemanticError(`There is no workspace '${database}'.`);
-        return store.source(workspaces.map(({ customerId }) => customerId), table, query.range);
+        return store.source(
+          workspaces.map(({ customerId }) => customerId),
+          table,
+          query.range,
+        );
       },
     },
   });

@@ -27,7 +27,9 @@ export function intersect(a: TimeRange, b: TimeRange): TimeRange {
 const units = [604_800_000, 86_400_000, 3_600_000, 60_000, 1000];
 
 function duration(text: string): number | undefined {
-  const match = /^P(?!$)(?:(\d+)W)?(?:(\d+(?:\.\d+)?)D)?(?:T(?!$)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?$/i.exec(text);
+  const match = /^P(?!$)(?:(\d+)W)?(?:(\d+(?:\.\d+)?)D)?(?:T(?!$)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?$/i.exec(
+    text,
+  );
   if (match === null) return undefined;
   return Math.round(units.reduce((sum, unit, index) => sum + Number(match[index + 1] ?? 0) * unit, 0));
 }

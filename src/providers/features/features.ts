@@ -26,7 +26,8 @@ export function featuresProvider({ database }: Services): Provider {
   const list = async (request: ArmRequest): Promise<ArmReply> => {
     const states = await registrationStates(database.kysely, param(request, "subscriptionId"));
     const wanted = request.params["providerNamespace"]?.toLowerCase();
-    const isFeature = (key: string): boolean => key.includes("/") && (wanted === undefined || key.startsWith(`${wanted}/`));
+    const isFeature = (key: string): boolean =>
+      key.includes("/") && (wanted === undefined || key.startsWith(`${wanted}/`));
     const found = [...states].filter(([key]) => isFeature(key)).map(([, registration]) => registration);
     return ok({ value: found.map((registration) => render(request, registration)) });
   };
@@ -34,10 +35,15 @@ export function featuresProvider({ database }: Services): Provider {
   const change = async (request: ArmRequest, state: string): Promise<ArmReply> => {
     const [provider, feature] = [param(request, "providerNamespace"), param(request, "feature")];
     if (!/^[\w.-]{1,128}$/.test(feature) || !/^[\w.]{1,128}$/.test(provider)) {
-      throw armErrors.InvalidParameter(`'${provider}/${feature}' is not a feature name: letters, digits, '.', '-' and '_', at most 128.`, { target: "featureName" });
+      throw armErrors.InvalidParameter(
+        `'${provider}/${feature}' is not a feature name: letters, digits, '.', '-' and '_', at most 128.`,
+        { target: "featureName" },
+      );
     }
     const subscriptionId = param(request, "subscriptionId");
-    await database.transaction((trx) => setRegistrationState(trx, database.clock, subscriptionId, `${provider}/${feature}`, state));
+    await database.transaction((trx) =>
+      setRegistrationState(trx, database.clock, subscriptionId, `${provider}/${feature}`, state),
+    );
     return ok(render(request, await find(request)));
   };
 
@@ -51,8 +57,18 @@ export function featuresProvider({ database }: Services): Provider {
       { method: "GET", path: all, action: `${namespace}/features/read`, handle: list },
       { method: "GET", path: ofProvider, action: `${namespace}/providers/features/read`, handle: list },
       { method: "GET", path: one, action: `${namespace}/providers/features/read`, handle: read },
-      { method: "POST", path: `${one}/register`, action: `${namespace}/providers/features/register/action`, handle: (request) => change(request, "Registered") },
-      { method: "POST", path: `${one}/unregister`, action: `${namespace}/providers/features/unregister/action`, handle: (request) => change(request, "Unregistered") },
+      {
+        method: "POST",
+        path: `${one}/register`,
+        action: `${namespace}/providers/features/register/action`,
+        handle: (request) => change(request, "Registered"),
+      },
+      {
+        method: "POST",
+        path: `${one}/unregister`,
+        action: `${namespace}/providers/features/unregister/action`,
+        handle: (request) => change(request, "Unregistered"),
+      },
     ],
   };
 }

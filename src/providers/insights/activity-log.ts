@@ -10,7 +10,22 @@ import { activityRetentionDays } from "../../arm/activity/activity.ts";
 import type { ActivityRow } from "../../db/schema/arm.ts";
 import type { Services } from "../services.ts";
 
-const fields = ["eventTimestamp", "correlationId", "resourceGroupName", "resourceId", "resourceUri", "resourceProvider", "resourceProviderName", "caller", "status", "resourceType", "levels", "operationName", "eventChannels", "category"];
+const fields = [
+  "eventTimestamp",
+  "correlationId",
+  "resourceGroupName",
+  "resourceId",
+  "resourceUri",
+  "resourceProvider",
+  "resourceProviderName",
+  "caller",
+  "status",
+  "resourceType",
+  "levels",
+  "operationName",
+  "eventChannels",
+  "category",
+];
 const dayMilliseconds = 86_400_000;
 
 type Row = Pick<ActivityRow, "at" | "event_id" | "event">;
@@ -24,7 +39,12 @@ export function activityLogProvider({ database, paging }: Services): Provider {
     const filter = parseFilter(request.query.get("$filter"));
     allowOnly(filter, fields);
     const { from, to } = timeRange(filter, database.clock.now());
-    const select = new Set((request.query.get("$select") ?? "").split(",").map((name) => name.trim()).filter((name) => name !== ""));
+    const select = new Set(
+      (request.query.get("$select") ?? "")
+        .split(",")
+        .map((name) => name.trim())
+        .filter((name) => name !== ""),
+    );
     const page = paging.read(request);
     let query = database.kysely
       .selectFrom("activity")
@@ -32,7 +52,10 @@ export function activityLogProvider({ database, paging }: Services): Provider {
       .where("subscription_key", "=", param(request, "subscriptionId").toLowerCase())
       .where("at", ">=", from)
       .where("at", "<=", to);
-    const equals: readonly (readonly [string, "correlation_id" | "group_key" | "resource_key" | "provider_key" | "caller_key" | "status_key"])[] = [
+    const equals: readonly (readonly [
+      string,
+      "correlation_id" | "group_key" | "resource_key" | "provider_key" | "caller_key" | "status_key",
+    ])[] = [
       ["correlationId", "correlation_id"],
       ["resourceGroupName", "group_key"],
       ["resourceId", "resource_key"],
@@ -44,7 +67,8 @@ export function activityLogProvider({ database, paging }: Services): Provider {
     ];
     for (const [field, column] of equals) {
       const wanted = requiredEquals(filter, field);
-      if (typeof wanted === "string") query = query.where(column, "=", column === "resource_key" ? idKey(wanted) : wanted.toLowerCase());
+      if (typeof wanted === "string")
+        query = query.where(column, "=", column === "resource_key" ? idKey(wanted) : wanted.toLowerCase());
     }
     const keyOf = (row: Row): string => `${row.at} ${row.event_id}`;
     const fetch = (after: string | undefined, limit: number): Promise<Row[]> => {
@@ -52,7 +76,12 @@ export function activityLogProvider({ database, paging }: Services): Provider {
       const rest = query.orderBy("at", "desc").orderBy("event_id", "desc").limit(limit);
       if (after === undefined) return rest.execute();
       return rest
-        .where((where) => where.or([where("at", "<", Number(at)), where.and([where("at", "=", Number(at)), where("event_id", "<", eventId)])]))
+        .where((where) =>
+          where.or([
+            where("at", "<", Number(at)),
+            where.and([where("at", "=", Number(at)), where("event_id", "<", eventId)]),
+          ]),
+        )
         .execute();
     };
     // The columns answer every plain equality; what they cannot say (ne, or) is tested row by row.
@@ -78,7 +107,12 @@ export function activityLogProvider({ database, paging }: Services): Provider {
         method: "GET",
         path: "/providers/Microsoft.Insights/eventcategories",
         action: "",
-        handle: async () => ok({ value: ["Administrative", "Security", "ServiceHealth", "Alert", "Recommendation", "Policy"].map((value) => ({ value, localizedValue: value })) }),
+        handle: async () =>
+          ok({
+            value: ["Administrative", "Security", "ServiceHealth", "Alert", "Recommendation", "Policy"].map(
+              (value) => ({ value, localizedValue: value }),
+            ),
+          }),
       },
     ],
   };
@@ -95,7 +129,10 @@ function timeRange(filter: Filter, now: number): { from: number; to: number } {
     if (node.kind !== "compare" || node.field.toLowerCase() !== "eventtimestamp") return;
     const at = filterTime(String(node.value));
     if (at === undefined) {
-      throw armErrors.InvalidFilterInQueryString(`The eventTimestamp '${String(node.value)}' is not a time. Write it as 2026-01-31T00:00:00Z.`, { target: "$filter" });
+      throw armErrors.InvalidFilterInQueryString(
+        `The eventTimestamp '${String(node.value)}' is not a time. Write it as 2026-01-31T00:00:00Z.`,
+        { target: "$filter" },
+      );
     }
     if (node.operator === "ge" || node.operator === "gt") range.from = Math.max(range.from, at);
     if (node.operator === "le" || node.operator === "lt") range.to = Math.min(range.to, at);
@@ -112,7 +149,16 @@ function withoutTime(filter: Filter): Filter {
 
 function readField(event: Event, field: string): string | undefined {
   const name = field.toLowerCase();
-  const spelled = name === "resourceprovider" ? "resourceprovidername" : name === "resourceuri" ? "resourceid" : name === "levels" ? "level" : name === "eventchannels" ? "channels" : name;
+  const spelled =
+    name === "resourceprovider"
+      ? "resourceprovidername"
+      : name === "resourceuri"
+        ? "resourceid"
+        : name === "levels"
+          ? "level"
+          : name === "eventchannels"
+            ? "channels"
+            : name;
   const value = Object.entries(event).find(([key]) => key.toLowerCase() === spelled)?.[1];
   if (typeof value === "object" && value !== null && "value" in value) return String(value.value);
   return value === undefined ? undefined : String(value);

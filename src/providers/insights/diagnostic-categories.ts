@@ -7,7 +7,16 @@ export interface DiagnosticCategory {
 
 const logs = (names: readonly string[]): DiagnosticCategory[] => names.map((name) => ({ name, kind: "Logs" }));
 
-const ofSubscriptions = logs(["Administrative", "Security", "ServiceHealth", "Alert", "Recommendation", "Policy", "Autoscale", "ResourceHealth"]);
+const ofSubscriptions = logs([
+  "Administrative",
+  "Security",
+  "ServiceHealth",
+  "Alert",
+  "Recommendation",
+  "Policy",
+  "Autoscale",
+  "ResourceHealth",
+]);
 
 const ofVaults: readonly DiagnosticCategory[] = [
   ...logs([

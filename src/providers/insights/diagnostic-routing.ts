@@ -21,14 +21,21 @@ export interface RoutingOptions {
 }
 
 /** Works until `signal`. */
-export function routeDiagnostics({ database, store, holder, report }: RoutingOptions, signal: AbortSignal): Promise<void> {
+export function routeDiagnostics(
+  { database, store, holder, report }: RoutingOptions,
+  signal: AbortSignal,
+): Promise<void> {
   const deliver = async (events: readonly StoredEvent[]): Promise<void> => {
     for (const event of events) {
       const batch = await recordsOf(database, event);
       if (batch.length > 0) await store.append(batch, { source, position: event.position });
     }
   };
-  return runSubscriber(database, { name: source, holder, from: "now", types: [activityEvent], handle: { deliver }, report }, signal);
+  return runSubscriber(
+    database,
+    { name: source, holder, from: "now", types: [activityEvent], handle: { deliver }, report },
+    signal,
+  );
 }
 
 /** A subscription's settings choose among the categories of its activity log. */
@@ -39,11 +46,20 @@ async function recordsOf(database: Database, event: StoredEvent): Promise<Record
   const batch = new Map<string, Records>();
   for (const { id, properties } of settings) {
     if (!idKey(id).startsWith(prefix)) continue;
-    const wanted = (properties.logs ?? []).some(({ category, categoryGroup, enabled }) => enabled && (category === record["CategoryValue"] || categoryGroup?.toLowerCase() === "alllogs"));
-    const workspace = wanted ? await findResource<{ customerId: string }>(database.kysely, properties.workspaceId ?? "") : undefined;
+    const wanted = (properties.logs ?? []).some(
+      ({ category, categoryGroup, enabled }) =>
+        enabled && (category === record["CategoryValue"] || categoryGroup?.toLowerCase() === "alllogs"),
+    );
+    const workspace = wanted
+      ? await findResource<{ customerId: string }>(database.kysely, properties.workspaceId ?? "")
+      : undefined;
     if (workspace === undefined) continue;
     const { customerId } = workspace.properties;
-    batch.set(customerId, { workspace: customerId, table: "AzureActivity", records: [{ ...record, TenantId: customerId }] });
+    batch.set(customerId, {
+      workspace: customerId,
+      table: "AzureActivity",
+      records: [{ ...record, TenantId: customerId }],
+    });
   }
   return [...batch.values()];
 }

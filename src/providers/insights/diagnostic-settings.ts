@@ -5,7 +5,13 @@ import { armErrors } from "../../arm/errors.ts";
 import type { Provider } from "../../arm/provider.ts";
 import { noContent, ok, param, parseBody, type ArmRequest } from "../../arm/request.ts";
 import { idKey } from "../../arm/resource-id.ts";
-import { deleteResource, findResource, getResource, listResources, putResource } from "../../arm/resources/resource-store.ts";
+import {
+  deleteResource,
+  findResource,
+  getResource,
+  listResources,
+  putResource,
+} from "../../arm/resources/resource-store.ts";
 import type { Resource } from "../../arm/resources/resource.ts";
 import type { Services } from "../services.ts";
 import { categoriesOf } from "./diagnostic-categories.ts";
@@ -18,20 +24,39 @@ const bodySchema = z.object({
   properties: z.object({
     workspaceId: z.string().nullish(),
     logAnalyticsDestinationType: z.enum(["Dedicated", "AzureDiagnostics"]).nullish(),
-    logs: z.array(z.object({ category: z.string().nullish(), categoryGroup: z.string().nullish(), enabled: z.boolean(), retentionPolicy })).nullish(),
-    metrics: z.array(z.looseObject({ category: z.string().nullish(), enabled: z.boolean(), retentionPolicy })).nullish(),
+    logs: z
+      .array(
+        z.object({
+          category: z.string().nullish(),
+          categoryGroup: z.string().nullish(),
+          enabled: z.boolean(),
+          retentionPolicy,
+        }),
+      )
+      .nullish(),
+    metrics: z
+      .array(z.looseObject({ category: z.string().nullish(), enabled: z.boolean(), retentionPolicy }))
+      .nullish(),
   }),
 });
 
 export type DiagnosticSetting = z.output<typeof bodySchema>["properties"];
 
 export function diagnosticSettingsProvider({ database, access }: Services): Provider {
-  const render = ({ id, name, properties }: Resource<DiagnosticSetting>): object => ({ id, name, type: diagnosticSettingType, properties: { logs: [], metrics: [], ...properties } });
-  const scopeOf = (request: ArmRequest): string => request.path.slice(0, request.path.toLowerCase().lastIndexOf("/providers/microsoft.insights/"));
+  const render = ({ id, name, properties }: Resource<DiagnosticSetting>): object => ({
+    id,
+    name,
+    type: diagnosticSettingType,
+    properties: { logs: [], metrics: [], ...properties },
+  });
+  const scopeOf = (request: ArmRequest): string =>
+    request.path.slice(0, request.path.toLowerCase().lastIndexOf("/providers/microsoft.insights/"));
   const settingsOf = async (scope: string): Promise<Resource<DiagnosticSetting>[]> => {
     const prefix = `${idKey(scope)}/providers/`;
     const all = await listResources<DiagnosticSetting>(database.kysely, { type: diagnosticSettingType });
-    return all.filter(({ id }) => idKey(id).startsWith(prefix) && !idKey(id).slice(prefix.length).includes("/providers/"));
+    return all.filter(
+      ({ id }) => idKey(id).startsWith(prefix) && !idKey(id).slice(prefix.length).includes("/providers/"),
+    );
   };
   const collection = "{scope}/providers/Microsoft.Insights/diagnosticSettings";
   const one = `${collection}/{name}`;
@@ -44,19 +69,32 @@ export function diagnosticSettingsProvider({ database, access }: Services): Prov
     if (scope.split("/").length > 3) await getResource(database.kysely, scope);
     for (const { category } of properties.logs ?? []) {
       if (category === undefined || category === null || known.some(({ name }) => name === category)) continue;
-      throw armErrors.BadRequest(`Category '${category}' is not supported. Supported: ${known.map(({ name }) => name).join(", ")}.`, { target: "properties.logs" });
+      throw armErrors.BadRequest(
+        `Category '${category}' is not supported. Supported: ${known.map(({ name }) => name).join(", ")}.`,
+        { target: "properties.logs" },
+      );
     }
     if (properties.workspaceId === undefined || properties.workspaceId === null) {
-      throw armErrors.BadRequest("A diagnostic setting needs a destination: set properties.workspaceId to the id of a Log Analytics workspace.", { target: "properties.workspaceId" });
+      throw armErrors.BadRequest(
+        "A diagnostic setting needs a destination: set properties.workspaceId to the id of a Log Analytics workspace.",
+        { target: "properties.workspaceId" },
+      );
     }
     const workspace = await findResource(database.kysely, properties.workspaceId);
     if (workspace?.type.toLowerCase() !== "microsoft.operationalinsights/workspaces") {
-      throw armErrors.ResourceNotFound(`The workspace '${properties.workspaceId}' was not found.`, { target: "properties.workspaceId" });
+      throw armErrors.ResourceNotFound(`The workspace '${properties.workspaceId}' was not found.`, {
+        target: "properties.workspaceId",
+      });
     }
     const principal = { objectId: request.caller.principalId, name: request.caller.name };
-    await access.check({ principal, action: "Microsoft.OperationalInsights/workspaces/sharedKeys/action", scope: workspace.id });
+    await access.check({
+      principal,
+      action: "Microsoft.OperationalInsights/workspaces/sharedKeys/action",
+      scope: workspace.id,
+    });
     const others = (await settingsOf(scope)).filter(({ id }) => idKey(id) !== idKey(request.resourceId));
-    if (others.length >= largestCount) throw armErrors.Conflict(`A resource has at most ${largestCount} diagnostic settings; delete one first.`);
+    if (others.length >= largestCount)
+      throw armErrors.Conflict(`A resource has at most ${largestCount} diagnostic settings; delete one first.`);
     const { resource } = await database.transaction((trx) =>
       putResource(trx, { id: request.resourceId, properties }, { caller: request.caller, clock: database.clock }),
     );
@@ -67,20 +105,50 @@ export function diagnosticSettingsProvider({ database, access }: Services): Prov
     namespace: "Microsoft.Insights",
     resourceTypes: [
       { name: "diagnosticSettings", apiVersions: ["2021-05-01-preview", "2017-05-01-preview"], isGlobal: true },
-      { name: "diagnosticSettingsCategories", apiVersions: ["2021-05-01-preview", "2017-05-01-preview"], isGlobal: true },
+      {
+        name: "diagnosticSettingsCategories",
+        apiVersions: ["2021-05-01-preview", "2017-05-01-preview"],
+        isGlobal: true,
+      },
     ],
     routes: [
-      { method: "GET", path: collection, handle: async (request) => ok({ value: (await settingsOf(scopeOf(request))).map(render) }) },
-      { method: "GET", path: one, handle: async (request) => ok(render(await getResource<DiagnosticSetting>(database.kysely, request.resourceId))) },
+      {
+        method: "GET",
+        path: collection,
+        handle: async (request) => ok({ value: (await settingsOf(scopeOf(request))).map(render) }),
+      },
+      {
+        method: "GET",
+        path: one,
+        handle: async (request) =>
+          ok(render(await getResource<DiagnosticSetting>(database.kysely, request.resourceId))),
+      },
       { method: "PUT", path: one, handle: put },
-      { method: "DELETE", path: one, handle: async (request) => ((await database.transaction((trx) => deleteResource(trx, request.resourceId))) ? { status: 200 } : noContent()) },
-      { method: "GET", path: categories, handle: async (request) => ok({ value: categoriesOf(scopeOf(request)).map((category) => renderCategory(scopeOf(request), category)) }) },
+      {
+        method: "DELETE",
+        path: one,
+        handle: async (request) =>
+          (await database.transaction((trx) => deleteResource(trx, request.resourceId)))
+            ? { status: 200 }
+            : noContent(),
+      },
+      {
+        method: "GET",
+        path: categories,
+        handle: async (request) =>
+          ok({ value: categoriesOf(scopeOf(request)).map((category) => renderCategory(scopeOf(request), category)) }),
+      },
       {
         method: "GET",
         path: `${categories}/{name}`,
         handle: async (request) => {
-          const found = categoriesOf(scopeOf(request)).find(({ name }) => name.toLowerCase() === param(request, "name").toLowerCase());
-          if (found === undefined) throw armErrors.ResourceNotFound(`There is no category '${param(request, "name")}' for ${scopeOf(request)}.`);
+          const found = categoriesOf(scopeOf(request)).find(
+            ({ name }) => name.toLowerCase() === param(request, "name").toLowerCase(),
+          );
+          if (found === undefined)
+            throw armErrors.ResourceNotFound(
+              `There is no category '${param(request, "name")}' for ${scopeOf(request)}.`,
+            );
           return ok(renderCategory(scopeOf(request), found));
         },
       },
@@ -90,5 +158,10 @@ export function diagnosticSettingsProvider({ database, access }: Services): Prov
 
 function renderCategory(scope: string, { name, kind }: { name: string; kind: "Logs" | "Metrics" }): object {
   const type = "Microsoft.Insights/diagnosticSettingsCategories";
-  return { id: `${scope}/providers/${type}/${name}`, name, type, properties: { categoryType: kind, categoryGroups: kind === "Logs" ? ["allLogs"] : [] } };
+  return {
+    id: `${scope}/providers/${type}/${name}`,
+    name,
+    type,
+    properties: { categoryType: kind, categoryGroups: kind === "Logs" ? ["allLogs"] : [] },
+  };
 }

@@ -7,7 +7,13 @@ import { lockType, type LockProperties } from "../../arm/locks.ts";
 import type { Provider } from "../../arm/provider.ts";
 import { noContent, ok, param, parseBody, type ArmReply, type ArmRequest } from "../../arm/request.ts";
 import { enclosingScopes, idKey } from "../../arm/resource-id.ts";
-import { deleteResource, findResource, getResource, putResource, resourceNotFound } from "../../arm/resources/resource-store.ts";
+import {
+  deleteResource,
+  findResource,
+  getResource,
+  putResource,
+  resourceNotFound,
+} from "../../arm/resources/resource-store.ts";
 import { fromRow, type Resource } from "../../arm/resources/resource.ts";
 import type { Services } from "../services.ts";
 
@@ -32,8 +38,16 @@ export function locksProvider({ database }: Services): Provider {
     const { resource, created } = await database.transaction(async (trx) => {
       const isSubscription = /^\/subscriptions\/[^/]+$/i.test(scope);
       if (!isSubscription && (await findResource(trx, scope)) === undefined) throw resourceNotFound(scope);
-      const kept: LockProperties = { level: properties.level, ...(properties.notes ? { notes: properties.notes } : {}), ...(properties.owners ? { owners: properties.owners } : {}) };
-      return putResource(trx, { id: request.resourceId, properties: kept }, { caller: request.caller, clock: database.clock });
+      const kept: LockProperties = {
+        level: properties.level,
+        ...(properties.notes ? { notes: properties.notes } : {}),
+        ...(properties.owners ? { owners: properties.owners } : {}),
+      };
+      return putResource(
+        trx,
+        { id: request.resourceId, properties: kept },
+        { caller: request.caller, clock: database.clock },
+      );
     });
     return { status: created ? 201 : 200, body: render(resource) };
   };
@@ -47,7 +61,12 @@ export function locksProvider({ database }: Services): Provider {
       .selectFrom("resources")
       .selectAll()
       .where("type_key", "=", lockType.toLowerCase())
-      .where((where) => where.or([where("parent_key", "in", above), ...(atScope ? [] : [where.and([where("key", ">", `${key}/`), where("key", "<", `${key}0`)])])]))
+      .where((where) =>
+        where.or([
+          where("parent_key", "in", above),
+          ...(atScope ? [] : [where.and([where("key", ">", `${key}/`), where("key", "<", `${key}0`)])]),
+        ]),
+      )
       .orderBy("key")
       .execute();
     return ok({ value: rows.map((row) => render(fromRow(row))) });
@@ -63,7 +82,11 @@ export function locksProvider({ database }: Services): Provider {
     resourceTypes: [{ name: "locks", apiVersions: ["2020-05-01", "2017-04-01", "2016-09-01"], isGlobal: true }],
     routes: [
       { method: "GET", path: collection, handle: list },
-      { method: "GET", path: one, handle: async (request) => ok(render(await getResource(database.kysely, request.resourceId))) },
+      {
+        method: "GET",
+        path: one,
+        handle: async (request) => ok(render(await getResource(database.kysely, request.resourceId))),
+      },
       { method: "PUT", path: one, handle: put },
       { method: "DELETE", path: one, handle: remove },
     ],

@@ -2,14 +2,21 @@
 
 import { z } from "zod";
 import { noContent, ok, param, parseBody, type ArmRequest } from "../../arm/request.ts";
-import { deleteResource, getResource, listResources, putResource, type Reader } from "../../arm/resources/resource-store.ts";
+import {
+  deleteResource,
+  getResource,
+  listResources,
+  putResource,
+  type Reader,
+} from "../../arm/resources/resource-store.ts";
 import type { Resource } from "../../arm/resources/resource.ts";
 import type { Route } from "../../arm/routes.ts";
 import type { QueryWorkspace } from "../../logs/query/log-queries.ts";
 import type { Services } from "../services.ts";
 
 const type = "Microsoft.OperationalInsights/workspaces/savedSearches";
-const collection = "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroup}/providers/Microsoft.OperationalInsights/workspaces/{name}/savedSearches";
+const collection =
+  "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroup}/providers/Microsoft.OperationalInsights/workspaces/{name}/savedSearches";
 
 const identifier = /^[A-Za-z_]\w*$/;
 
@@ -18,7 +25,12 @@ const bodySchema = z.object({
     category: z.string(),
     displayName: z.string(),
     query: z.string().max(64 * 1024),
-    functionAlias: z.string().max(200).regex(identifier, "must be a name of letters, digits and '_'").or(z.literal("")).nullish(),
+    functionAlias: z
+      .string()
+      .max(200)
+      .regex(identifier, "must be a name of letters, digits and '_'")
+      .or(z.literal(""))
+      .nullish(),
     functionParameters: z.string().max(1024).nullish(),
     version: z.number().int().nullish(),
     tags: z.array(z.object({ name: z.string(), value: z.string() })).nullish(),
@@ -28,7 +40,8 @@ const bodySchema = z.object({
 type Search = z.output<typeof bodySchema>["properties"];
 
 export function savedSearchRoutes({ database }: Services): Route[] {
-  const parentOf = (request: ArmRequest): string => request.path.slice(0, request.path.toLowerCase().lastIndexOf("/savedsearches"));
+  const parentOf = (request: ArmRequest): string =>
+    request.path.slice(0, request.path.toLowerCase().lastIndexOf("/savedsearches"));
   const render = ({ id, name, etag, properties }: Resource<Search>): object => ({ id, name, type, etag, properties });
   const one = `${collection}/{search}`;
   return [
@@ -37,10 +50,16 @@ export function savedSearchRoutes({ database }: Services): Route[] {
       path: collection,
       handle: async (request) => {
         await getResource(database.kysely, parentOf(request));
-        return ok({ value: (await listResources<Search>(database.kysely, { type, parent: parentOf(request) })).map(render) });
+        return ok({
+          value: (await listResources<Search>(database.kysely, { type, parent: parentOf(request) })).map(render),
+        });
       },
     },
-    { method: "GET", path: one, handle: async (request) => ok(render(await getResource<Search>(database.kysely, request.resourceId))) },
+    {
+      method: "GET",
+      path: one,
+      handle: async (request) => ok(render(await getResource<Search>(database.kysely, request.resourceId))),
+    },
     {
       method: "PUT",
       path: one,
@@ -57,7 +76,8 @@ export function savedSearchRoutes({ database }: Services): Route[] {
     {
       method: "DELETE",
       path: one,
-      handle: async (request) => ((await database.transaction((trx) => deleteResource(trx, request.resourceId))) ? { status: 200 } : noContent()),
+      handle: async (request) =>
+        (await database.transaction((trx) => deleteResource(trx, request.resourceId))) ? { status: 200 } : noContent(),
     },
   ];
 }
@@ -65,6 +85,8 @@ export function savedSearchRoutes({ database }: Services): Route[] {
 export async function functionsOf(reader: Reader, workspaceId: string): Promise<QueryWorkspace["functions"]> {
   const searches = await listResources<Search>(reader, { type, parent: workspaceId });
   return searches.flatMap(({ properties: { functionAlias, functionParameters, query } }) =>
-    functionAlias === undefined || functionAlias === null || functionAlias === "" ? [] : [{ name: functionAlias, parameters: functionParameters ?? "", body: query }],
+    functionAlias === undefined || functionAlias === null || functionAlias === ""
+      ? []
+      : [{ name: functionAlias, parameters: functionParameters ?? "", body: query }],
   );
 }

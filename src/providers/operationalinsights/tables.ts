@@ -2,7 +2,14 @@
 
 import { z } from "zod";
 import { ok, param, parseBody, type ArmReply, type ArmRequest } from "../../arm/request.ts";
-import { findResource, getResource, listResources, putResource, resourceNotFound, type Reader } from "../../arm/resources/resource-store.ts";
+import {
+  findResource,
+  getResource,
+  listResources,
+  putResource,
+  resourceNotFound,
+  type Reader,
+} from "../../arm/resources/resource-store.ts";
 import type { Route } from "../../arm/routes.ts";
 import { logTables } from "../../logs/schema/tables.ts";
 import type { LogTable } from "../../logs/schema/log-table.ts";
@@ -13,7 +20,11 @@ const type = "Microsoft.OperationalInsights/workspaces/tables";
 
 const days = z.number().int().min(4).max(730).or(z.literal(-1)).nullish();
 const bodySchema = z.object({
-  properties: z.object({ retentionInDays: days, totalRetentionInDays: z.number().int().min(-1).max(4383).nullish(), plan: z.enum(["Analytics", "Basic"]).nullish() }),
+  properties: z.object({
+    retentionInDays: days,
+    totalRetentionInDays: z.number().int().min(-1).max(4383).nullish(),
+    plan: z.enum(["Analytics", "Basic"]).nullish(),
+  }),
 });
 
 interface TableSettings {
@@ -24,7 +35,10 @@ interface TableSettings {
 export function tableRoutes({ database, logs }: LogServices): Route[] {
   const idOf = (workspace: Workspace, table: string): string => `${workspace.id}/tables/${table}`;
   const workspaceOf = (request: ArmRequest): Promise<Workspace> =>
-    getResource<WorkspaceProperties>(database.kysely, request.path.slice(0, request.path.toLowerCase().lastIndexOf("/tables")));
+    getResource<WorkspaceProperties>(
+      database.kysely,
+      request.path.slice(0, request.path.toLowerCase().lastIndexOf("/tables")),
+    );
 
   const render = (workspace: Workspace, { name }: LogTable, settings: TableSettings): object => {
     const retentionInDays = settings.retentionInDays ?? workspace.properties.retentionInDays;
@@ -44,7 +58,12 @@ export function tableRoutes({ database, logs }: LogServices): Route[] {
           tableType: "Microsoft",
           tableSubType: name === "AzureDiagnostics" ? "Classic" : "DataCollectionRuleBased",
           solutions: ["LogManagement"],
-          standardColumns: logs.store.columnsOf(workspace.properties.customerId, name).map((column) => ({ name: column.name, type: column.type === "datetime" ? "dateTime" : column.type, isDefaultDisplay: true, isHidden: false })),
+          standardColumns: logs.store.columnsOf(workspace.properties.customerId, name).map((column) => ({
+            name: column.name,
+            type: column.type === "datetime" ? "dateTime" : column.type,
+            isDefaultDisplay: true,
+            isHidden: false,
+          })),
         },
       },
     };
@@ -71,9 +90,17 @@ export function tableRoutes({ database, logs }: LogServices): Route[] {
     const table = tableOf(request);
     const { properties } = parseBody(request, bodySchema);
     const before = request.method === "PATCH" ? await settingsOf(workspace, table.name) : {};
-    const merged = Object.entries({ ...before, ...properties }).filter(([name, value]) => name !== "plan" && value !== null && value !== -1);
+    const merged = Object.entries({ ...before, ...properties }).filter(
+      ([name, value]) => name !== "plan" && value !== null && value !== -1,
+    );
     const settings: TableSettings = Object.fromEntries(merged);
-    await database.transaction((trx) => putResource(trx, { id: idOf(workspace, table.name), properties: settings }, { caller: request.caller, clock: database.clock }));
+    await database.transaction((trx) =>
+      putResource(
+        trx,
+        { id: idOf(workspace, table.name), properties: settings },
+        { caller: request.caller, clock: database.clock },
+      ),
+    );
     return ok(render(workspace, table, settings));
   };
 
@@ -84,7 +111,11 @@ export function tableRoutes({ database, logs }: LogServices): Route[] {
       path: `${workspacePath}/tables`,
       handle: async (request) => {
         const workspace = await workspaceOf(request);
-        return ok({ value: await Promise.all(logTables.map(async (table) => render(workspace, table, await settingsOf(workspace, table.name)))) });
+        return ok({
+          value: await Promise.all(
+            logTables.map(async (table) => render(workspace, table, await settingsOf(workspace, table.name))),
+          ),
+        });
       },
     },
     { method: "GET", path: one, handle: read },
@@ -95,8 +126,15 @@ export function tableRoutes({ database, logs }: LogServices): Route[] {
 
 /** For how many days each table of each workspace keeps its rows. */
 export async function retentionOf(reader: Reader): Promise<(customerId: string, table: string) => number> {
-  const workspaces = new Map((await listWorkspaces(reader)).map((workspace) => [workspace.properties.customerId, workspace]));
-  const own = new Map((await listResources<TableSettings>(reader, { type })).map(({ id, properties }) => [id.toLowerCase(), properties.retentionInDays]));
+  const workspaces = new Map(
+    (await listWorkspaces(reader)).map((workspace) => [workspace.properties.customerId, workspace]),
+  );
+  const own = new Map(
+    (await listResources<TableSettings>(reader, { type })).map(({ id, properties }) => [
+      id.toLowerCase(),
+      properties.retentionInDays,
+    ]),
+  );
   return (customerId, table) => {
     const workspace = workspaces.get(customerId);
     // It may have been made a moment ago, after this list: nothing of it is dropped.

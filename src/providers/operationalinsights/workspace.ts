@@ -37,16 +37,20 @@ export function workspaceLookUp(
   return async (idOrName) => {
     const wanted = idOrName.startsWith("/") ? idKey(idOrName) : idOrName.toLowerCase();
     const found = (await listWorkspaces(database.kysely)).filter(
-      ({ id, name, properties }) => properties.customerId === wanted || idKey(id) === wanted || name.toLowerCase() === wanted,
+      ({ id, name, properties }) =>
+        properties.customerId === wanted || idKey(id) === wanted || name.toLowerCase() === wanted,
     );
     const grants = await access.grantsOf(caller.objectId);
     const allowed = found.filter(({ id }) => grants.allows(`${namespace}/workspaces/query/read`, id));
     const [workspace] = allowed;
     if (workspace === undefined) {
       if (found.length === 0) throw errors.PathNotFoundError(`There is no workspace '${idOrName.slice(0, 300)}'.`);
-      throw errors.InsufficientAccessError(`The caller '${caller.name}' may not query the workspace '${idOrName.slice(0, 300)}'.`);
+      throw errors.InsufficientAccessError(
+        `The caller '${caller.name}' may not query the workspace '${idOrName.slice(0, 300)}'.`,
+      );
     }
-    if (allowed.length > 1) throw errors.PathNotFoundError(`Several workspaces are called '${idOrName.slice(0, 300)}': name one by its id.`);
+    if (allowed.length > 1)
+      throw errors.PathNotFoundError(`Several workspaces are called '${idOrName.slice(0, 300)}': name one by its id.`);
     const functions = await functionsOf(database.kysely, workspace.id);
     return { customerId: workspace.properties.customerId, name: workspace.name, functions };
   };

@@ -14,7 +14,15 @@ import type { LogServices } from "./services.ts";
 import { tableRoutes } from "./tables.ts";
 import { namespace, workspaceLookUp, workspacePath, workspaceType } from "./workspace.ts";
 
-const versions = ["2025-02-01", "2023-09-01", "2022-10-01", "2021-12-01-preview", "2021-06-01", "2020-08-01", "2015-11-01-preview"];
+const versions = [
+  "2025-02-01",
+  "2023-09-01",
+  "2022-10-01",
+  "2021-12-01-preview",
+  "2021-06-01",
+  "2020-08-01",
+  "2015-11-01-preview",
+];
 
 const defaultDays = 30;
 
@@ -65,7 +73,9 @@ export function workspacesProvider(services: LogServices): Provider {
 
   const sharedKeys = async (request: ArmRequest): Promise<ArmReply> => {
     const { hidden } = await getResource<object, { keys: [string, string] }>(database.kysely, workspaceIdOf(request));
-    const [primarySharedKey, secondarySharedKey] = hidden.keys.map((key) => secretBox.open(Buffer.from(key, "base64")).toString("base64"));
+    const [primarySharedKey, secondarySharedKey] = hidden.keys.map((key) =>
+      secretBox.open(Buffer.from(key, "base64")).toString("base64"),
+    );
     return ok({ primarySharedKey, secondarySharedKey });
   };
 
@@ -75,7 +85,13 @@ export function workspacesProvider(services: LogServices): Provider {
     const { status, body } = await answerQuery(
       logs.queries,
       database.clock.now(),
-      { body: request.body, workspace, lookUp, timespan: request.query.get("timespan"), prefer: request.header("prefer") },
+      {
+        body: request.body,
+        workspace,
+        lookUp,
+        timespan: request.query.get("timespan"),
+        prefer: request.header("prefer"),
+      },
       request.signal,
     );
     return { status, body };
@@ -91,7 +107,13 @@ export function workspacesProvider(services: LogServices): Provider {
     ],
     routes: [
       ...trackedRoutes(services, type),
-      { method: "POST", path: `${workspacePath}/sharedKeys`, action: `${namespace}/workspaces/sharedKeys/action`, effect: "read", handle: sharedKeys },
+      {
+        method: "POST",
+        path: `${workspacePath}/sharedKeys`,
+        action: `${namespace}/workspaces/sharedKeys/action`,
+        effect: "read",
+        handle: sharedKeys,
+      },
       { method: "POST", path: `${workspacePath}/query`, action: queryAction, effect: "read", handle: query },
       { method: "POST", path: `${workspacePath}/api/query`, action: queryAction, effect: "read", handle: query },
       ...tableRoutes(services),

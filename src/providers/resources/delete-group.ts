@@ -21,9 +21,16 @@ const errors = defineErrors({
 export const deleteGroupKind = "resourceGroup.delete";
 
 /** Throws with one detail for each thing that keeps the group from being deleted. */
-export async function refuseIfBlocked(reader: Reader, group: Resource, lifecycleOf: (type: string) => ResourceLifecycle): Promise<void> {
+export async function refuseIfBlocked(
+  reader: Reader,
+  group: Resource,
+  lifecycleOf: (type: string) => ResourceLifecycle,
+): Promise<void> {
   const details = (await locksBelow(reader, group.id)).map((lock) =>
-    errors.ResourceDeletionBlocked(`The lock '${lock.id}' (${lock.level}) stands on ${lock.scope}.`, { target: lock.id, remedy: "Remove it with: az lock delete." }),
+    errors.ResourceDeletionBlocked(`The lock '${lock.id}' (${lock.level}) stands on ${lock.scope}.`, {
+      target: lock.id,
+      remedy: "Remove it with: az lock delete.",
+    }),
   );
   for (const resource of await resourcesIn(reader, group.id)) {
     for (const reason of (await lifecycleOf(resource.type).blockers?.(reader, resource)) ?? []) {
@@ -37,7 +44,10 @@ export async function refuseIfBlocked(reader: Reader, group: Resource, lifecycle
   );
 }
 
-export function deleteGroupHandler(database: Database, lifecycleOf: (type: string) => ResourceLifecycle): OperationHandler {
+export function deleteGroupHandler(
+  database: Database,
+  lifecycleOf: (type: string) => ResourceLifecycle,
+): OperationHandler {
   return async ({ operation, assertHeld, signal }) => {
     const groupId = operation.resourceId;
     try {
@@ -57,7 +67,11 @@ export function deleteGroupHandler(database: Database, lifecycleOf: (type: strin
       signal.throwIfAborted(); // handed back: the group stays "Deleting" and the next holder goes on
       await database.transaction(async (trx) => {
         await assertHeld(trx);
-        await trx.updateTable("resources").set({ state: "Succeeded" }).where("key", "=", groupId.toLowerCase()).execute();
+        await trx
+          .updateTable("resources")
+          .set({ state: "Succeeded" })
+          .where("key", "=", groupId.toLowerCase())
+          .execute();
       });
       throw error;
     }
@@ -69,7 +83,8 @@ export function deleteGroupHandler(database: Database, lifecycleOf: (type: strin
 async function resourcesIn(reader: Reader, groupId: string): Promise<Resource[]> {
   const { subscriptionId, resourceGroup } = parseResourceId(groupId);
   const all = await listResources(reader, { subscriptionId, resourceGroup });
-  const isTopLevel = (resource: Resource): boolean => parseResourceId(resource.id).parent.toLowerCase() === groupId.toLowerCase();
+  const isTopLevel = (resource: Resource): boolean =>
+    parseResourceId(resource.id).parent.toLowerCase() === groupId.toLowerCase();
   return all
     .filter((resource) => resource.type.toLowerCase() !== groupType.toLowerCase() && isTopLevel(resource))
     .sort((a, b) => b.createdAt - a.createdAt);

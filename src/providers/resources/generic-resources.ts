@@ -10,7 +10,18 @@ import { tagsMatch, withoutTags } from "../../arm/tag-filter.ts";
 import { isoTime } from "../../lib/clock.ts";
 import type { Services } from "../services.ts";
 
-const fields = ["resourceType", "resourceGroup", "name", "location", "tagName", "tagValue", "identity", "identity/principalId", "plan", "plan/publisher"];
+const fields = [
+  "resourceType",
+  "resourceGroup",
+  "name",
+  "location",
+  "tagName",
+  "tagValue",
+  "identity",
+  "identity/principalId",
+  "plan",
+  "plan/publisher",
+];
 
 export function genericResourceRoutes(services: Services): Route[] {
   const { database, paging, access } = services;
@@ -19,7 +30,12 @@ export function genericResourceRoutes(services: Services): Route[] {
     const filter = parseFilter(request.query.get("$filter"));
     allowOnly(filter, fields, ["substringof", "startswith"]);
     const rest = filterPredicate<Resource>(withoutTags(filter), readField);
-    const expand = new Set((request.query.get("$expand") ?? "").toLowerCase().split(",").map((part) => part.trim()));
+    const expand = new Set(
+      (request.query.get("$expand") ?? "")
+        .toLowerCase()
+        .split(",")
+        .map((part) => part.trim()),
+    );
     const grants = await access.grantsOf(request.caller.principalId);
     const page = paging.read(request);
     const query: ResourceQuery = {

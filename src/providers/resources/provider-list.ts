@@ -19,7 +19,11 @@ export function providerListRoutes({ database, locations }: Services, providers:
     const namespace = param(request, "namespace");
     const provider = providers().find((known) => known.namespace.toLowerCase() === namespace.toLowerCase());
     if (provider === undefined) {
-      throw armErrors.InvalidResourceNamespace(`The resource namespace '${namespace}' is invalid. Known: ${providers().map((known) => known.namespace).join(", ")}.`);
+      throw armErrors.InvalidResourceNamespace(
+        `The resource namespace '${namespace}' is invalid. Known: ${providers()
+          .map((known) => known.namespace)
+          .join(", ")}.`,
+      );
     }
     return provider;
   };
@@ -38,27 +42,38 @@ export function providerListRoutes({ database, locations }: Services, providers:
     })),
   });
 
-  const stateOf = (provider: Provider, states: ReadonlyMap<string, Registration>): string => states.get(provider.namespace.toLowerCase())?.state ?? "Registered";
+  const stateOf = (provider: Provider, states: ReadonlyMap<string, Registration>): string =>
+    states.get(provider.namespace.toLowerCase())?.state ?? "Registered";
 
   const change = async (request: ArmRequest, state: "Registered" | "NotRegistered"): Promise<ArmReply> => {
     const provider = find(request);
     const subscriptionId = param(request, "subscriptionId");
     if (state === "NotRegistered") {
-      if (alwaysRegistered(provider)) throw armErrors.Conflict(`The namespace '${provider.namespace}' is always registered.`);
+      if (alwaysRegistered(provider))
+        throw armErrors.Conflict(`The namespace '${provider.namespace}' is always registered.`);
       const used = (await listResources(database.kysely, { subscriptionId, trackedOnly: true })).find((resource) =>
         resource.type.toLowerCase().startsWith(`${provider.namespace.toLowerCase()}/`),
       );
       if (used !== undefined) {
-        throw armErrors.Conflict(`Cannot unregister resource provider '${provider.namespace}': the subscription holds the resource ${used.id}. Delete its resources first.`);
+        throw armErrors.Conflict(
+          `Cannot unregister resource provider '${provider.namespace}': the subscription holds the resource ${used.id}. Delete its resources first.`,
+        );
       }
     }
-    await database.transaction((trx) => setRegistrationState(trx, database.clock, subscriptionId, provider.namespace, state));
+    await database.transaction((trx) =>
+      setRegistrationState(trx, database.clock, subscriptionId, provider.namespace, state),
+    );
     return ok(render(provider, state, subscriptionId));
   };
 
   const action = "Microsoft.Resources/subscriptions/providers";
   return [
-    { method: "GET", path: "/providers", action: "", handle: async () => ok({ value: providers().map((provider) => render(provider, "Registered", undefined)) }) },
+    {
+      method: "GET",
+      path: "/providers",
+      action: "",
+      handle: async () => ok({ value: providers().map((provider) => render(provider, "Registered", undefined)) }),
+    },
     {
       method: "GET",
       path: "/providers/{namespace}",
@@ -72,7 +87,9 @@ export function providerListRoutes({ database, locations }: Services, providers:
       handle: async (request) => {
         const subscriptionId = param(request, "subscriptionId");
         const states = await registrationStates(database.kysely, subscriptionId);
-        return ok({ value: providers().map((provider) => render(provider, stateOf(provider, states), subscriptionId)) });
+        return ok({
+          value: providers().map((provider) => render(provider, stateOf(provider, states), subscriptionId)),
+        });
       },
     },
     {
@@ -82,11 +99,27 @@ export function providerListRoutes({ database, locations }: Services, providers:
       handle: async (request) => {
         const subscriptionId = param(request, "subscriptionId");
         const provider = find(request);
-        return ok(render(provider, stateOf(provider, await registrationStates(database.kysely, subscriptionId)), subscriptionId));
+        return ok(
+          render(
+            provider,
+            stateOf(provider, await registrationStates(database.kysely, subscriptionId)),
+            subscriptionId,
+          ),
+        );
       },
     },
-    { method: "POST", path: `${one}/register`, action: "Microsoft.Resources/register/action", handle: (request) => change(request, "Registered") },
-    { method: "POST", path: `${one}/unregister`, action: "Microsoft.Resources/unregister/action", handle: (request) => change(request, "NotRegistered") },
+    {
+      method: "POST",
+      path: `${one}/register`,
+      action: "Microsoft.Resources/register/action",
+      handle: (request) => change(request, "Registered"),
+    },
+    {
+      method: "POST",
+      path: `${one}/unregister`,
+      action: "Microsoft.Resources/unregister/action",
+      handle: (request) => change(request, "NotRegistered"),
+    },
   ];
 }
 

@@ -11,7 +11,11 @@ import { subscriptionRoutes } from "./subscriptions.ts";
 import { tagRoutes } from "./tags.ts";
 
 /** `directory` is asked when requests come: this provider is itself listed in it. */
-export function resourcesProvider(services: Services, namespaces: readonly string[], directory: () => ProviderDirectory): Provider {
+export function resourcesProvider(
+  services: Services,
+  namespaces: readonly string[],
+  directory: () => ProviderDirectory,
+): Provider {
   const lifecycleOf: ProviderDirectory["lifecycleOf"] = (type) => directory().lifecycleOf(type);
   services.operations.register(deleteGroupKind, deleteGroupHandler(services.database, lifecycleOf));
   const versions = ["2025-04-01", "2024-03-01", "2022-09-01", "2021-04-01", "2020-06-01", "2019-11-01"];

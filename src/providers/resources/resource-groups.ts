@@ -23,11 +23,14 @@ const collection = "/subscriptions/{subscriptionId}/resourceGroups";
 const one = `${collection}/{resourceGroup}`;
 const action = "Microsoft.Resources/subscriptions/resourceGroups";
 
-const groupSchema = envelopeSchema.pick({ location: true, tags: true, managedBy: true }).extend({ name: z.string().optional(), properties: z.object({}).nullish() });
+const groupSchema = envelopeSchema
+  .pick({ location: true, tags: true, managedBy: true })
+  .extend({ name: z.string().optional(), properties: z.object({}).nullish() });
 
 export function resourceGroupRoutes(services: Services, lifecycleOf: LifecycleOf): Route[] {
   const { access, database, paging, locations, operations } = services;
-  const idOf = (request: ArmRequest): string => groupScope(param(request, "subscriptionId"), param(request, "resourceGroup"));
+  const idOf = (request: ArmRequest): string =>
+    groupScope(param(request, "subscriptionId"), param(request, "resourceGroup"));
 
   const list = async (request: ArmRequest): Promise<ArmReply> => {
     const filter = parseFilter(request.query.get("$filter"));
@@ -52,7 +55,9 @@ export function resourceGroupRoutes(services: Services, lifecycleOf: LifecycleOf
     checkGroupName(param(request, "resourceGroup"));
     const body = parseBody(request, groupSchema);
     if (body.location === undefined || body.location === "") {
-      throw armErrors.LocationRequired("The location property is required for this definition.", { target: "location" });
+      throw armErrors.LocationRequired("The location property is required for this definition.", {
+        target: "location",
+      });
     }
     const location = locations.canonical(body.location);
     const { resource, created } = await database.transaction(async (trx) => {
@@ -64,8 +69,16 @@ export function resourceGroupRoutes(services: Services, lifecycleOf: LifecycleOf
           { target: "location" },
         );
       }
-      const envelope = { ...(body.tags ? { tags: body.tags } : {}), ...(body.managedBy ? { managedBy: body.managedBy } : {}) };
-      return putResource(trx, { id: idOf(request), location, envelope, properties: {} }, { caller: request.caller, clock: database.clock }, preconditionsOf(request));
+      const envelope = {
+        ...(body.tags ? { tags: body.tags } : {}),
+        ...(body.managedBy ? { managedBy: body.managedBy } : {}),
+      };
+      return putResource(
+        trx,
+        { id: idOf(request), location, envelope, properties: {} },
+        { caller: request.caller, clock: database.clock },
+        preconditionsOf(request),
+      );
     });
     return { status: created ? 201 : 200, body: renderGroup(resource) };
   };
@@ -75,8 +88,17 @@ export function resourceGroupRoutes(services: Services, lifecycleOf: LifecycleOf
     const { resource } = await database.transaction(async (trx) => {
       const existing = await getGroup(trx, param(request, "subscriptionId"), param(request, "resourceGroup"));
       if (existing.provisioningState === "Deleting") throw beingDeleted(existing);
-      const envelope = { ...existing.envelope, ...(body.tags === undefined ? {} : { tags: body.tags ?? {} }), ...(body.managedBy ? { managedBy: body.managedBy } : {}) };
-      return putResource(trx, { id: existing.id, location: existing.location, envelope, properties: existing.properties }, { caller: request.caller, clock: database.clock }, preconditionsOf(request));
+      const envelope = {
+        ...existing.envelope,
+        ...(body.tags === undefined ? {} : { tags: body.tags ?? {} }),
+        ...(body.managedBy ? { managedBy: body.managedBy } : {}),
+      };
+      return putResource(
+        trx,
+        { id: existing.id, location: existing.location, envelope, properties: existing.properties },
+        { caller: request.caller, clock: database.clock },
+        preconditionsOf(request),
+      );
     });
     return ok(renderGroup(resource));
   };
@@ -103,12 +125,18 @@ export function resourceGroupRoutes(services: Services, lifecycleOf: LifecycleOf
   return [
     // Each group is shown to those who may read it; the list itself is open.
     { method: "GET", path: collection, action: "", handle: list },
-    { method: "GET", path: one, action: `${action}/read`, handle: async (request) => ok(renderGroup(await groupOf(database.kysely, request))) },
+    {
+      method: "GET",
+      path: one,
+      action: `${action}/read`,
+      handle: async (request) => ok(renderGroup(await groupOf(database.kysely, request))),
+    },
     {
       method: "HEAD",
       path: one,
       action: `${action}/read`,
-      handle: async (request) => ((await findResource(database.kysely, idOf(request))) === undefined ? { status: 404 } : noContent()),
+      handle: async (request) =>
+        (await findResource(database.kysely, idOf(request))) === undefined ? { status: 404 } : noContent(),
     },
     { method: "PUT", path: one, action: `${action}/write`, handle: put },
     { method: "PATCH", path: one, action: `${action}/write`, handle: patch },
@@ -123,7 +151,9 @@ function groupOf(reader: Reader, request: ArmRequest): Promise<Resource> {
 }
 
 function beingDeleted(group: Resource): Error {
-  return armErrors.ResourceGroupBeingDeleted(`The resource group '${group.name}' is in deprovisioning state and cannot perform this operation. Wait until it is gone.`);
+  return armErrors.ResourceGroupBeingDeleted(
+    `The resource group '${group.name}' is in deprovisioning state and cannot perform this operation. Wait until it is gone.`,
+  );
 }
 
 function readGroupField(group: Resource, field: string): string | undefined {

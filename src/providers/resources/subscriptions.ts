@@ -4,7 +4,13 @@ import { armErrors } from "../../arm/errors.ts";
 import { ok, param, type ArmRequest } from "../../arm/request.ts";
 import { subscriptionScope } from "../../arm/resource-id.ts";
 import type { Route } from "../../arm/routes.ts";
-import { findSubscription, listSubscriptions, listTenants, type Subscription, type Tenant } from "../../identity/directory/tenants.ts";
+import {
+  findSubscription,
+  listSubscriptions,
+  listTenants,
+  type Subscription,
+  type Tenant,
+} from "../../identity/directory/tenants.ts";
 import type { Services } from "../services.ts";
 
 export function subscriptionRoutes(services: Services): Route[] {
@@ -24,7 +30,12 @@ export function subscriptionRoutes(services: Services): Route[] {
   };
 
   return [
-    { method: "GET", path: "/tenants", action: "", handle: async (request) => ok({ value: (await ownTenants(request)).map(renderTenant) }) },
+    {
+      method: "GET",
+      path: "/tenants",
+      action: "",
+      handle: async (request) => ok({ value: (await ownTenants(request)).map(renderTenant) }),
+    },
     {
       method: "GET",
       path: "/subscriptions",
@@ -37,7 +48,10 @@ export function subscriptionRoutes(services: Services): Route[] {
       action: "Microsoft.Resources/subscriptions/read",
       handle: async (request) => {
         const found = await findSubscription(database.kysely, param(request, "subscriptionId"));
-        if (found === undefined) throw armErrors.SubscriptionNotFound(`The subscription '${param(request, "subscriptionId")}' could not be found.`);
+        if (found === undefined)
+          throw armErrors.SubscriptionNotFound(
+            `The subscription '${param(request, "subscriptionId")}' could not be found.`,
+          );
         return ok(render(found));
       },
     },
@@ -56,7 +70,15 @@ export function subscriptionRoutes(services: Services): Route[] {
             metadata: {
               regionType: "Physical",
               regionCategory: "Recommended",
-              pairedRegion: pairedWith === undefined ? [] : [{ name: pairedWith, id: `${subscriptionScope(param(request, "subscriptionId"))}/locations/${pairedWith}` }],
+              pairedRegion:
+                pairedWith === undefined
+                  ? []
+                  : [
+                      {
+                        name: pairedWith,
+                        id: `${subscriptionScope(param(request, "subscriptionId"))}/locations/${pairedWith}`,
+                      },
+                    ],
             },
           })),
         }),
@@ -73,7 +95,11 @@ function render(subscription: Subscription): Record<string, unknown> {
     tenantId: subscription.tenantId,
     displayName: subscription.displayName,
     state: "Enabled",
-    subscriptionPolicies: { locationPlacementId: "Public_2014-09-01", quotaId: "PayAsYouGo_2014-09-01", spendingLimit: "Off" },
+    subscriptionPolicies: {
+      locationPlacementId: "Public_2014-09-01",
+      quotaId: "PayAsYouGo_2014-09-01",
+      spendingLimit: "Off",
+    },
   };
 }
 

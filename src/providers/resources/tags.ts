@@ -20,16 +20,31 @@ type Tags = Readonly<Record<string, string>>;
 const combine: Readonly<Record<"Merge" | "Replace" | "Delete", (old: Tags, given: Tags) => Tags>> = {
   Merge: (old, given) => ({ ...old, ...given }),
   Replace: (_old, given) => given,
-  Delete: (old, given) => Object.fromEntries(Object.entries(old).filter(([name, value]) => !(name in given && (given[name] === "" || given[name] === value)))),
+  Delete: (old, given) =>
+    Object.fromEntries(
+      Object.entries(old).filter(([name, value]) => !(name in given && (given[name] === "" || given[name] === value))),
+    ),
 };
 
 export function tagRoutes({ database }: Services): Route[] {
-  const set = async (request: ArmRequest, operation: "Merge" | "Replace" | "Delete", given: Tags): Promise<Resource> => {
+  const set = async (
+    request: ArmRequest,
+    operation: "Merge" | "Replace" | "Delete",
+    given: Tags,
+  ): Promise<Resource> => {
     return database.transaction(async (trx) => {
       const resource = await getResource(trx, param(request, "scope"));
       const tags = combine[operation](resource.envelope.tags ?? {}, given);
-      if (Object.keys(tags).length > 50) throw armErrors.InvalidParameter(`${resource.id} would have ${Object.keys(tags).length} tags; at most 50 are allowed.`, { target: "properties.tags" });
-      const row = await trx.selectFrom("resources").select("tracked").where("key", "=", resource.id.toLowerCase()).executeTakeFirstOrThrow();
+      if (Object.keys(tags).length > 50)
+        throw armErrors.InvalidParameter(
+          `${resource.id} would have ${Object.keys(tags).length} tags; at most 50 are allowed.`,
+          { target: "properties.tags" },
+        );
+      const row = await trx
+        .selectFrom("resources")
+        .select("tracked")
+        .where("key", "=", resource.id.toLowerCase())
+        .executeTakeFirstOrThrow();
       const { resource: changed } = await putResource(
         trx,
         { ...resource, envelope: { ...resource.envelope, tags }, tracked: row.tracked === 1 },
@@ -45,7 +60,11 @@ export function tagRoutes({ database }: Services): Route[] {
   };
 
   return [
-    { method: "GET", path, handle: async (request) => ok(render(await getResource(database.kysely, param(request, "scope")))) },
+    {
+      method: "GET",
+      path,
+      handle: async (request) => ok(render(await getResource(database.kysely, param(request, "scope")))),
+    },
     { method: "PUT", path, handle: (request) => write(request, "Replace") },
     { method: "PATCH", path, handle: (request) => write(request, "Merge") },
     {

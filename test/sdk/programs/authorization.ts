@@ -8,21 +8,38 @@ const client = new AuthorizationManagementClient(credential, subscriptionId, { e
 
 const group = await resources.resourceGroups.createOrUpdate("roles", { location: "local" });
 const scope = group.id ?? "";
-const identity = await resources.resources.createOrUpdate("roles", "Microsoft.ManagedIdentity", "", "userAssignedIdentities", "worker", "2023-01-31", { location: "local" });
+const identity = await resources.resources.createOrUpdate(
+  "roles",
+  "Microsoft.ManagedIdentity",
+  "",
+  "userAssignedIdentities",
+  "worker",
+  "2023-01-31",
+  { location: "local" },
+);
 const principalId = String((identity.properties as Record<string, unknown>)["principalId"]);
 
 const definitions = [];
-for await (const definition of client.roleDefinitions.list(scope, { filter: "roleName eq 'Backup Operator'" })) definitions.push(definition);
+for await (const definition of client.roleDefinitions.list(scope, { filter: "roleName eq 'Backup Operator'" }))
+  definitions.push(definition);
 const roleDefinitionId = definitions[0]?.id ?? "";
 const name = randomUUID();
-const made = await client.roleAssignments.create(scope, name, { roleDefinitionId, principalId, principalType: "ServicePrincipal" });
+const made = await client.roleAssignments.create(scope, name, {
+  roleDefinitionId,
+  principalId,
+  principalType: "ServicePrincipal",
+});
 const listed = [];
 for await (const assignment of client.roleAssignments.listForScope(scope, { filter: "atScope()" })) {
   if (assignment.principalId === principalId) listed.push(assignment.scope);
 }
 let twice: string | undefined;
 try {
-  await client.roleAssignments.create(scope, randomUUID(), { roleDefinitionId, principalId, principalType: "ServicePrincipal" });
+  await client.roleAssignments.create(scope, randomUUID(), {
+    roleDefinitionId,
+    principalId,
+    principalType: "ServicePrincipal",
+  });
 } catch (error) {
   twice = (error as { code: string }).code;
 }

@@ -5,10 +5,15 @@ import { ClientSecretCredential } from "@azure/identity";
 export const endpoint = setting("ENDPOINT");
 export const subscriptionId = setting("SUBSCRIPTION_ID");
 
-export const credential = new ClientSecretCredential(setting("TENANT_ID"), setting("CLIENT_ID"), setting("CLIENT_SECRET"), {
-  authorityHost: endpoint,
-  disableInstanceDiscovery: true,
-});
+export const credential = new ClientSecretCredential(
+  setting("TENANT_ID"),
+  setting("CLIENT_ID"),
+  setting("CLIENT_SECRET"),
+  {
+    authorityHost: endpoint,
+    disableInstanceDiscovery: true,
+  },
+);
 
 function setting(name: string): string {
   const value = process.env[name];

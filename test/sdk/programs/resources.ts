@@ -3,7 +3,8 @@ import { credential, endpoint, subscriptionId } from "./clients.ts";
 
 const client = new ResourceManagementClient(credential, subscriptionId, { endpoint });
 const group = await client.resourceGroups.createOrUpdate("sdk-group", { location: "westeurope", tags: { a: "1" } });
-for (let number = 0; number < 24; number += 1) await client.resourceGroups.createOrUpdate(`page-${number}`, { location: "local" });
+for (let number = 0; number < 24; number += 1)
+  await client.resourceGroups.createOrUpdate(`page-${number}`, { location: "local" });
 let listed = 0;
 for await (const page of client.resourceGroups.list({ top: 10 }).byPage()) {
   if (page.length > 10) throw new Error(`a page of ${page.length}`);
