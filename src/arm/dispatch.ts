@@ -163,7 +163,9 @@ async function answer(
     correlationId: ids.correlationId,
     requestId: ids.requestId,
     origin: wire.origin,
-    signal: wire.signal,
+    get signal() {
+      return wire.signal; // asking for it is what makes it
+    },
     header: wire.header,
     text,
     body: route.relaxedBody === true ? undefined : parseText(text),
@@ -322,6 +324,8 @@ function failureReply(error: HoldfastError): ArmReply {
   const headers: Record<string, string> = { "x-ms-failure-cause": "gateway" };
   const { retryAfter, wwwAuthenticate } = error.facts;
   if (retryAfter !== undefined) headers["Retry-After"] = String(retryAfter);
+  // What is left of a body that is too large is not read, so the connection cannot carry another request.
+  if (error.status === 413) headers["Connection"] = "close";
   if (wwwAuthenticate !== undefined) headers["WWW-Authenticate"] = String(wwwAuthenticate);
   return { status: error.status, body: renderError(error), headers };
 }

@@ -9,6 +9,7 @@ import { armErrors } from "../arm/errors.ts";
 import { monotonicMilliseconds } from "../lib/clock.ts";
 import { readText } from "./body.ts";
 import { askDataPlanes, type DataPlane } from "./data-plane.ts";
+import { incomingOf } from "./incoming.ts";
 import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import { startPage } from "./start-page.ts";
@@ -81,16 +82,13 @@ export function createApp(parts: AppParts): Hono<Environment> {
   for (const routes of parts.mounted) app.route("/", routes);
 
   app.all("*", async (context) => {
-    const { incoming } = context.env;
-    const reply = await parts.dispatcher.handle({
-      method: context.req.method,
-      target: incoming.url ?? "/",
-      origin: `https://${incoming.headers.host ?? "localhost"}`,
-      clientAddress: incoming.socket.remoteAddress,
-      signal: AbortSignal.any([context.req.raw.signal, parts.ending]),
-      header: (name) => context.req.header(name),
-      text: () => readText(context.req.raw, parts.bodyBytes),
-    });
+    const incoming = incomingOf(context, parts.ending);
+    const reply = await parts.dispatcher.handle(
+      Object.assign(incoming, {
+        origin: `https://${incoming.host}`,
+        text: () => readText(context.req.raw, parts.bodyBytes),
+      }),
+    );
     return new Response(reply.body ?? null, { status: reply.status, headers: reply.headers });
   });
 

@@ -3,20 +3,14 @@
 
 import type { Context } from "hono";
 import type { HttpBindings } from "@hono/node-server";
+import { incomingOf, type Incoming } from "./incoming.ts";
 
 export interface DataPlane {
   /** Undefined: the request is for somebody else. */
   handle(request: DataPlaneRequest): Promise<DataPlaneReply | undefined>;
 }
 
-export interface DataPlaneRequest {
-  readonly method: string;
-  /** Path and query exactly as they came, still encoded. */
-  readonly target: string;
-  readonly host: string;
-  readonly clientAddress: string;
-  readonly signal: AbortSignal;
-  header(name: string): string | undefined;
+export interface DataPlaneRequest extends Incoming {
   /** Lower case. */
   readonly headerNames: readonly string[];
   body(): AsyncIterable<Uint8Array>;
@@ -33,19 +27,13 @@ export async function askDataPlanes(
   context: Context<{ Bindings: HttpBindings }>,
   ending: AbortSignal,
 ): Promise<Response | undefined> {
-  const { incoming } = context.env;
-  const request: DataPlaneRequest = {
-    method: context.req.method,
-    target: incoming.url ?? "/",
-    host: incoming.headers.host ?? "localhost",
-    clientAddress: incoming.socket.remoteAddress ?? "",
-    signal: AbortSignal.any([context.req.raw.signal, ending]),
-    header: (name) => context.req.header(name),
-    headerNames: Object.keys(incoming.headers),
+  const incoming = incomingOf(context, ending);
+  const request: DataPlaneRequest = Object.assign(incoming, {
+    headerNames: Object.keys(context.env.incoming.headers),
     body: async function* () {
       if (context.req.raw.body !== null) yield* context.req.raw.body;
     },
-  };
+  });
   for (const plane of planes) {
     const reply = await plane.handle(request);
     if (reply !== undefined) return toResponse(reply);

@@ -2,6 +2,7 @@
 // its event and whatever else belongs to it become true together.
 
 import type { Kysely, Transaction } from "kysely";
+import { compiledRead } from "../../db/compiled-read.ts";
 import type { Tables } from "../../db/schema.ts";
 import type { ResourceRow } from "../../db/schema/arm.ts";
 import type { Clock } from "../../lib/clock.ts";
@@ -36,11 +37,15 @@ export interface ResourceQuery {
   readonly limit?: number;
 }
 
+const resourceByKey = compiledRead((reader, key: string) =>
+  reader.selectFrom("resources").selectAll().where("key", "=", key),
+);
+
 export async function findResource<Properties = Record<string, unknown>, Hidden = Record<string, unknown>>(
   reader: Reader,
   id: string,
 ): Promise<Resource<Properties, Hidden> | undefined> {
-  const row = await reader.selectFrom("resources").selectAll().where("key", "=", idKey(id)).executeTakeFirst();
+  const [row] = await resourceByKey(reader, idKey(id));
   return row === undefined ? undefined : fromRow<Properties, Hidden>(row);
 }
 

@@ -1,5 +1,6 @@
 // Directories and the subscriptions that trust them.
 
+import { compiledRead } from "../../db/compiled-read.ts";
 import { scopeOf } from "../../db/transaction.ts";
 import type { Reading, Writing } from "../database.ts";
 
@@ -55,13 +56,13 @@ export async function createSubscription(trx: Writing, subscription: Subscriptio
     .execute();
 }
 
+const subscriptionById = compiledRead((reading, id: string) =>
+  reading.selectFrom("identity_subscriptions").selectAll().where("id", "=", id),
+);
+
 export async function findSubscription(reading: Reading, id: string): Promise<Subscription | undefined> {
-  const row = await reading
-    .selectFrom("identity_subscriptions")
-    .selectAll()
-    .where("id", "=", id.toLowerCase())
-    .executeTakeFirst();
-  return row === undefined ? undefined : fromRow(row);
+  const [row] = await subscriptionById(reading, id.toLowerCase());
+  return row === undefined ? undefined : { id: row.id, tenantId: row.tenant_id, displayName: row.display_name };
 }
 
 export async function listSubscriptions(reading: Reading): Promise<Subscription[]> {
