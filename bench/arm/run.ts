@@ -7,13 +7,15 @@ import { readFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { cpus, totalmem } from "node:os";
 import { join } from "node:path";
+import { parseArgs } from "node:util";
 import { openDatabase } from "../../src/db/database.ts";
 import { putResource } from "../../src/arm/resources/resource-store.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { startTestService } from "../../test/support/service.ts";
 import { runLoad, type LoadResult } from "./load.ts";
 
-const seconds = Number(process.argv[process.argv.indexOf("--seconds") + 1] || 10);
+const { values } = parseArgs({ options: { seconds: { type: "string", default: "10" } } });
+const seconds = Number(values.seconds);
 const manyResources = 10_000;
 const rows: string[] = [];
 
