@@ -89,6 +89,8 @@ export interface SnapshotSession extends AsyncDisposable {
   readonly cutMilliseconds: number;
   /** Fires when the snapshot can no longer be read (its overlay is full, QEMU ended). */
   readonly lost: AbortSignal;
+  /** When everything is read and before it counts: fails when what was read is no point in time. */
+  confirm(): Promise<void>;
   /** Everything is stored: the next session may ask for changes since this point. */
   commit(): Promise<void>;
   /** Nothing of this session counts; changes since the last committed point stay known. Also the disposal. */

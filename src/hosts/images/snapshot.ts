@@ -122,8 +122,7 @@ class ImagesSnapshot implements SnapshotSession {
     }));
   }
 
-  async commit(): Promise<void> {
-    if (this.#isOver) return;
+  async confirm(): Promise<void> {
     this.lost.throwIfAborted();
     for (const { image } of this.#taken) {
       if ((await modifiedAt(image.path)) === this.#touchedAt.get(image.path)) continue;
@@ -131,6 +130,11 @@ class ImagesSnapshot implements SnapshotSession {
         `The image ${image.path} was written to while it was read, so what was read is no point in time.`,
       );
     }
+  }
+
+  async commit(): Promise<void> {
+    if (this.#isOver) return;
+    await this.confirm();
     const keep = pointBitmap(this.#request.chain, this.#request.point);
     await this.#end((name) => name.startsWith(chainPrefix(this.#request.chain)) && name !== keep);
   }

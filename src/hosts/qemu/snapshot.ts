@@ -154,9 +154,13 @@ class QemuSnapshot implements SnapshotSession {
     this.#lost.signal.throwIfAborted();
   }
 
+  async confirm(): Promise<void> {
+    this.#lost.signal.throwIfAborted();
+  }
+
   async commit(): Promise<void> {
     if (this.#isOver) return;
-    this.#lost.signal.throwIfAborted();
+    await this.confirm();
     await this.#end(({ device }) => {
       const keep = pointBitmap(this.#request.chain, this.#request.point);
       return device.bitmaps
