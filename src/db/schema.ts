@@ -2,6 +2,7 @@
 
 import type { ArmTables } from "./schema/arm.ts";
 import type { BlobTables } from "./schema/blobs.ts";
+import type { DiskTables } from "./schema/disks.ts";
 import type { EventTables } from "./schema/events.ts";
 import type { IdentityTables } from "./schema/identity.ts";
 import type { KeyVaultTables } from "./schema/key-vault.ts";
@@ -18,4 +19,5 @@ export interface Tables
     EventTables,
     ArmTables,
     BlobTables,
+    DiskTables,
     KeyVaultTables {}
