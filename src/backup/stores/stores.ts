@@ -1,0 +1,193 @@
+// The stores of this service by name. A row says where a store is and which key opens it; its bytes
+// can be opened without that row, with a key and the offline tool (docs/vault-format.md).
+
+import { join } from "node:path";
+import type { Database } from "../../db/database.ts";
+import { isErrorCode } from "../../lib/errors.ts";
+import { disk } from "../../lib/files.ts";
+import { randomBytes } from "../../lib/random.ts";
+import type { SecretBox } from "../../lib/secret-box.ts";
+import {
+  addRecoveryKey,
+  createVault,
+  exportConfig,
+  importConfig,
+  openVault,
+  rekey,
+  type KeyProvider,
+  type ObjectStore,
+} from "../../store/index.ts";
+import { hasConfig } from "../../store/keys/config-store.ts";
+import { dropObjects } from "./drop-objects.ts";
+import { storesErrors } from "./errors.ts";
+import { openPlace, ownFolder, type StoreCredential, type StoreLocation } from "./location.ts";
+import { shareVaults, type OpenVaults } from "./open-vaults.ts";
+import { findRecord, insertRecord, type StoreRecord } from "./rows.ts";
+import type { KeyOfStore, StoreKey } from "./store-key.ts";
+import type { StoreName } from "./store-name.ts";
+
+export interface StoreDraft {
+  readonly location: StoreLocation;
+  readonly credential?: StoreCredential;
+  readonly hot?: StoreLocation;
+  /** The platform's when absent. */
+  readonly key?: StoreKey;
+}
+
+export interface Stores extends AsyncDisposable {
+  /** Creates the store; doing it twice is no failure, so a creation that broke off is repeated. */
+  create(name: StoreName, draft: StoreDraft, signal?: AbortSignal): Promise<void>;
+  /** Takes over a store that another server made. `opener` opens it now, for example a recovery key. */
+  attach(name: StoreName, draft: StoreDraft, opener: KeyProvider, signal?: AbortSignal): Promise<void>;
+  find(name: StoreName): Promise<Omit<StoreRecord, "credential"> | undefined>;
+  /** One instance in this process; disposing gives it back. Fails with BackupStoreUnknown. */
+  open(name: StoreName, signal?: AbortSignal): Promise<OpenVaults>;
+  /** A new recovery key; it is shown once and kept nowhere. */
+  addRecoveryKey(name: StoreName, signal?: AbortSignal): Promise<string>;
+  /** Deletes every byte. Fails with BackupStoreInUse while it is open here. */
+  drop(name: StoreName, signal?: AbortSignal): Promise<void>;
+}
+
+export interface StoresOptions {
+  /** The data folder: stores without a place of their own are below it. */
+  readonly folder: string;
+  readonly database: Database;
+  readonly secretBox: SecretBox;
+  readonly keyOf: KeyOfStore;
+  /** Threads for each open store; the number of cores when absent. */
+  readonly workers?: number;
+  /** How many stay open without a user; 4 when absent. */
+  readonly idleAtMost?: number;
+  /** Accept file systems that are known to lose what they confirmed. */
+  readonly trustFileSystem?: boolean;
+}
+
+const platform: StoreKey = { kind: "platform" };
+
+export function openStores(options: StoresOptions): Stores {
+  const { folder, database, secretBox, keyOf, workers, trustFileSystem } = options;
+  const shared = shareVaults(options.idleAtMost ?? 4);
+
+  const recordOf = async (name: StoreName): Promise<StoreRecord> => {
+    const record = await findRecord(database.kysely, secretBox, name);
+    if (record === undefined) throw storesErrors.BackupStoreUnknown(`There is no store ${name}.`);
+    return record;
+  };
+  const placeOf = ({ name, location, credential }: StoreRecord, create: boolean): Promise<ObjectStore> =>
+    openPlace(location, { folder: join(folder, name), create, trustFileSystem, credential });
+  const hotPlaceOf = async ({ name, hot }: StoreRecord, create: boolean): Promise<ObjectStore | undefined> =>
+    hot && openPlace(hot, { folder: join(folder, "hot", name), create, trustFileSystem, credential: undefined });
+
+  const draftRecord = (name: StoreName, draft: StoreDraft): StoreRecord => ({
+    name,
+    location: draft.location,
+    hot: draft.hot,
+    credential: draft.credential,
+    key: draft.key ?? platform,
+    createdAt: database.clock.now(),
+  });
+
+  const openAll = async (name: StoreName, signal: AbortSignal | undefined): Promise<OpenVaults> => {
+    const record = await recordOf(name);
+    const provider = await keyOf(record.key, name);
+    await using ends = new AsyncDisposableStack();
+    const place = ends.use(await placeOf(record, false));
+    const vault = ends.use(await openVault(place, provider, { clock: database.clock, workers }, signal));
+    const hotPlace = await hotPlaceOf(record, false);
+    let hot;
+    if (hotPlace !== undefined) {
+      ends.use(hotPlace);
+      const hotOptions = { clock: database.clock, workers, fallback: place };
+      hot = ends.use(await openVault(hotPlace, provider, hotOptions, signal));
+    }
+    const owned = ends.move();
+    return { vault, hot, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  };
+
+  return {
+    create: async (name, draft, signal) => {
+      const record = draftRecord(name, draft);
+      const provider = await keyOf(record.key, name);
+      await database.transaction((trx) => insertRecord(trx, secretBox, record));
+      await using place = await placeOf(record, true);
+      await makeVault(place, provider, record.key.kind, database, signal);
+      await using hotPlace = await hotPlaceOf(record, true);
+      if (hotPlace !== undefined) await copyConfig(place, hotPlace, provider, signal);
+    },
+    attach: async (name, draft, opener, signal) => {
+      const record = draftRecord(name, draft);
+      const provider = await keyOf(record.key, name);
+      await using place = await placeOf(record, false);
+      const slot = `${record.key.kind}-${randomBytes(4).toString("hex")}`;
+      if (!(await opens(place, provider, signal))) await rekey(place, opener, { slots: { [slot]: provider } }, signal);
+      await using hotPlace = await hotPlaceOf(record, true);
+      if (hotPlace !== undefined) await copyConfig(place, hotPlace, provider, signal);
+      await database.transaction((trx) => insertRecord(trx, secretBox, record));
+    },
+    find: async (name) => {
+      const record = await findRecord(database.kysely, secretBox, name);
+      if (record === undefined) return undefined;
+      const { credential: _, ...shown } = record;
+      return shown;
+    },
+    open: (name, signal) => shared.take(name, () => openAll(name, signal)),
+    addRecoveryKey: async (name, signal) => {
+      const record = await recordOf(name);
+      await using place = await placeOf(record, false);
+      return await addRecoveryKey(place, await keyOf(record.key, name), signal);
+    },
+    drop: async (name, signal) => {
+      const record = await findRecord(database.kysely, secretBox, name);
+      if (record === undefined) return;
+      await shared.forget(name);
+      await using place = await placeOf(record, true);
+      await using hotPlace = await hotPlaceOf(record, true);
+      if (hotPlace !== undefined) await dropObjects(hotPlace, signal);
+      await dropObjects(place, signal);
+      for (const own of [
+        ownFolder(record.location, folder, name),
+        record.hot && ownFolder(record.hot, join(folder, "hot"), name),
+      ]) {
+        if (own !== undefined) await disk.removeTree(own);
+      }
+      await database.kysely.deleteFrom("backup_stores").where("name", "=", name).execute();
+    },
+    [Symbol.asyncDispose]: () => shared[Symbol.asyncDispose](),
+  };
+}
+
+/** A vault that is there and opens with our key is the one that an earlier attempt made. */
+async function makeVault(
+  place: ObjectStore,
+  provider: KeyProvider,
+  slotName: string,
+  database: Database,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  try {
+    await createVault(place, provider, { slotName, clock: database.clock }, signal);
+  } catch (error) {
+    if (!isErrorCode(error, "VaultExists") || !(await opens(place, provider, signal))) throw error;
+  }
+}
+
+async function opens(place: ObjectStore, provider: KeyProvider, signal: AbortSignal | undefined): Promise<boolean> {
+  try {
+    await using _vault = await openVault(place, provider, {}, signal);
+    return true;
+  } catch (error) {
+    if (isErrorCode(error, "WrongKey")) return false;
+    throw error;
+  }
+}
+
+/** Both tiers are one vault: the same id, the same keys. */
+async function copyConfig(
+  from: ObjectStore,
+  to: ObjectStore,
+  provider: KeyProvider,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  if ((await hasConfig(to, signal)) && (await opens(to, provider, signal))) return;
+  await importConfig(to, await exportConfig(from, signal), provider, signal);
+}
