@@ -31,8 +31,11 @@ export interface OpenFile extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** `readNoFollow` fails with ELOOP on a symbolic link and never waits for the other end of a pipe. */
-export type OpenMode = "read" | "readNoFollow" | "readWrite" | "create" | "createNew";
+/**
+ * `readNoFollow` fails with ELOOP on a symbolic link and never waits for the other end of a pipe.
+ * `writeDirect` passes the page cache: EINVAL where the file system cannot, or what is written is not aligned.
+ */
+export type OpenMode = "read" | "readNoFollow" | "readWrite" | "writeDirect" | "create" | "createNew";
 
 export interface FileSystem {
   open(path: string, mode: OpenMode, permissions?: number): Promise<OpenFile>;
@@ -60,6 +63,7 @@ const openFlags: Record<OpenMode, number> = {
   read: constants.O_RDONLY,
   readNoFollow: constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK,
   readWrite: constants.O_RDWR,
+  writeDirect: constants.O_WRONLY | constants.O_DIRECT,
   create: constants.O_RDWR | constants.O_CREAT | constants.O_TRUNC,
   createNew: constants.O_RDWR | constants.O_CREAT | constants.O_EXCL,
 };

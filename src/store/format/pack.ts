@@ -1,6 +1,6 @@
 // Packs: header | blobs | directory | u32 length of the directory.
 
-import { createCipheriv, createDecipheriv } from "node:crypto";
+import { createCipheriv, createDecipheriv, type CipherKey } from "node:crypto";
 import { storeErrors } from "../errors.ts";
 import { ByteReader, ByteWriter } from "./bytes.ts";
 import { formatVersion, idLength, maxBlobSize, tagLength, type BlobKind } from "./layout.ts";
@@ -41,13 +41,20 @@ export function blobContext(shape: Shape, id: Uint8Array): Buffer {
   return context;
 }
 
-/** Opens one blob. With `from` and `to` only that part of the result is certain to be filled. */
+export interface OpenBlobOptions {
+  /** Where its content goes: as long as the content, and undefined bytes when the blob does not open. */
+  readonly into?: Buffer | undefined;
+  /** With `from` and `to` only that part of the result is certain to be filled. */
+  readonly from?: number;
+  readonly to?: number;
+}
+
+/** Opens one blob. */
 export function openBlob(
-  key: Uint8Array,
+  key: CipherKey,
   entry: Pick<PackEntry, "id" | "offset" | "shape">,
   stored: Uint8Array,
-  from?: number,
-  to?: number,
+  { into, from, to }: OpenBlobOptions = {},
 ): Buffer {
   const what = `Blob ${Buffer.from(entry.id).toString("hex", 0, 8)}`;
   if (stored.length < tagLength) throw storeErrors.ObjectDamaged(`${what} is shorter than its tag.`);
@@ -58,12 +65,22 @@ export function openBlob(
   try {
     const encoded = decipher.update(stored.subarray(0, stored.length - tagLength));
     decipher.final();
-    if (isCompressed(entry.shape)) return decompressFrames(encoded, length, from, to);
-    if (encoded.length === length) return encoded;
+    if (!isCompressed(entry.shape)) {
+      if (encoded.length === length) return into === undefined ? encoded : filled(into, encoded);
+    } else {
+      const content = into ?? Buffer.allocUnsafeSlow(length);
+      decompressFrames(encoded, content, from, to);
+      return content;
+    }
   } catch (cause) {
     throw storeErrors.ObjectDamaged(`${what} does not open: its bytes were changed or moved.`, { cause });
   }
   throw storeErrors.ObjectDamaged(`${what} has another length than its directory says.`);
+}
+
+function filled(into: Buffer, content: Buffer): Buffer {
+  into.set(content);
+  return into;
 }
 
 export function encodeEntries(writer: ByteWriter, entries: readonly PackEntry[]): void {
@@ -110,7 +127,7 @@ const readU24 = (bytes: Buffer, at: number): number =>
   (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8) | ((bytes[at + 2] ?? 0) << 16);
 
 export function sealDirectory(
-  key: Uint8Array,
+  key: CipherKey,
   header: ObjectHeader,
   offset: number,
   entries: readonly PackEntry[],

@@ -6,6 +6,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { systemCode } from "../../lib/errors.ts";
 import { disk, type FileSystem, type OpenFile } from "../../lib/files.ts";
 import { newGuid } from "../../lib/random.ts";
+import { writingDirectly } from "./direct-file.ts";
 import { imageErrors } from "./errors.ts";
 import type { WritableFormat } from "./format.ts";
 import type { ImageLayout } from "./image-layout.ts";
@@ -46,7 +47,7 @@ export async function createImage(
   }
   if (present !== undefined && !overwrite) throw imageErrors.ImageExists(`${path} exists.`);
   const partial = join(dirname(path), `.${basename(path)}.${newGuid()}.partial`);
-  const file = await opened(files, partial);
+  const file = await writingDirectly(files, partial, await opened(files, partial));
   let isOpen = true;
   const close = async (): Promise<void> => {
     if (!isOpen) return;

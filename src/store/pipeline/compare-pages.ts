@@ -40,9 +40,9 @@ function openAll(ranges: RangeOpener, task: DiffTask): Buffer[] | undefined {
   try {
     return task.ranges.flatMap((range) =>
       range.blobs.map((blob) => {
-        const { from, to } = needed[position] ?? { from: 0, to: 0 };
+        const part = needed[position] ?? { from: 0, to: 0 };
         position += 1;
-        return ranges.open(range, blob, from, to);
+        return ranges.open(range, blob, part);
       }),
     );
   } catch {

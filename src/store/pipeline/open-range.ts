@@ -1,14 +1,14 @@
 // Opening blobs of a range of pack bytes, with the keys of recent packs at hand.
 
+import { createSecretKey, type KeyObject } from "node:crypto";
 import { storeErrors } from "../errors.ts";
-import { kindOf, openBlob } from "../format/pack.ts";
+import { kindOf, openBlob, type OpenBlobOptions } from "../format/pack.ts";
 import { blobId, packKey, type VaultKeys } from "../keys/vault-keys.ts";
 import type { BlobKind } from "../format/layout.ts";
 import type { StoredBlob, StoredRange } from "./messages.ts";
 
 export interface RangeOpener {
-  /** With `from` and `to` only that part of the content is certain to be there. */
-  open(range: StoredRange, blob: StoredBlob, from?: number, to?: number): Buffer;
+  open(range: StoredRange, blob: StoredBlob, options?: OpenBlobOptions): Buffer;
   /** Fails when the content is not what the id names. */
   checkId(blob: StoredBlob, content: Buffer): void;
 }
@@ -16,18 +16,18 @@ export interface RangeOpener {
 const keptKeys = 256;
 
 export function rangeOpener(keys: VaultKeys): RangeOpener {
-  const packKeys = new Map<string, Buffer>();
+  const packKeys = new Map<string, KeyObject>();
   return {
-    open: (range, blob, from, to) => {
+    open: (range, blob, options) => {
       const name = Buffer.from(range.salt).toString("latin1");
       let key = packKeys.get(name);
       if (key === undefined) {
-        key = packKey(keys, range.epoch, range.salt);
+        key = createSecretKey(packKey(keys, range.epoch, range.salt));
         if (packKeys.size >= keptKeys) packKeys.clear();
         packKeys.set(name, key);
       }
       const stored = Buffer.from(range.stored, blob.at, blob.storedLength);
-      return openBlob(key, { ...blob, id: asBuffer(blob.id) }, stored, from, to);
+      return openBlob(key, { ...blob, id: asBuffer(blob.id) }, stored, options);
     },
     checkId: (blob, content) => {
       const found = blobId(keys, kindOf(blob.shape) as BlobKind, content);

@@ -1,10 +1,10 @@
 // Builds one pack: blobs are compressed, encrypted and hashed where they land. A pack is built once
 // and forward, which is what makes its offsets good nonces.
 
-import { createCipheriv, createHash } from "node:crypto";
-import { objectKinds, tagLength, type BlobKind } from "../format/layout.ts";
+import { createCipheriv, createHash, createSecretKey, type KeyObject } from "node:crypto";
+import { maxBlobSize, objectKinds, tagLength, type BlobKind } from "../format/layout.ts";
 import { blobContext, entryLength, makeShape, packNonce, sealDirectory, type PackEntry } from "../format/pack.ts";
-import { compressFrames } from "../format/frames.ts";
+import { compressFrames, framesBound } from "../format/frames.ts";
 import { newHeader, type ObjectHeader } from "../format/sealed.ts";
 import { packKey, type VaultKeys } from "../keys/vault-keys.ts";
 import { looksIncompressible } from "./incompressible.ts";
@@ -17,10 +17,12 @@ export interface FinishedPack {
   readonly entries: readonly PackEntry[];
 }
 
+const frames = Buffer.alloc(framesBound(maxBlobSize));
+
 export class PackBuilder {
   readonly packNumber: number;
   readonly #header: ObjectHeader;
-  readonly #key: Buffer;
+  readonly #key: KeyObject;
   readonly #hash = createHash("sha256");
   readonly #entries: PackEntry[] = [];
   #bytes: Buffer;
@@ -30,7 +32,7 @@ export class PackBuilder {
   constructor(keys: VaultKeys, packNumber: number, space: ArrayBuffer) {
     this.packNumber = packNumber;
     this.#header = newHeader(keys, objectKinds.pack);
-    this.#key = packKey(keys, this.#header.epoch, this.#header.salt);
+    this.#key = createSecretKey(packKey(keys, this.#header.epoch, this.#header.salt));
     this.#bytes = Buffer.from(space);
     this.#bytes.set(this.#header.bytes, 0);
     this.#length = this.#header.bytes.length;
@@ -47,14 +49,13 @@ export class PackBuilder {
   }
 
   append(id: Buffer, kind: BlobKind, content: Uint8Array): PackEntry {
-    const packed = looksIncompressible(content) ? undefined : compressFrames(content);
-    const packedLength = packed?.reduce((sum, piece) => sum + piece.length, 0) ?? content.length;
-    const smaller = packed !== undefined && packedLength < content.length - (content.length >> 6);
+    const packed = looksIncompressible(content) ? undefined : compressFrames(content, frames);
+    const smaller = packed !== undefined && packed.length < content.length - (content.length >> 6);
     const shape = makeShape(kind, content.length, smaller);
     const offset = this.#length;
     const cipher = createCipheriv("aes-256-gcm", this.#key, packNonce(offset));
     cipher.setAAD(blobContext(shape, id));
-    for (const piece of smaller ? packed : [content]) this.#add(cipher.update(piece));
+    this.#add(cipher.update(smaller ? packed : content));
     this.#add(cipher.final());
     this.#add(cipher.getAuthTag());
     const entry = { id, offset, storedLength: this.#length - offset, shape };

@@ -5,6 +5,7 @@
 import { parentPort, workerData, type Transferable } from "node:worker_threads";
 import { HoldfastError } from "../../lib/errors.ts";
 import { blobKinds } from "../format/layout.ts";
+import { plainLength } from "../format/pack.ts";
 import { BlobTable } from "../index/blob-table.ts";
 import { addEpochs, blobId, type VaultKeys } from "../keys/vault-keys.ts";
 import { storeErrors } from "../errors.ts";
@@ -166,18 +167,15 @@ function open(task: OpenTask): OpenResult {
   const failures: { blob: number; message: string }[] = [];
   task.range.blobs.forEach((blob, index) => {
     let content: Buffer | undefined;
+    const inSlab = blob.target >= 0;
     try {
-      content = ranges.open(task.range, blob);
+      const into = inSlab ? slabs.subarray(blob.target, blob.target + plainLength(blob.shape)) : undefined;
+      content = ranges.open(task.range, blob, { into });
       if (task.checkIds) ranges.checkId(blob, content);
     } catch (error) {
       failures.push({ blob: index, message: error instanceof Error ? error.message : String(error) });
     }
-    if (content === undefined) contents.push(undefined);
-    else if (blob.target < 0) contents.push(ownMemory(content));
-    else {
-      slabs.set(content, blob.target);
-      contents.push(undefined);
-    }
+    contents.push(inSlab || content === undefined ? undefined : ownMemory(content));
   });
   return { contents, failures };
 }

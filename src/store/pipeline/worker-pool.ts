@@ -12,6 +12,14 @@ import type { FinishedPack } from "./pack-builder.ts";
 import { openSemaphore, type Semaphore } from "./semaphore.ts";
 
 export const slabSize = 4 * 1024 * 1024;
+const wasmPage = 64 * 1024;
+
+/** Of the whole of it only the memory is needed; the types of Node do not have it. */
+declare const WebAssembly: {
+  readonly Memory: new (size: { initial: number; maximum: number; shared: true }) => {
+    readonly buffer: SharedArrayBuffer;
+  };
+};
 
 /** What a session does for the workers that build its packs. */
 export interface PackReceiver {
@@ -57,7 +65,9 @@ export class WorkerPool implements AsyncDisposable {
   constructor(keys: VaultKeys, table: BlobTable, options: WorkerPoolOptions) {
     this.size = options.workers ?? Math.max(1, Math.min(8, availableParallelism()));
     const slabCount = options.slabs ?? this.size * 3 + 2;
-    this.#memory = new SharedArrayBuffer(slabCount * slabSize);
+    // Memory that begins at a page, as writing past the page cache needs it: only WebAssembly's does.
+    const pages = (slabCount * slabSize) / wasmPage;
+    this.#memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true }).buffer;
     this.#freeSlabs = Array.from({ length: slabCount }, (_, index) => index);
     this.#slabs = openSemaphore(slabCount);
     const setup: WorkerSetup = {

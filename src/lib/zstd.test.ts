@@ -1,0 +1,44 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { test } from "node:test";
+import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
+import { createCompressor, createDecompressor, frameBound } from "./zstd.ts";
+
+const contents = [Buffer.from("a"), Buffer.alloc(262_144), randomBytes(262_144), Buffer.from("pages ".repeat(40_000))];
+
+test("frames are those of the one-shot functions, one after the other", () => {
+  const compressor = createCompressor(1);
+  const into = Buffer.alloc(frameBound(262_144));
+  for (const content of [...contents, ...contents]) {
+    const frame = into.subarray(0, compressor.compress(content, into));
+    assert.ok(frame.equals(zstdCompressSync(content, { params: { [constants.ZSTD_c_compressionLevel]: 1 } })));
+    assert.ok(zstdDecompressSync(frame).equals(content));
+  }
+});
+
+test("what is not one whole frame is refused, and the next frame opens", () => {
+  const decompressor = createDecompressor();
+  const content = Buffer.from("pages ".repeat(40_000));
+  const frame = zstdCompressSync(content);
+  const into = Buffer.alloc(content.length + 1);
+  const wrong = [
+    frame.subarray(0, -1),
+    frame.subarray(0, 4),
+    Buffer.alloc(0),
+    Buffer.concat([frame, Buffer.from("x")]),
+    Buffer.concat([frame, frame]),
+    Buffer.from("no frame at all"),
+    zstdCompressSync(Buffer.alloc(into.length)),
+    zstdCompressSync(Buffer.alloc(50_000_000)),
+  ];
+  for (const bytes of wrong) {
+    assert.throws(() => decompressor.decompress(bytes, into), RangeError);
+    assert.equal(decompressor.decompress(frame, into), content.length);
+    assert.ok(into.subarray(0, content.length).equals(content));
+  }
+});
+
+test("a frame that does not fit is not written half", () => {
+  const compressor = createCompressor(1);
+  assert.throws(() => compressor.compress(randomBytes(1000), Buffer.alloc(500)), RangeError);
+});
