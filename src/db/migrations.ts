@@ -9,6 +9,17 @@ import { outbox } from "./migrations/0004-outbox.ts";
 import { events } from "./migrations/0005-events.ts";
 import { blobs } from "./migrations/0006-blobs.ts";
 import { keyVault } from "./migrations/0007-key-vault.ts";
+import { inventory } from "./migrations/0008-inventory.ts";
 import { disks } from "./migrations/0010-disks.ts";
 
-export const migrations: readonly Migration[] = [leases, identity, arm, outbox, events, blobs, keyVault, disks];
+export const migrations: readonly Migration[] = [
+  leases,
+  identity,
+  arm,
+  outbox,
+  events,
+  blobs,
+  keyVault,
+  inventory,
+  disks,
+];

@@ -5,6 +5,7 @@ import type { BlobTables } from "./schema/blobs.ts";
 import type { DiskTables } from "./schema/disks.ts";
 import type { EventTables } from "./schema/events.ts";
 import type { IdentityTables } from "./schema/identity.ts";
+import type { InventoryTables } from "./schema/inventory.ts";
 import type { KeyVaultTables } from "./schema/key-vault.ts";
 import type { LeaseTables } from "./schema/leases.ts";
 import type { MigrationTables } from "./schema/migrations.ts";
@@ -20,4 +21,5 @@ export interface Tables
     ArmTables,
     BlobTables,
     DiskTables,
+    InventoryTables,
     KeyVaultTables {}
