@@ -1,0 +1,55 @@
+// A disk of a snapshot session as something the store reads: through NBD, only where it holds
+// something, and only what changed where that is known.
+
+import type { SnapshotDisk } from "../../hosts/host.ts";
+import { connectNbd, type NbdClient } from "../../nbd/client.ts";
+import type { DiskSource } from "../../store/index.ts";
+import type { SourceExtent } from "../../store/sources/disk-source.ts";
+import { collectDirtyRuns } from "./dirty-runs.ts";
+import { captureErrors } from "./errors.ts";
+
+export interface SnapshotSource extends DiskSource, AsyncDisposable {
+  /** What there is to look at, holes included. */
+  readonly bytesExpected: number;
+}
+
+const allocation = "base:allocation";
+const readsAsZero = 2;
+
+export async function openSnapshotSource(taken: SnapshotDisk, signal?: AbortSignal): Promise<SnapshotSource> {
+  const { disk, address, exportName, changes } = taken;
+  const metaContexts = changes.known ? [allocation, changes.metaContext] : [allocation];
+  const client = await connectNbd({ ...address, exportName, metaContexts }, signal);
+  try {
+    if (changes.known && !client.metaContexts.includes(changes.metaContext)) {
+      throw captureErrors.ExportUnusable(
+        `The export of the disk "${disk.id}" does not tell its changes (${changes.metaContext}).`,
+      );
+    }
+    const dirty = changes.known
+      ? await collectDirtyRuns(
+          client.blockStatus(0, client.size, changes.metaContext, signal),
+          changes.grownFrom,
+          client.size,
+        )
+      : undefined;
+    const tellsHoles = client.metaContexts.includes(allocation);
+    return {
+      size: client.size,
+      dirty,
+      bytesExpected: dirty === undefined ? client.size : dirty.reduce((sum, { length }) => sum + length, 0),
+      read: (into, offset, readSignal) => client.read(into, offset, readSignal),
+      extents: tellsHoles ? (from, to, listSignal) => holes(client, from, to, listSignal) : undefined,
+      [Symbol.asyncDispose]: () => client.close(),
+    };
+  } catch (error) {
+    await client.close();
+    throw error;
+  }
+}
+
+async function* holes(client: NbdClient, from: number, to: number, signal?: AbortSignal): AsyncGenerator<SourceExtent> {
+  for await (const { offset, length, flags } of client.blockStatus(from, to - from, allocation, signal)) {
+    yield { offset, length, kind: (flags & readsAsZero) === 0 ? "data" : "zero" };
+  }
+}
