@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { retry, waitFor } from "./time.ts";
+import { retry, waitFor, withDeadline } from "./time.ts";
 
 const quick = { attempts: 3, firstDelayMilliseconds: 1, maxDelayMilliseconds: 2 };
 
@@ -32,4 +32,33 @@ test("waiting for what never comes says what was waited for", async () => {
     waitFor("the moon", () => undefined, 5, 1),
     /the moon: nothing in 5 ms/,
   );
+});
+
+test("work that hears no signal is left behind at its deadline", async () => {
+  const late = new Error("late");
+  await assert.rejects(
+    withDeadline(
+      5,
+      () => new Promise(() => {}),
+      () => late,
+    ),
+    late,
+  );
+  assert.equal(
+    await withDeadline(
+      5_000,
+      async () => "done",
+      () => late,
+    ),
+    "done",
+  );
+  const stopped = new AbortController();
+  const waiting = withDeadline(
+    5_000,
+    () => new Promise(() => {}),
+    () => late,
+    stopped.signal,
+  );
+  stopped.abort(new Error("stopped"));
+  await assert.rejects(waiting, /stopped/);
 });

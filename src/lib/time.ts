@@ -34,6 +34,30 @@ export async function retry<T>(
   }
 }
 
+/**
+ * The work's result, or `late()` thrown when there is none in time: also for work that hears no
+ * signal, which then goes on unwatched.
+ */
+export async function withDeadline<T>(
+  milliseconds: number,
+  work: (signal: AbortSignal) => Promise<T>,
+  late: () => Error,
+  signal?: AbortSignal,
+): Promise<T> {
+  signal?.throwIfAborted();
+  const deadline = new AbortController();
+  const both = signal === undefined ? deadline.signal : AbortSignal.any([signal, deadline.signal]);
+  const timer = setTimeout(() => deadline.abort(late()), milliseconds);
+  const ended = new Promise<never>((_, reject) => {
+    both.addEventListener("abort", () => reject(both.reason), { once: true });
+  });
+  try {
+    return await Promise.race([work(both), ended]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** Asks until the answer is there; throws with `what` when the time is up. */
 export async function waitFor<T>(
   what: string,

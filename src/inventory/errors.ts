@@ -1,0 +1,18 @@
+import { defineErrors } from "../lib/errors.ts";
+
+export const inventoryErrors = defineErrors({
+  HostUnknown: { status: 404, remedy: "See ./holdfast host list." },
+  HostKindUnavailable: { status: 400 },
+  HostRunsNoMachines: { status: 409, remedy: "Choose a host of the kind qemu or libvirt." },
+  HostPathInvalid: { status: 400, remedy: "Name a folder on the machine of the service, as an absolute path." },
+  HostUnreachable: {
+    status: 503,
+    remedy: "Check the host, then look again with ./holdfast host refresh.",
+  },
+  MachineUnknown: { status: 404, remedy: "See az vm list and ./holdfast host show." },
+  MachineVanished: {
+    status: 409,
+    remedy: "Start it, or bring its images back; then look again with ./holdfast host refresh.",
+  },
+  MachineNameTaken: { status: 409, remedy: "Choose another name." },
+});
