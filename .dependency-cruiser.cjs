@@ -17,7 +17,7 @@ const mayImport = {
   monitor: ["events", "logs", "db", "lib"],
   inventory: ["hosts", "guest", "arm", "events", "db", "lib"],
   backup: ["inventory", "hosts", "nbd", "guest", "store", "keys", "events", "db", "lib"],
-  disks: ["backup", "store", "db", "lib"],
+  disks: ["backup", "blobs", "store", "db", "lib"],
   providers: [
     "arm",
     "inventory",

@@ -7,6 +7,7 @@ import { isErrorCode } from "../../lib/errors.ts";
 import { disk } from "../../lib/files.ts";
 import { randomBytes } from "../../lib/random.ts";
 import type { SecretBox } from "../../lib/secret-box.ts";
+import { shareOpened } from "../../lib/shared.ts";
 import {
   addRecoveryKey,
   createVault,
@@ -16,12 +17,12 @@ import {
   rekey,
   type KeyProvider,
   type ObjectStore,
+  type Vault,
 } from "../../store/index.ts";
 import { hasConfig } from "../../store/keys/config-store.ts";
 import { dropObjects } from "./drop-objects.ts";
 import { storesErrors } from "./errors.ts";
 import { openPlace, ownFolder, type StoreCredential, type StoreLocation } from "./location.ts";
-import { shareVaults, type OpenVaults } from "./open-vaults.ts";
 import { findRecord, insertRecord, type StoreRecord } from "./rows.ts";
 import type { KeyOfStore, StoreKey } from "./store-key.ts";
 import type { StoreName } from "./store-name.ts";
@@ -34,6 +35,13 @@ export interface StoreDraft {
   readonly key?: StoreKey;
 }
 
+/** What stands open of one store; disposing gives it back. */
+export interface OpenVaults extends AsyncDisposable {
+  readonly vault: Vault;
+  /** The tier before the vault, where the store has one. */
+  readonly hot: Vault | undefined;
+}
+
 export interface Stores extends AsyncDisposable {
   /** Creates the store; doing it twice is no failure, so a creation that broke off is repeated. */
   create(name: StoreName, draft: StoreDraft, signal?: AbortSignal): Promise<void>;
@@ -41,7 +49,7 @@ export interface Stores extends AsyncDisposable {
   attach(name: StoreName, draft: StoreDraft, opener: KeyProvider, signal?: AbortSignal): Promise<void>;
   find(name: StoreName): Promise<Omit<StoreRecord, "credential"> | undefined>;
   /** One instance in this process; disposing gives it back. Fails with BackupStoreUnknown. */
-  open(name: StoreName, signal?: AbortSignal): Promise<OpenVaults>;
+  open(name: StoreName): Promise<OpenVaults>;
   /** A new recovery key; it is shown once and kept nowhere. */
   addRecoveryKey(name: StoreName, signal?: AbortSignal): Promise<string>;
   /** Deletes every byte. Fails with BackupStoreInUse while it is open here. */
@@ -66,7 +74,9 @@ const platform: StoreKey = { kind: "platform" };
 
 export function openStores(options: StoresOptions): Stores {
   const { folder, database, secretBox, keyOf, workers, trustFileSystem } = options;
-  const shared = shareVaults(options.idleAtMost ?? 4);
+  const shared = shareOpened<OpenVaults>(options.idleAtMost ?? 4, (name) =>
+    storesErrors.BackupStoresClosed(`The store ${name} cannot be opened any more.`),
+  );
 
   const recordOf = async (name: StoreName): Promise<StoreRecord> => {
     const record = await findRecord(database.kysely, secretBox, name);
@@ -87,18 +97,18 @@ export function openStores(options: StoresOptions): Stores {
     createdAt: database.clock.now(),
   });
 
-  const openAll = async (name: StoreName, signal: AbortSignal | undefined): Promise<OpenVaults> => {
+  const openAll = async (name: StoreName): Promise<OpenVaults> => {
     const record = await recordOf(name);
     const provider = await keyOf(record.key, name);
     await using ends = new AsyncDisposableStack();
     const place = ends.use(await placeOf(record, false));
-    const vault = ends.use(await openVault(place, provider, { clock: database.clock, workers }, signal));
+    const vault = ends.use(await openVault(place, provider, { clock: database.clock, workers }));
     const hotPlace = await hotPlaceOf(record, false);
     let hot;
     if (hotPlace !== undefined) {
       ends.use(hotPlace);
       const hotOptions = { clock: database.clock, workers, fallback: place };
-      hot = ends.use(await openVault(hotPlace, provider, hotOptions, signal));
+      hot = ends.use(await openVault(hotPlace, provider, hotOptions));
     }
     const owned = ends.move();
     return { vault, hot, [Symbol.asyncDispose]: () => owned.disposeAsync() };
@@ -130,7 +140,10 @@ export function openStores(options: StoresOptions): Stores {
       const { credential: _, ...shown } = record;
       return shown;
     },
-    open: (name, signal) => shared.take(name, () => openAll(name, signal)),
+    open: async (name) => {
+      const share = await shared.take(name, () => openAll(name));
+      return { ...share.value, [Symbol.asyncDispose]: () => share[Symbol.asyncDispose]() };
+    },
     addRecoveryKey: async (name, signal) => {
       const record = await recordOf(name);
       await using place = await placeOf(record, false);
@@ -139,7 +152,7 @@ export function openStores(options: StoresOptions): Stores {
     drop: async (name, signal) => {
       const record = await findRecord(database.kysely, secretBox, name);
       if (record === undefined) return;
-      await shared.forget(name);
+      if (!(await shared.forget(name))) throw storesErrors.BackupStoreInUse(`The store ${name} is in use.`);
       await using place = await placeOf(record, true);
       await using hotPlace = await hotPlaceOf(record, true);
       if (hotPlace !== undefined) await dropObjects(hotPlace, signal);

@@ -1,40 +1,34 @@
-// The stores that are open in this process: one instance each, shared by all who use it. A store with
-// users stays open; of those without, the few that were used last do, because threads and index cost
-// memory.
+// Things that are costly to hold open: one instance of each for all who use it. What has users stays
+// open; of the rest the few that were used last do.
 
-import type { Vault } from "../../store/index.ts";
-import { storesErrors } from "./errors.ts";
-
-/** What stands open of one store. */
-export interface OpenVaults extends AsyncDisposable {
-  readonly vault: Vault;
-  /** The tier before the vault, where the store has one. */
-  readonly hot: Vault | undefined;
+export interface Share<T> extends AsyncDisposable {
+  readonly value: T;
 }
 
-export interface SharedVaults extends AsyncDisposable {
+export interface Shared<T extends AsyncDisposable> extends AsyncDisposable {
   /** Opens it, or takes a share in the one that is open; disposing gives the share back. */
-  take(name: string, open: () => Promise<OpenVaults>): Promise<OpenVaults>;
-  /** Closes an idle one, so that nobody finds it; fails with BackupStoreInUse while somebody has a share. */
-  forget(name: string): Promise<void>;
+  take(name: string, open: () => Promise<T>): Promise<Share<T>>;
+  /** Closes one that nobody uses. False when somebody does. */
+  forget(name: string): Promise<boolean>;
 }
 
-interface Entry {
-  readonly opening: Promise<OpenVaults>;
+interface Entry<T> {
+  readonly opening: Promise<T>;
   shares: number;
 }
 
-export function shareVaults(idleAtMost: number): SharedVaults {
-  const entries = new Map<string, Entry>();
+/** `closed`: what is thrown once all of it has been disposed. */
+export function shareOpened<T extends AsyncDisposable>(idleAtMost: number, closed: (name: string) => Error): Shared<T> {
+  const entries = new Map<string, Entry<T>>();
   let isClosed = false;
 
-  const close = async (name: string, entry: Entry): Promise<void> => {
+  const close = async (name: string, entry: Entry<T>): Promise<void> => {
     if (entries.get(name) === entry) entries.delete(name);
     const opened = await entry.opening.catch(() => undefined); // who asked for it has heard of the failure
     await opened?.[Symbol.asyncDispose]();
   };
 
-  const giveBack = async (name: string, entry: Entry): Promise<void> => {
+  const giveBack = async (name: string, entry: Entry<T>): Promise<void> => {
     entry.shares -= 1;
     if (entry.shares > 0 || entries.get(name) !== entry) return;
     entries.delete(name);
@@ -45,7 +39,7 @@ export function shareVaults(idleAtMost: number): SharedVaults {
 
   return {
     take: async (name, open) => {
-      if (isClosed) throw storesErrors.BackupStoresClosed(`The store ${name} cannot be opened any more.`);
+      if (isClosed) throw closed(name);
       let entry = entries.get(name);
       if (entry === undefined) {
         entry = { opening: open(), shares: 0 };
@@ -54,11 +48,10 @@ export function shareVaults(idleAtMost: number): SharedVaults {
       const taken = entry;
       taken.shares += 1;
       try {
-        const { vault, hot } = await taken.opening;
+        const value = await taken.opening;
         let isGiven = false;
         return {
-          vault,
-          hot,
+          value,
           [Symbol.asyncDispose]: async () => {
             if (isGiven) return;
             isGiven = true;
@@ -72,9 +65,10 @@ export function shareVaults(idleAtMost: number): SharedVaults {
     },
     forget: async (name) => {
       const entry = entries.get(name);
-      if (entry === undefined) return;
-      if (entry.shares > 0) throw storesErrors.BackupStoreInUse(`The store ${name} is in use.`);
+      if (entry === undefined) return true;
+      if (entry.shares > 0) return false;
       await close(name, entry);
+      return true;
     },
     [Symbol.asyncDispose]: async () => {
       isClosed = true;
