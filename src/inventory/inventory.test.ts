@@ -115,7 +115,7 @@ describeEachDialect("the inventory", ({ newPlace }) => {
     for (const name of found) assert.match(name, /^[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$/);
     assert.equal(found.length, 7);
     assert.equal(found.filter((name) => /^web-[0-9a-f]{4}$/.test(name)).length, 1);
-    assert.ok(found.includes("web") && found.includes("web-rm-rf-HOME") && found.includes("2F..-2Fetc"));
+    assert.ok(found.includes("web") && found.includes("web-rm--rf-HOME") && found.includes("2F..-2Fetc"));
   });
 
   test("a host that cannot be reached makes nobody vanish, and says why", async () => {
