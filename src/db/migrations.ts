@@ -11,6 +11,7 @@ import { blobs } from "./migrations/0006-blobs.ts";
 import { keyVault } from "./migrations/0007-key-vault.ts";
 import { inventory } from "./migrations/0008-inventory.ts";
 import { disks } from "./migrations/0010-disks.ts";
+import { vaults } from "./migrations/0012-vaults.ts";
 
 export const migrations: readonly Migration[] = [
   leases,
@@ -22,4 +23,5 @@ export const migrations: readonly Migration[] = [
   keyVault,
   inventory,
   disks,
+  vaults,
 ];

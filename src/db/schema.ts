@@ -10,6 +10,7 @@ import type { KeyVaultTables } from "./schema/key-vault.ts";
 import type { LeaseTables } from "./schema/leases.ts";
 import type { MigrationTables } from "./schema/migrations.ts";
 import type { OutboxTables } from "./schema/outbox.ts";
+import type { VaultTables } from "./schema/vaults.ts";
 
 export interface Tables
   extends
@@ -22,4 +23,5 @@ export interface Tables
     BlobTables,
     DiskTables,
     InventoryTables,
-    KeyVaultTables {}
+    KeyVaultTables,
+    VaultTables {}

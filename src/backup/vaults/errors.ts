@@ -1,0 +1,31 @@
+import { defineErrors } from "../../lib/errors.ts";
+
+export const vaultErrors = defineErrors({
+  BMSUserErrorVaultDeletionNotAllowed: { status: 400 },
+  BMSUserErrorInvalidInput: { status: 400 },
+  BMSUserErrorSoftDeleteAlwaysOn: {
+    status: 400,
+    remedy: "Soft delete that is always on cannot be turned off, or to another state, any more.",
+  },
+  BMSUserErrorImmutabilityLocked: {
+    status: 400,
+    remedy: "Immutability that is locked stays. Create another vault for backups that may be shortened.",
+  },
+  BMSUserErrorImmutabilityViolation: {
+    status: 400,
+    remedy: "Lengthen the retention, keep it as it is, or turn immutability off if it is not locked.",
+  },
+  BMSUserErrorRedundancyChangeNotAllowed: {
+    status: 400,
+    remedy: "Change it before the first item is protected.",
+  },
+  BMSUserErrorResourceGuardRequired: {
+    status: 403,
+    remedy: "Name the guard's default request in resourceGuardOperationRequests, with rights on the guard.",
+  },
+  CloudServiceRetryableErrorVaultPlaceInUse: {
+    status: 409,
+    remedy: "Choose the place before the first backup, or create another vault.",
+  },
+  VaultEncryptionInvalid: { status: 400 },
+});
