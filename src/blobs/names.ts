@@ -25,6 +25,7 @@ export const reservedAccountNames: ReadonlySet<string> = new Set([
   "common",
   "consumers",
   "devstoreaccount1",
+  "diskexports",
   "docs",
   "favicon",
   "graph",

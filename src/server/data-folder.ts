@@ -7,6 +7,8 @@
 //   admin.json       the administrator's credentials, mode 0600
 //   run.json         the running service: endpoint and process
 //   blobs/           what is in storage accounts
+//   vaults/ collections/ hot/  stores of backups, unless they are elsewhere
+//   disks/           managed disks and snapshots
 //   logs/            the records of workspaces: journal, Parquet, manifest
 //   az/              the Azure CLI's own folder for this service
 

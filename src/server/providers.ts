@@ -6,6 +6,7 @@ import { authorizationProvider } from "../providers/authorization/provider.ts";
 import { featuresProvider } from "../providers/features/features.ts";
 import { activityLogProvider } from "../providers/insights/activity-log.ts";
 import { diagnosticSettingsProvider } from "../providers/insights/diagnostic-settings.ts";
+import type { DiskServices } from "../providers/compute/disk-services.ts";
 import type { KeyVaultServices } from "../providers/keyvault/services.ts";
 import { templateSecretReader } from "../providers/keyvault/template-secrets.ts";
 import { keyVaultProvider } from "../providers/keyvault/vaults.ts";
@@ -15,11 +16,10 @@ import type { InProcessClient } from "../providers/resources/deployments/in-proc
 import { deploymentsProvider } from "../providers/resources/deployments/provider.ts";
 import { resourcesProvider } from "../providers/resources/provider.ts";
 import { storageProvider } from "../providers/storage/storage-accounts.ts";
-import type { StorageServices } from "../providers/storage/services.ts";
 import type { LogServices } from "../providers/operationalinsights/services.ts";
 import { workspacesProvider } from "../providers/operationalinsights/workspaces.ts";
 
-export interface ProviderServices extends StorageServices, KeyVaultServices, LogServices {
+export interface ProviderServices extends DiskServices, KeyVaultServices, LogServices {
   readonly secretBox: SecretBox;
   /** By which deployments send their resources through the dispatcher. */
   readonly inProcess: InProcessClient;

@@ -11,11 +11,14 @@ import type { CompiledRoute } from "../arm/routes.ts";
 import { createThrottle } from "../arm/throttle.ts";
 import { removeOldActivity } from "../arm/activity/activity.ts";
 import { recordOperationEnd } from "../arm/activity/operation-end.ts";
+import { platformKeyOf } from "../backup/stores/store-key.ts";
+import { openStores } from "../backup/stores/stores.ts";
 import { openBlobs, type Blobs } from "../blobs/blobs.ts";
 import { holdDataFolder } from "../db/data-folder.ts";
 import { openDatabase, type Database } from "../db/database.ts";
 import { endLeasesOf } from "../db/leases.ts";
 import { purgeEvents } from "../events/retention.ts";
+import { openDisks, type Disks } from "../disks/disks.ts";
 import { openIdentity, type Identity } from "../identity/identity.ts";
 import { challengeOf } from "../identity/tokens/verifier.ts";
 import { openKeyVaults, type KeyVaults } from "../keys/key-vaults.ts";
@@ -127,12 +130,31 @@ export async function startService(settings: Settings): Promise<Service> {
       report: (error) => log.error({ err: error }, "blobs"),
     }),
   );
+  const stores = ends.use(
+    openStores({
+      folder: folder.root,
+      database,
+      secretBox: secretBox(platformKey),
+      keyOf: platformKeyOf(platformKey),
+    }),
+  );
+  const disks = ends.use(
+    await openDisks({
+      folder: folder.root,
+      database,
+      blobs,
+      stores,
+      report: (error) => log.error({ err: error }, "disks"),
+    }),
+  );
   const logs = ends.use(
     await openLogs({ folder: folder.logs, disk, clock, report: (error) => log.error({ err: error }, "logs") }),
   );
   const inProcess = createInProcessClient();
   const services: ProviderServices = {
     blobs,
+    stores,
+    disks,
     keyVaults,
     logs,
     inProcess,
@@ -201,7 +223,7 @@ export async function startService(settings: Settings): Promise<Service> {
   });
 
   const maintenance = setInterval(
-    () => void maintain(identity, blobs, keyVaults, logs, database, log),
+    () => void maintain(identity, blobs, disks, keyVaults, logs, database, log),
     maintenanceMilliseconds,
   );
   maintenance.unref();
@@ -265,6 +287,7 @@ async function answers(database: Database): Promise<boolean> {
 async function maintain(
   identity: Identity,
   blobs: Blobs,
+  disks: Disks,
   keyVaults: KeyVaults,
   logs: Logs,
   database: Database,
@@ -273,6 +296,7 @@ async function maintain(
   try {
     await identity.maintain();
     await blobs.maintain();
+    await disks.maintain();
     await keyVaults.maintain();
     await logs.maintain(await retentionOf(database.kysely));
     await database.transaction((trx) => removeOldActivity(trx, database.clock));

@@ -1,0 +1,8 @@
+import type { Stores } from "../../backup/stores/stores.ts";
+import type { Disks } from "../../disks/disks.ts";
+import type { StorageServices } from "../storage/services.ts";
+
+export interface DiskServices extends StorageServices {
+  readonly stores: Stores;
+  readonly disks: Disks;
+}
