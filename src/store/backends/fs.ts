@@ -80,8 +80,8 @@ function reading(files: FileSystem, root: string): Reading {
       signal?.throwIfAborted();
       try {
         await folders.check(dirname(join(root, name)));
-        await using file = await openObject(files, root, name);
-        const { size } = await file.status();
+        const { file: opened, size } = await openObject(files, root, name);
+        await using file = opened;
         const range = checkRange(name, size, offset, length);
         const target = Buffer.allocUnsafeSlow(range.length);
         // A file that somebody cuts short between the two calls is as short as one that was so before.
@@ -184,7 +184,11 @@ function writableFsStore(
   };
 }
 
-async function openObject(files: FileSystem, root: string, name: string): Promise<OpenFile> {
+async function openObject(
+  files: FileSystem,
+  root: string,
+  name: string,
+): Promise<{ readonly file: OpenFile; readonly size: number }> {
   let file: OpenFile;
   try {
     file = await files.open(join(root, name), "readNoFollow");
@@ -193,7 +197,8 @@ async function openObject(files: FileSystem, root: string, name: string): Promis
     if (code !== "ENOENT" && code !== "ENOTDIR") throw error;
     throw objectErrors.ObjectMissing(`file://${root} holds no ${name}.`, { cause: error });
   }
-  if ((await file.status()).isFile) return file;
+  const { isFile, size } = await file.status();
+  if (isFile) return { file, size };
   await file.close();
   throw objectErrors.ObjectMissing(`file://${root} holds something at ${name} that is not a file.`);
 }
