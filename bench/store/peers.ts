@@ -79,7 +79,13 @@ const peers: readonly Peer[] = [
     hasIncrements: true,
     restore: (place) => ({
       program: "sh",
-      args: ["-c", 'exec borg extract --stdout "$1" >"$2"', "sh", `${place.repository}::round2`, place.restored],
+      args: [
+        "-c",
+        'borg extract --stdout "$1" >"$2" && exec sync "$2"',
+        "sh",
+        `${place.repository}::round2`,
+        place.restored,
+      ],
       env: borgEnv(place),
     }),
   },
@@ -92,7 +98,7 @@ const peers: readonly Peer[] = [
     hasIncrements: true,
     restore: (place) => ({
       program: "sh",
-      args: ["-c", 'exec restic dump latest "$1" >"$2"', "sh", place.disk, place.restored],
+      args: ["-c", 'restic dump latest "$1" >"$2" && exec sync "$2"', "sh", place.disk, place.restored],
       env: resticEnv(place),
     }),
   },
@@ -110,8 +116,14 @@ const peers: readonly Peer[] = [
     }),
     hasIncrements: false,
     restore: (place) => ({
-      program: "qemu-img",
-      args: [..."convert -f qcow2 -O raw".split(" "), join(place.repository, "disk.qcow2"), place.restored],
+      program: "sh",
+      args: [
+        "-c",
+        'qemu-img convert -f qcow2 -O raw "$1" "$2" && exec sync "$2"',
+        "sh",
+        join(place.repository, "disk.qcow2"),
+        place.restored,
+      ],
     }),
   },
   {

@@ -68,6 +68,7 @@ export function createDecompressor(): Decompressor {
 function freshContext(): Insides & { readonly failure: () => string | undefined } {
   const { handle, state } = insides(createZstdDecompress());
   let failure: string | undefined;
+  // oxlint-disable-next-line unicorn/prefer-add-event-listener -- a native handle has only this
   handle.onerror = (message) => {
     failure = message;
   };
