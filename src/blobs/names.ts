@@ -25,7 +25,6 @@ export const reservedAccountNames: ReadonlySet<string> = new Set([
   "common",
   "consumers",
   "devstoreaccount1",
-  "diskexports",
   "docs",
   "favicon",
   "graph",
