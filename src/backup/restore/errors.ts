@@ -1,0 +1,24 @@
+// What can stop a restore. The codes are Azure's where Azure has the case.
+
+import { defineErrors } from "../../lib/errors.ts";
+
+export const restoreErrors = defineErrors({
+  UserErrorRestoreTargetExists: { status: 409, remedy: "Choose another folder or another name." },
+  UserErrorRestoreTargetInvalid: { status: 400 },
+  UserErrorInsufficientSpaceForRestore: {
+    status: 507,
+    remedy: "Free space at the target, restore fewer disks, or choose another target.",
+  },
+  UserErrorRecoveryPointBroken: {
+    status: 409,
+    remedy: "Choose another recovery point; the next backup heals what this one lacks.",
+  },
+  UserErrorRecoveryPointNotFound: { status: 404, remedy: "Choose a recovery point that is listed." },
+  UserErrorInvalidDiskLunList: { status: 400, remedy: "Name only LUNs that the recovery point lists." },
+  UserErrorInvalidRestoreRequest: { status: 400 },
+  UserErrorRestoreNotSupported: { status: 400 },
+  UserErrorKeyvaultPermissionsNotConfigured: {
+    status: 403,
+    remedy: "Grant the right to the vault's keys and secrets, then repeat.",
+  },
+});
