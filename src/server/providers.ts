@@ -14,12 +14,14 @@ import { locksProvider } from "../providers/locks/locks.ts";
 import { managedIdentityProvider } from "../providers/managedidentity/user-assigned.ts";
 import type { InProcessClient } from "../providers/resources/deployments/in-process-client.ts";
 import { deploymentsProvider } from "../providers/resources/deployments/provider.ts";
+import { recoveryServicesProviders } from "../providers/recoveryservices/provider.ts";
+import type { RecoveryServices } from "../providers/recoveryservices/services.ts";
 import { resourcesProvider } from "../providers/resources/provider.ts";
 import { storageProvider } from "../providers/storage/storage-accounts.ts";
 import type { LogServices } from "../providers/operationalinsights/services.ts";
 import { workspacesProvider } from "../providers/operationalinsights/workspaces.ts";
 
-export interface ProviderServices extends DiskServices, KeyVaultServices, LogServices {
+export interface ProviderServices extends DiskServices, KeyVaultServices, LogServices, RecoveryServices {
   readonly secretBox: SecretBox;
   /** By which deployments send their resources through the dispatcher. */
   readonly inProcess: InProcessClient;
@@ -41,6 +43,7 @@ export function assembleProviders(services: ProviderServices): ProviderDirectory
     keyVaultProvider(services),
     locksProvider(services),
     managedIdentityProvider(services),
+    ...recoveryServicesProviders(services),
     storageProvider(services),
     workspacesProvider(services),
   ];

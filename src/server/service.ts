@@ -154,6 +154,7 @@ export async function startService(settings: Settings): Promise<Service> {
   const services: ProviderServices = {
     blobs,
     stores,
+    vaultUses: [],
     disks,
     keyVaults,
     logs,
