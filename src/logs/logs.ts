@@ -1,38 +1,64 @@
-// Logs as a whole: the store, the queries over it, and what is done every hour.
+// Logs as a whole, as the rest of the service sees them. The work is done in a thread of its own that
+// starts with the first record or query.
 
-import type { Clock } from "../lib/clock.ts";
+import { join } from "node:path";
+import type { ColumnSchema, QueryResult } from "../kql/index.ts";
 import type { FileSystem } from "../lib/files.ts";
-import { createLogQueries, type LogQueries } from "./query/log-queries.ts";
-import { openLogStore, type LogStore } from "./store/log-store.ts";
+import type { WireAnswer, WireQuery } from "./http/wire.ts";
+import type { LookUp, QueryWorkspace } from "./query/query-workspace.ts";
+import { logTable } from "./schema/tables.ts";
+import type { Origin, Records, Slice } from "./store/log-store.ts";
+import type { Retention } from "./store/retention.ts";
+import { createLogThread } from "./thread/log-thread.ts";
 
 export interface Logs extends AsyncDisposable {
-  readonly store: LogStore;
-  readonly queries: LogQueries;
+  /** Returns when the records are durable and can be queried; all of them or none. */
+  append(batch: readonly Records[], origin?: Origin): Promise<void>;
+  columnsOf(workspace: string, table: string): Promise<readonly ColumnSchema[]>;
+  /** For parts of the service that look into the rows themselves. */
+  query(query: LogQuestion, lookUp: LookUp, signal?: AbortSignal): Promise<QueryResult>;
+  /** A query as it came over the wire, answered in its form. */
+  answer(wire: WireQuery, lookUp: LookUp, signal: AbortSignal): Promise<WireAnswer>;
   /** Seals, joins files and drops what is past its retention. */
-  maintain(daysOf: (workspace: string, table: string) => number): Promise<void>;
+  maintain(retention: Retention): Promise<void>;
+}
+
+export interface LogQuestion {
+  readonly text: string;
+  readonly workspaces: readonly QueryWorkspace[];
+  readonly slice: Slice;
+  /** What now() means; the clock's time when absent. */
+  readonly now?: number;
 }
 
 export interface LogsOptions {
   readonly folder: string;
   readonly disk: FileSystem;
-  readonly clock: Clock;
+  /** The file of `--test-clock`. */
+  readonly testClock?: string | undefined;
+  /** What queries may use at most, beyond which they spill to the disk. */
+  readonly memoryLimitMiB: number;
   readonly report: (error: unknown) => void;
 }
 
-export async function openLogs(options: LogsOptions): Promise<Logs> {
-  const store = await openLogStore(options);
-  const queries = createLogQueries(store, options.clock);
+export function openLogs({ folder, disk, testClock, memoryLimitMiB, report }: LogsOptions): Logs {
+  const thread = createLogThread({ folder, testClock, memoryLimitMiB }, report);
+  const hasRecords = async (): Promise<boolean> =>
+    thread.isRunning || (await disk.status(join(folder, "journal"))) !== undefined;
+
   return {
-    store,
-    queries,
-    maintain: async (daysOf) => {
-      await store.seal();
-      await store.compact();
-      await store.retain(daysOf);
+    append: (batch, origin) => thread.call("append", { batch, origin }),
+    columnsOf: async (workspace, table) => {
+      if (await hasRecords()) return thread.call("columnsOf", { workspace, table });
+      return logTable(table)?.columns ?? [];
     },
-    [Symbol.asyncDispose]: async () => {
-      await queries[Symbol.asyncDispose]();
-      await store[Symbol.asyncDispose]();
+    query: ({ text, workspaces, slice, now }, lookUp, signal) =>
+      thread.asking(lookUp, (asking) => thread.call("query", { asking, text, workspaces, slice, now }, signal)),
+    answer: (wire, lookUp, signal) =>
+      thread.asking(lookUp, (asking) => thread.call("answer", { asking, wire }, signal)),
+    maintain: async (retention) => {
+      if (await hasRecords()) await thread.call("maintain", retention);
     },
+    [Symbol.asyncDispose]: () => thread[Symbol.asyncDispose](),
   };
 }

@@ -5,7 +5,7 @@ import type { Database } from "../db/database.ts";
 import type { Identity } from "../identity/identity.ts";
 import { queryRoutes } from "../logs/http/query-routes.ts";
 import type { Logs } from "../logs/logs.ts";
-import { workspaceLookUp } from "../providers/operationalinsights/workspace.ts";
+import { workspacesFor } from "../providers/operationalinsights/workspace.ts";
 import type { Log } from "./log.ts";
 
 /** What clients ask tokens for when they mean logs. */
@@ -16,14 +16,13 @@ const logAudiences = ["https://api.loganalytics.io", "https://api.loganalytics.a
 
 export function mountLogs(logs: Logs, identity: Identity, database: Database, tenantId: string, log: Log): Hono {
   return queryRoutes({
-    queries: logs.queries,
-    clock: database.clock,
+    logs,
     authenticate: async (authorization) => {
       const token = await identity.tokens.verifyHeader(authorization, {
         audiences: [...logAudiences, ...identity.audiences()],
         tenantId,
       });
-      return workspaceLookUp({ database, access: identity.access }, { objectId: token.objectId, name: token.name });
+      return workspacesFor({ database, access: identity.access }, { objectId: token.objectId, name: token.name });
     },
     report: (error) => log.error({ err: error }, "a query of logs failed inside the service"),
   });

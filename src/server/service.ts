@@ -148,7 +148,13 @@ export async function startService(settings: Settings): Promise<Service> {
     }),
   );
   const logs = ends.use(
-    await openLogs({ folder: folder.logs, disk, clock, report: (error) => log.error({ err: error }, "logs") }),
+    openLogs({
+      folder: folder.logs,
+      disk,
+      testClock: settings.testClock,
+      memoryLimitMiB: settings.limits.logsMemoryMiB,
+      report: (error) => log.error({ err: error }, "logs"),
+    }),
   );
   const inProcess = createInProcessClient();
   const services: ProviderServices = {
@@ -212,7 +218,7 @@ export async function startService(settings: Settings): Promise<Service> {
   const routing = routeDiagnostics(
     {
       database,
-      store: logs.store,
+      logs,
       holder: node,
       report: (error) => log.error({ err: error }, "diagnostics were not routed; they are tried again"),
     },

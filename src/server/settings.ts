@@ -49,6 +49,8 @@ const settingsSchema = z.strictObject({
       bodyBytes: z.number().int().min(65_536).max(67_108_864).default(4_194_304),
       requestsAtOnce: z.number().int().min(8).default(512),
       operationsAtOnce: z.number().int().min(1).max(64).default(4),
+      /** What queries of logs hold in memory at most; beyond it they spill to the disk. */
+      logsMemoryMiB: z.number().int().min(256).default(1024),
     })
     .prefault({}),
 });
@@ -81,6 +83,7 @@ const environmentNames: Readonly<Record<string, readonly string[]>> = {
   HOLDFAST_LIMITS_BODY_BYTES: ["limits", "bodyBytes"],
   HOLDFAST_LIMITS_REQUESTS_AT_ONCE: ["limits", "requestsAtOnce"],
   HOLDFAST_LIMITS_OPERATIONS_AT_ONCE: ["limits", "operationsAtOnce"],
+  HOLDFAST_LIMITS_LOGS_MEMORY_MIB: ["limits", "logsMemoryMiB"],
 };
 
 /** HOLDFAST_ variables that are no settings. */

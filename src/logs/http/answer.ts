@@ -1,26 +1,13 @@
-// A query as it comes over the wire, and its answer: the same for every address that takes one.
+// Answers a query of the wire; runs where the rows are.
 
 import { z } from "zod";
 import { kqlErrors, toJsonValue, type QueryResult, type QueryTable } from "../../kql/index.ts";
 import { HoldfastError } from "../../lib/errors.ts";
+import type { LogQueries } from "../query/log-queries.ts";
+import type { LookUp } from "../query/query-workspace.ts";
 import { intersect, parseTimespan } from "../query/timespan.ts";
-import type { LogQueries, QueryWorkspace } from "../query/log-queries.ts";
 import type { TimeRange } from "../store/log-store.ts";
-
-export interface WireQuery {
-  /** The body, parsed. */
-  readonly body: unknown;
-  /** Of the address: what is asked there holds as well. */
-  readonly timespan?: string | undefined;
-  readonly prefer?: string | undefined;
-  readonly workspace: QueryWorkspace;
-  readonly lookUp: (name: string) => Promise<QueryWorkspace>;
-}
-
-export interface WireAnswer {
-  readonly status: number;
-  readonly body: object;
-}
+import { refusal, type WireAnswer, type WireQuery } from "./wire.ts";
 
 const bodySchema = z.object({
   query: z.string(),
@@ -34,6 +21,7 @@ export async function answerQuery(
   queries: LogQueries,
   now: number,
   wire: WireQuery,
+  lookUp: LookUp,
   signal: AbortSignal,
 ): Promise<WireAnswer> {
   const parsed = bodySchema.safeParse(wire.body);
@@ -58,13 +46,13 @@ export async function answerQuery(
   const preferences = parsePrefer(wire.prefer);
   const deadline = AbortSignal.timeout(preferences.wait * 1000);
   try {
-    const others = await Promise.all((workspaces ?? []).map((name) => wire.lookUp(name)));
-    const all = [...new Map([wire.workspace, ...others].map((one) => [one.customerId, one])).values()];
+    const others = await Promise.all((workspaces ?? []).map(lookUp));
+    const all = [...new Map([...wire.workspaces, ...others].map((one) => [one.customerId, one])).values()];
     const result = await queries.run(
-      { text: query, workspaces: all, range, lookUp: wire.lookUp },
+      { text: query, workspaces: all, slice: { ...range, resource: wire.resource }, lookUp },
       AbortSignal.any([signal, deadline]),
     );
-    return { status: 200, body: render(result, preferences) };
+    return { status: 200, json: JSON.stringify(render(result, preferences)) };
   } catch (error) {
     if (!(error instanceof HoldfastError)) throw error;
     if (deadline.aborted)
@@ -130,10 +118,6 @@ function parsePrefer(text = ""): Preferences {
     statistics: given.get("include-statistics") === "true",
     render: given.get("include-render") === "true",
   };
-}
-
-export function refusal(status: number, code: string, message: string, innererror?: object): WireAnswer {
-  return { status, body: { error: { code, message, ...(innererror === undefined ? {} : { innererror }) } } };
 }
 
 const statements: Readonly<

@@ -1,18 +1,25 @@
 // The query API as its clients address it: with and without /v1 (the JavaScript client leaves it out
-// when it is given an endpoint), singly and in batches.
+// when it is given an endpoint), by workspace and by resource, singly and in batches.
 
-import { Hono } from "hono";
+import { Hono, type Context } from "hono";
 import { z } from "zod";
-import type { Clock } from "../../lib/clock.ts";
 import { HoldfastError } from "../../lib/errors.ts";
-import type { LogQueries, QueryWorkspace } from "../query/log-queries.ts";
-import { answerQuery, refusal, type WireAnswer } from "./answer.ts";
+import type { Logs } from "../logs.ts";
+import type { LookUp, QueryWorkspace } from "../query/query-workspace.ts";
+import { metadataOf } from "./metadata.ts";
+import { refusal, type WireAnswer } from "./wire.ts";
+
+/** How one caller finds what to query; all of it throws for what the caller may not. */
+export interface QueryCaller {
+  readonly lookUp: LookUp;
+  /** The workspaces to which a resource logs, with the tables that may be read of it. */
+  ofResource(resourceId: string): Promise<readonly QueryWorkspace[]>;
+}
 
 export interface QueryRoutesOptions {
-  readonly queries: LogQueries;
-  readonly clock: Clock;
-  /** Resolves to how this caller finds workspaces, by id or name; throws for who is not signed in. */
-  readonly authenticate: (authorization: string | undefined) => Promise<(idOrName: string) => Promise<QueryWorkspace>>;
+  readonly logs: Logs;
+  /** Throws for who is not signed in. */
+  readonly authenticate: (authorization: string | undefined) => Promise<QueryCaller>;
   readonly report: (error: unknown) => void;
 }
 
@@ -33,8 +40,7 @@ const batchSchema = z.object({
 
 const largestBody = 1024 * 1024;
 
-export function queryRoutes(options: QueryRoutesOptions): Hono {
-  const { queries, clock, report } = options;
+export function queryRoutes({ logs, authenticate, report }: QueryRoutesOptions): Hono {
   const app = new Hono();
 
   const failed = (error: unknown): WireAnswer => {
@@ -42,53 +48,73 @@ export function queryRoutes(options: QueryRoutesOptions): Hono {
     report(error);
     return refusal(500, "InternalServerError", "The query could not be answered; the service's log has the details.");
   };
-  const guarded = async (work: () => Promise<WireAnswer>): Promise<Response> => {
-    const { status, body } = await work().catch(failed);
-    return Response.json(body, { status });
+  const guarded = async (
+    context: Context,
+    work: (caller: QueryCaller, request: Request) => Promise<WireAnswer>,
+  ): Promise<Response> => {
+    const request = context.req.raw;
+    const answered = async (): Promise<WireAnswer> =>
+      work(await authenticate(request.headers.get("authorization") ?? undefined), request);
+    const { status, json } = await answered().catch(failed);
+    return new Response(json, { status, headers: { "Content-Type": "application/json" } });
   };
+  const bodyOf = async (context: Context): Promise<unknown> =>
+    context.req.method === "POST"
+      ? readBody(context.req.raw)
+      : { query: context.req.query("query"), workspaces: context.req.query("workspaces")?.split(",") };
+
+  const query = (
+    context: Context,
+    find: (caller: QueryCaller) => Promise<readonly QueryWorkspace[]>,
+    resource?: string,
+  ) =>
+    guarded(context, async (caller, request) => {
+      const body = await bodyOf(context);
+      const workspaces = await find(caller);
+      const wire = {
+        body,
+        workspaces,
+        resource,
+        timespan: context.req.query("timespan"),
+        prefer: context.req.header("prefer"),
+      };
+      return logs.answer(wire, caller.lookUp, request.signal);
+    });
 
   for (const prefix of ["", "/v1"]) {
     app.on(["GET", "POST"], `${prefix}/workspaces/:workspace/query`, (context) =>
-      guarded(async () => {
-        const lookUp = await options.authenticate(context.req.header("authorization"));
-        const isPost = context.req.method === "POST";
-        const names = context.req.query("workspaces")?.split(",");
-        const body = isPost
-          ? await readBody(context.req.raw)
-          : { query: context.req.query("query"), workspaces: names };
+      query(context, async ({ lookUp }) => [await lookUp(context.req.param("workspace"))]),
+    );
+    app.on(["GET", "POST"], `${prefix}/workspaces/:workspace/metadata`, (context) =>
+      guarded(context, async ({ lookUp }) => {
         const workspace = await lookUp(context.req.param("workspace"));
-        const wire = {
-          body,
-          workspace,
-          lookUp,
-          timespan: context.req.query("timespan"),
-          prefer: context.req.header("prefer"),
-        };
-        return answerQuery(queries, clock.now(), wire, context.req.raw.signal);
+        return { status: 200, json: JSON.stringify(await metadataOf([workspace], logs.columnsOf)) };
       }),
     );
+    // The JavaScript client puts a resource's id, with its slash, behind a slash.
+    app.on(["GET", "POST"], `${prefix}/:resource{/?subscriptions/.+}/query`, (context, next) => {
+      const resource = `/${context.req.param("resource").replace(/^\//, "")}`;
+      // Without /v1 and without the second slash it is a path of the management API.
+      if (prefix === "" && !context.req.param("resource").startsWith("/")) return next();
+      return query(context, ({ ofResource }) => ofResource(resource), resource.toLowerCase());
+    });
     app.post(`${prefix}/$batch`, (context) =>
-      guarded(async () => {
-        const lookUp = await options.authenticate(context.req.header("authorization"));
-        const parsed = batchSchema.safeParse(await readBody(context.req.raw));
+      guarded(context, async ({ lookUp }, request) => {
+        const parsed = batchSchema.safeParse(await readBody(request));
         if (!parsed.success) return refusal(400, "BadArgumentError", "The request had some invalid properties");
-        const responses: object[] = [];
+        const responses: string[] = [];
         // One after the other: a batch takes no more of the machine than a query.
-        for (const { id, workspace: name, headers, body, path = "/query", method = "GET" } of parsed.data.requests) {
+        for (const { id, workspace, headers, body, path = "/query", method = "GET" } of parsed.data.requests) {
           const one = async (): Promise<WireAnswer> => {
             if (path !== "/query" || method.toUpperCase() !== "POST")
               return refusal(404, "PathNotFoundError", "The requested path does not exist");
             const prefer = Object.entries(headers ?? {}).find(([key]) => key.toLowerCase() === "prefer")?.[1];
-            return answerQuery(
-              queries,
-              clock.now(),
-              { body, workspace: await lookUp(name), lookUp, prefer },
-              context.req.raw.signal,
-            );
+            return logs.answer({ body, workspaces: [await lookUp(workspace)], prefer }, lookUp, request.signal);
           };
-          responses.push({ id, ...(await one().catch(failed)) });
+          const { status, json } = await one().catch(failed);
+          responses.push(`{"id":${JSON.stringify(id)},"status":${status},"body":${json}}`);
         }
-        return { status: 200, body: { responses } };
+        return { status: 200, json: `{"responses":[${responses.join(",")}]}` };
       }),
     );
   }

@@ -1,30 +1,21 @@
 // KQL over workspaces: one engine for all, told for each query which workspaces its names mean.
 
 import { AsyncLocalStorage } from "node:async_hooks";
-import {
-  createEngine,
-  kqlErrors,
-  type DatabaseSchema,
-  type FunctionSchema,
-  type QueryResult,
-} from "../../kql/index.ts";
+import { createEngine, kqlErrors, type DatabaseSchema, type QueryResult } from "../../kql/index.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { logTables } from "../schema/tables.ts";
-import type { LogStore, TimeRange } from "../store/log-store.ts";
-
-export interface QueryWorkspace {
-  readonly customerId: string;
-  readonly name: string;
-  readonly functions: readonly FunctionSchema[];
-}
+import type { LogStore, Slice } from "../store/log-store.ts";
+import type { LookUp, QueryWorkspace } from "./query-workspace.ts";
 
 export interface LogQuery {
   readonly text: string;
   /** Bare table names mean the rows of all of these together. */
   readonly workspaces: readonly QueryWorkspace[];
-  readonly range: TimeRange;
-  /** For workspace("…"): throws when there is none that the caller may query. */
-  readonly lookUp: (name: string) => Promise<QueryWorkspace>;
+  readonly slice: Slice;
+  /** What now() means; the clock's time when absent. */
+  readonly now?: number | undefined;
+  /** For workspace("…"). */
+  readonly lookUp: LookUp;
 }
 
 export interface LogQueries extends AsyncDisposable {
@@ -74,7 +65,7 @@ export function createLogQueries(store: LogStore, clock: Clock): LogQueries {
         return store.source(
           workspaces.map(({ customerId }) => customerId),
           table,
-          query.range,
+          query.slice,
         );
       },
     },
@@ -84,7 +75,9 @@ export function createLogQueries(store: LogStore, clock: Clock): LogQueries {
     run: async (query, signal) => {
       const leave = store.enter();
       try {
-        return await running.run({ query, databases: new Map() }, () => engine.query(query.text, {}, signal));
+        return await running.run({ query, databases: new Map() }, () =>
+          engine.query(query.text, query.now === undefined ? {} : { now: query.now }, signal),
+        );
       } finally {
         leave();
       }
@@ -94,9 +87,13 @@ export function createLogQueries(store: LogStore, clock: Clock): LogQueries {
 }
 
 function schemaOf(store: LogStore, name: string, workspaces: readonly QueryWorkspace[]): DatabaseSchema {
-  const tables = logTables.map((table) => {
-    const columns = workspaces.flatMap(({ customerId }) => store.columnsOf(customerId, table.name));
-    return { name: table.name, columns: [...new Map(columns.map((column) => [column.name, column])).values()] };
-  });
+  const isReadable = (table: string): boolean =>
+    workspaces.every((workspace) => workspace.tables === undefined || workspace.tables.includes(table));
+  const tables = logTables
+    .filter((table) => isReadable(table.name))
+    .map((table) => {
+      const columns = workspaces.flatMap(({ customerId }) => store.columnsOf(customerId, table.name));
+      return { name: table.name, columns: [...new Map(columns.map((column) => [column.name, column])).values()] };
+    });
   return { name, tables, functions: workspaces[0]?.functions ?? [] };
 }

@@ -140,7 +140,7 @@ describe("the store of logs", () => {
     await using store = await openIn("retention");
     await append(store, [job(1, start - 40 * 86_400_000), job(2)]);
     await store.seal();
-    await store.retain(() => 30);
+    await store.retain({ workspaces: new Map([[workspace, { days: 30, tables: new Map() }]]) });
     assert.deepEqual(await jobs(store), ["job 2"]);
   });
 

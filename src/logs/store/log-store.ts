@@ -5,7 +5,7 @@
 
 import type { DuckDBInstance } from "@duckdb/node-api";
 import { join } from "node:path";
-import { openDuckDb, quoteName, type ColumnSchema, type TableSource } from "../../kql/index.ts";
+import { openDuckDb, quoteName, quoteText, type ColumnSchema, type TableSource } from "../../kql/index.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { findFiles, type FileSystem } from "../../lib/files.ts";
 import { logErrors } from "../errors.ts";
@@ -18,6 +18,7 @@ import { readManifest, writeManifest, type Manifest, type Part } from "./manifes
 import { partsSource, writeParts } from "./parts.ts";
 import { physicalType, sourceColumn } from "./physical.ts";
 import { createReaders } from "./readers.ts";
+import { daysKept, type Retention } from "./retention.ts";
 import { beginGeneration, type Generation } from "./recent.ts";
 import { createSerial } from "./serial.ts";
 
@@ -40,6 +41,12 @@ export interface TimeRange {
   readonly to?: number;
 }
 
+/** The rows that a query may see. */
+export interface Slice extends TimeRange {
+  /** Lower case: only rows of this resource and of what stands below it. */
+  readonly resource?: string | undefined;
+}
+
 export interface LogStore extends AsyncDisposable {
   readonly duckdb: DuckDBInstance;
   /** Returns when the records are durable and can be queried; all of them or none. */
@@ -47,7 +54,7 @@ export interface LogStore extends AsyncDisposable {
   columnsOf(workspace: string, table: string): readonly ColumnSchema[];
   /** Grows whenever a table gets a column. */
   readonly schemaVersion: number;
-  source(workspaces: readonly string[], table: string, range: TimeRange): TableSource;
+  source(workspaces: readonly string[], table: string, slice: Slice): TableSource;
   /** Between this and the call that it returns, nothing that `source` named goes away. */
   enter(): () => void;
   /** Moves what is in memory to Parquet. */
@@ -55,7 +62,7 @@ export interface LogStore extends AsyncDisposable {
   /** Joins the files of days that have many. */
   compact(): Promise<void>;
   /** Drops whole days that have passed their table's retention. */
-  retain(daysOf: (workspace: string, table: string) => number): Promise<void>;
+  retain(retention: Retention): Promise<void>;
   /** How much there is, for whoever watches. */
   status(): { readonly parts: number; readonly journalBytes: number; readonly generations: number };
 }
@@ -265,19 +272,19 @@ export async function openLogStore(options: LogStoreOptions): Promise<LogStore> 
     get schemaVersion() {
       return schemaVersion;
     },
-    source: (workspaces, table, range) => {
+    source: (workspaces, table, slice) => {
       const columns = unionColumns(workspaces.map((workspace) => columnsOf(workspace, table)));
       const selects: string[] = [];
       for (const workspace of workspaces) {
         for (const generation of generations) {
           const recent = generation.tables.get(`${workspace}/${table}`);
-          if (recent !== undefined) selects.push(selectFrom(recent.from, columns, recent.columns, range));
+          if (recent !== undefined) selects.push(selectFrom(recent.from, columns, recent.columns, slice));
         }
         const parts = manifest.parts.filter(
-          (part) => part.workspace === workspace && part.table === table && overlaps(part, range),
+          (part) => part.workspace === workspace && part.table === table && overlaps(part, slice),
         );
         for (const [, alike] of Map.groupBy(parts, (part) => part.columns.join())) {
-          selects.push(selectFrom(partsSource(folder, alike), columns, new Set(alike[0]?.columns), range));
+          selects.push(selectFrom(partsSource(folder, alike), columns, new Set(alike[0]?.columns), slice));
         }
       }
       if (selects.length === 0) selects.push(`${selectFrom("(SELECT 1)", columns, new Set(), {})} WHERE false`);
@@ -289,11 +296,11 @@ export async function openLogStore(options: LogStoreOptions): Promise<LogStore> 
     enter: readers.enter,
     seal: () => upkeep(seal),
     compact: () => upkeep(compact),
-    retain: (daysOf) =>
+    retain: (retention) =>
       upkeep(async () => {
         const now = clock.now();
         const parts = manifest.parts.filter(
-          ({ workspace, table, to }) => to / 1000 >= now - daysOf(workspace, table) * dayMilliseconds,
+          ({ workspace, table, to }) => to / 1000 >= now - daysKept(retention, workspace, table) * dayMilliseconds,
         );
         if (parts.length < manifest.parts.length) await adopt({ ...manifest, parts });
       }),
@@ -323,7 +330,7 @@ function selectFrom(
   from: string,
   columns: readonly ColumnSchema[],
   present: ReadonlySet<string>,
-  { from: start, to: end }: TimeRange,
+  { from: start, to: end, resource }: Slice,
 ): string {
   const list = columns.map(({ name, type }) =>
     present.has(name) ? quoteName(name) : `NULL::${physicalType(type).sql} AS ${quoteName(name)}`,
@@ -331,6 +338,9 @@ function selectFrom(
   const bounds = [
     ...(start === undefined ? [] : [`TimeGenerated >= make_timestamp(${start * 1000})`]),
     ...(end === undefined ? [] : [`TimeGenerated < make_timestamp(${end * 1000})`]),
+    ...(resource === undefined
+      ? []
+      : [`(_ResourceId = ${quoteText(resource)} OR starts_with(_ResourceId, ${quoteText(`${resource}/`)}))`]),
   ];
   return `SELECT ${list.join(", ")} FROM ${from}${bounds.length === 0 ? "" : ` WHERE ${bounds.join(" AND ")}`}`;
 }

@@ -2,33 +2,33 @@
 // last event it took, so an event that is handed over again after a crash is not there twice.
 
 import { activityEvent } from "../../arm/activity/activity.ts";
-import { idKey } from "../../arm/resource-id.ts";
-import { findResource, listResources } from "../../arm/resources/resource-store.ts";
+import { findResource } from "../../arm/resources/resource-store.ts";
 import type { Database } from "../../db/database.ts";
 import type { StoredEvent } from "../../events/event.ts";
 import { runSubscriber } from "../../events/subscribe.ts";
 import { activityRecord, type ActivityEntry } from "../../logs/azure/activity-record.ts";
-import type { LogStore, Records } from "../../logs/store/log-store.ts";
-import { diagnosticSettingType, type DiagnosticSetting } from "./diagnostic-settings.ts";
+import type { Logs } from "../../logs/logs.ts";
+import type { Records } from "../../logs/store/log-store.ts";
+import { diagnosticSettingsOf, wantsCategory } from "./settings-of-resource.ts";
 
 const source = "diagnostics";
 
 export interface RoutingOptions {
   readonly database: Database;
-  readonly store: LogStore;
+  readonly logs: Logs;
   readonly holder: string;
   readonly report: (error: unknown) => void;
 }
 
 /** Works until `signal`. */
 export function routeDiagnostics(
-  { database, store, holder, report }: RoutingOptions,
+  { database, logs, holder, report }: RoutingOptions,
   signal: AbortSignal,
 ): Promise<void> {
   const deliver = async (events: readonly StoredEvent[]): Promise<void> => {
     for (const event of events) {
       const batch = await recordsOf(database, event);
-      if (batch.length > 0) await store.append(batch, { source, position: event.position });
+      if (batch.length > 0) await logs.append(batch, { source, position: event.position });
     }
   };
   return runSubscriber(
@@ -41,15 +41,10 @@ export function routeDiagnostics(
 /** A subscription's settings choose among the categories of its activity log. */
 async function recordsOf(database: Database, event: StoredEvent): Promise<Records[]> {
   const record = activityRecord(event.data as ActivityEntry);
-  const prefix = idKey(`/subscriptions/${String(record["SubscriptionId"])}/providers/${diagnosticSettingType}/`);
-  const settings = await listResources<DiagnosticSetting>(database.kysely, { type: diagnosticSettingType });
+  const settings = await diagnosticSettingsOf(database.kysely, `/subscriptions/${String(record["SubscriptionId"])}`);
   const batch = new Map<string, Records>();
-  for (const { id, properties } of settings) {
-    if (!idKey(id).startsWith(prefix)) continue;
-    const wanted = (properties.logs ?? []).some(
-      ({ category, categoryGroup, enabled }) =>
-        enabled && (category === record["CategoryValue"] || categoryGroup?.toLowerCase() === "alllogs"),
-    );
+  for (const { properties } of settings) {
+    const wanted = wantsCategory(properties, String(record["CategoryValue"]));
     const workspace = wanted
       ? await findResource<{ customerId: string }>(database.kysely, properties.workspaceId ?? "")
       : undefined;

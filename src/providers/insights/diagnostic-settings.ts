@@ -5,18 +5,12 @@ import { armErrors } from "../../arm/errors.ts";
 import type { Provider } from "../../arm/provider.ts";
 import { noContent, ok, param, parseBody, type ArmRequest } from "../../arm/request.ts";
 import { idKey } from "../../arm/resource-id.ts";
-import {
-  deleteResource,
-  findResource,
-  getResource,
-  listResources,
-  putResource,
-} from "../../arm/resources/resource-store.ts";
+import { deleteResource, findResource, getResource, putResource } from "../../arm/resources/resource-store.ts";
 import type { Resource } from "../../arm/resources/resource.ts";
 import type { Services } from "../services.ts";
 import { categoriesOf } from "./diagnostic-categories.ts";
+import { diagnosticSettingsOf, diagnosticSettingType, type DiagnosticSetting } from "./settings-of-resource.ts";
 
-export const diagnosticSettingType = "Microsoft.Insights/diagnosticSettings";
 const largestCount = 5;
 
 const retentionPolicy = z.object({ enabled: z.boolean(), days: z.number().int().min(0) }).nullish();
@@ -40,8 +34,6 @@ const bodySchema = z.object({
   }),
 });
 
-export type DiagnosticSetting = z.output<typeof bodySchema>["properties"];
-
 export function diagnosticSettingsProvider({ database, access }: Services): Provider {
   const render = ({ id, name, properties }: Resource<DiagnosticSetting>): object => ({
     id,
@@ -51,13 +43,7 @@ export function diagnosticSettingsProvider({ database, access }: Services): Prov
   });
   const scopeOf = (request: ArmRequest): string =>
     request.path.slice(0, request.path.toLowerCase().lastIndexOf("/providers/microsoft.insights/"));
-  const settingsOf = async (scope: string): Promise<Resource<DiagnosticSetting>[]> => {
-    const prefix = `${idKey(scope)}/providers/`;
-    const all = await listResources<DiagnosticSetting>(database.kysely, { type: diagnosticSettingType });
-    return all.filter(
-      ({ id }) => idKey(id).startsWith(prefix) && !idKey(id).slice(prefix.length).includes("/providers/"),
-    );
-  };
+  const settingsOf = (scope: string) => diagnosticSettingsOf(database.kysely, scope);
   const collection = "{scope}/providers/Microsoft.Insights/diagnosticSettings";
   const one = `${collection}/{name}`;
   const categories = "{scope}/providers/Microsoft.Insights/diagnosticSettingsCategories";

@@ -11,7 +11,7 @@ import {
 } from "../../arm/resources/resource-store.ts";
 import type { Resource } from "../../arm/resources/resource.ts";
 import type { Route } from "../../arm/routes.ts";
-import type { QueryWorkspace } from "../../logs/query/log-queries.ts";
+import type { QueryWorkspace } from "../../logs/query/query-workspace.ts";
 import type { Services } from "../services.ts";
 
 const type = "Microsoft.OperationalInsights/workspaces/savedSearches";

@@ -1,6 +1,7 @@
 // The tables of a workspace: their columns, and for how long each keeps its rows.
 
 import { z } from "zod";
+import { idKey } from "../../arm/resource-id.ts";
 import { ok, param, parseBody, type ArmReply, type ArmRequest } from "../../arm/request.ts";
 import {
   findResource,
@@ -13,6 +14,7 @@ import {
 import type { Route } from "../../arm/routes.ts";
 import { logTables } from "../../logs/schema/tables.ts";
 import type { LogTable } from "../../logs/schema/log-table.ts";
+import type { Retention, WorkspaceRetention } from "../../logs/store/retention.ts";
 import type { LogServices } from "./services.ts";
 import { listWorkspaces, workspacePath, type Workspace, type WorkspaceProperties } from "./workspace.ts";
 
@@ -40,7 +42,8 @@ export function tableRoutes({ database, logs }: LogServices): Route[] {
       request.path.slice(0, request.path.toLowerCase().lastIndexOf("/tables")),
     );
 
-  const render = (workspace: Workspace, { name }: LogTable, settings: TableSettings): object => {
+  const render = async (workspace: Workspace, { name }: LogTable, settings: TableSettings): Promise<object> => {
+    const columns = await logs.columnsOf(workspace.properties.customerId, name);
     const retentionInDays = settings.retentionInDays ?? workspace.properties.retentionInDays;
     return {
       id: idOf(workspace, name),
@@ -58,7 +61,7 @@ export function tableRoutes({ database, logs }: LogServices): Route[] {
           tableType: "Microsoft",
           tableSubType: name === "AzureDiagnostics" ? "Classic" : "DataCollectionRuleBased",
           solutions: ["LogManagement"],
-          standardColumns: logs.store.columnsOf(workspace.properties.customerId, name).map((column) => ({
+          standardColumns: columns.map((column) => ({
             name: column.name,
             type: column.type === "datetime" ? "dateTime" : column.type,
             isDefaultDisplay: true,
@@ -82,7 +85,7 @@ export function tableRoutes({ database, logs }: LogServices): Route[] {
   const read = async (request: ArmRequest): Promise<ArmReply> => {
     const workspace = await workspaceOf(request);
     const table = tableOf(request);
-    return ok(render(workspace, table, await settingsOf(workspace, table.name)));
+    return ok(await render(workspace, table, await settingsOf(workspace, table.name)));
   };
 
   const change = async (request: ArmRequest): Promise<ArmReply> => {
@@ -101,7 +104,7 @@ export function tableRoutes({ database, logs }: LogServices): Route[] {
         { caller: request.caller, clock: database.clock },
       ),
     );
-    return ok(render(workspace, table, settings));
+    return ok(await render(workspace, table, settings));
   };
 
   const one = `${workspacePath}/tables/{table}`;
@@ -125,20 +128,16 @@ export function tableRoutes({ database, logs }: LogServices): Route[] {
 }
 
 /** For how many days each table of each workspace keeps its rows. */
-export async function retentionOf(reader: Reader): Promise<(customerId: string, table: string) => number> {
-  const workspaces = new Map(
-    (await listWorkspaces(reader)).map((workspace) => [workspace.properties.customerId, workspace]),
-  );
-  const own = new Map(
-    (await listResources<TableSettings>(reader, { type })).map(({ id, properties }) => [
-      id.toLowerCase(),
-      properties.retentionInDays,
-    ]),
-  );
-  return (customerId, table) => {
-    const workspace = workspaces.get(customerId);
-    // It may have been made a moment ago, after this list: nothing of it is dropped.
-    if (workspace === undefined) return Infinity;
-    return own.get(`${workspace.id}/tables/${table}`.toLowerCase()) ?? workspace.properties.retentionInDays;
-  };
+export async function retentionOf(reader: Reader): Promise<Retention> {
+  const own = await listResources<TableSettings>(reader, { type });
+  const workspaces = (await listWorkspaces(reader)).map(({ id, properties }): [string, WorkspaceRetention] => {
+    const prefix = `${idKey(id)}/tables/`;
+    const tables = own.flatMap((table): [string, number][] =>
+      idKey(table.id).startsWith(prefix) && table.properties.retentionInDays !== undefined
+        ? [[table.name, table.properties.retentionInDays]]
+        : [],
+    );
+    return [properties.customerId, { days: properties.retentionInDays, tables: new Map(tables) }];
+  });
+  return { workspaces: new Map(workspaces) };
 }

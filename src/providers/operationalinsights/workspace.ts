@@ -1,11 +1,14 @@
 // A workspace as queries and routes find it: by customer id, by resource id or by name.
 
 import { idKey } from "../../arm/resource-id.ts";
-import { listResources, type Reader } from "../../arm/resources/resource-store.ts";
+import { findResource, listResources, type Reader } from "../../arm/resources/resource-store.ts";
 import type { Resource } from "../../arm/resources/resource.ts";
 import type { AccessPrincipal } from "../../identity/access/access.ts";
+import type { Grants } from "../../identity/access/grants.ts";
 import { defineErrors } from "../../lib/errors.ts";
-import type { QueryWorkspace } from "../../logs/query/log-queries.ts";
+import type { QueryWorkspace } from "../../logs/query/query-workspace.ts";
+import { logTables } from "../../logs/schema/tables.ts";
+import { diagnosticSettingsOf } from "../insights/settings-of-resource.ts";
 import type { Services } from "../services.ts";
 import { functionsOf } from "./saved-searches.ts";
 
@@ -29,29 +32,92 @@ export function listWorkspaces(reader: Reader): Promise<Workspace[]> {
   return listResources<WorkspaceProperties>(reader, { type: `${namespace}/${workspaceType}` });
 }
 
-/** Finds workspaces for one caller, who must be allowed to query each. */
-export function workspaceLookUp(
+export interface WorkspaceFinder {
+  /** By customer id, resource id or name; the caller must be allowed to query it. */
+  lookUp(idOrName: string): Promise<QueryWorkspace>;
+  /** Where a resource logs to. Whoever may read the resource's logs needs nothing on the workspaces. */
+  ofResource(resourceId: string): Promise<readonly QueryWorkspace[]>;
+}
+
+export function workspacesFor(
   { database, access }: Pick<Services, "database" | "access">,
   caller: AccessPrincipal,
-): (idOrName: string) => Promise<QueryWorkspace> {
-  return async (idOrName) => {
-    const wanted = idOrName.startsWith("/") ? idKey(idOrName) : idOrName.toLowerCase();
-    const found = (await listWorkspaces(database.kysely)).filter(
-      ({ id, name, properties }) =>
-        properties.customerId === wanted || idKey(id) === wanted || name.toLowerCase() === wanted,
-    );
-    const grants = await access.grantsOf(caller.objectId);
-    const allowed = found.filter(({ id }) => grants.allows(`${namespace}/workspaces/query/read`, id));
-    const [workspace] = allowed;
-    if (workspace === undefined) {
-      if (found.length === 0) throw errors.PathNotFoundError(`There is no workspace '${idOrName.slice(0, 300)}'.`);
-      throw errors.InsufficientAccessError(
-        `The caller '${caller.name}' may not query the workspace '${idOrName.slice(0, 300)}'.`,
+): WorkspaceFinder {
+  const reader = database.kysely;
+  return {
+    lookUp: async (idOrName) => {
+      const shown = idOrName.slice(0, 300);
+      const found = await findWorkspaces(reader, idOrName);
+      const grants = await access.grantsOf(caller.objectId);
+      const allowed = found.filter(({ id }) => grants.allows(`${namespace}/workspaces/query/read`, id));
+      const [workspace] = allowed;
+      if (workspace === undefined) {
+        if (found.length === 0) throw errors.PathNotFoundError(`There is no workspace '${shown}'.`);
+        throw errors.InsufficientAccessError(`The caller '${caller.name}' may not query the workspace '${shown}'.`);
+      }
+      if (allowed.length > 1)
+        throw errors.PathNotFoundError(`Several workspaces are called '${shown}': name one by its id.`);
+      return describe(
+        reader,
+        workspace,
+        (table) => `${namespace}/workspaces/query/${table}/read`,
+        workspace.id,
+        grants,
       );
-    }
-    if (allowed.length > 1)
-      throw errors.PathNotFoundError(`Several workspaces are called '${idOrName.slice(0, 300)}': name one by its id.`);
-    const functions = await functionsOf(database.kysely, workspace.id);
-    return { customerId: workspace.properties.customerId, name: workspace.name, functions };
+    },
+    ofResource: async (resourceId) => {
+      const grants = await access.grantsOf(caller.objectId);
+      const isReadable = logTables.some(({ name }) => grants.allows(logsRead(name), resourceId));
+      if (!isReadable) {
+        throw errors.InsufficientAccessError(
+          `The caller '${caller.name}' may not read the logs of '${resourceId.slice(0, 300)}'.`,
+        );
+      }
+      const settings = await diagnosticSettingsOf(reader, resourceId);
+      const ids = new Set(settings.flatMap(({ properties }) => properties.workspaceId?.toLowerCase() ?? []));
+      const workspaces = await Promise.all([...ids].map((id) => findResource<WorkspaceProperties>(reader, id)));
+      if (ids.size === 0) {
+        throw errors.PathNotFoundError(
+          `'${resourceId.slice(0, 300)}' has no diagnostic setting that names a workspace.`,
+        );
+      }
+      return Promise.all(
+        workspaces
+          .filter((workspace) => workspace !== undefined)
+          .map((workspace) => describe(reader, workspace, logsRead, resourceId, grants)),
+      );
+    },
   };
+}
+
+const logsRead = (table: string): string => `Microsoft.Insights/logs/${table}/read`;
+
+async function describe(
+  reader: Reader,
+  { id, name, location, properties }: Workspace,
+  action: (table: string) => string,
+  scope: string,
+  grants: Grants,
+): Promise<QueryWorkspace> {
+  const tables = logTables.map((table) => table.name);
+  const readable = tables.filter((table) => grants.allows(action(table), scope));
+  return {
+    customerId: properties.customerId,
+    id,
+    name,
+    location: location ?? "",
+    functions: await functionsOf(reader, id),
+    ...(readable.length === tables.length ? {} : { tables: readable }),
+  };
+}
+
+async function findWorkspaces(reader: Reader, idOrName: string): Promise<Workspace[]> {
+  if (idOrName.startsWith("/")) {
+    const found = await findResource<WorkspaceProperties>(reader, idOrName);
+    return found?.type.toLowerCase() === `${namespace}/${workspaceType}`.toLowerCase() ? [found] : [];
+  }
+  const wanted = idKey(idOrName);
+  return (await listWorkspaces(reader)).filter(
+    ({ name, properties }) => properties.customerId === wanted || name.toLowerCase() === wanted,
+  );
 }

@@ -8,11 +8,10 @@ import { getResource } from "../../arm/resources/resource-store.ts";
 import { trackedRoutes, type TrackedType } from "../../arm/resources/tracked-routes.ts";
 import { isoTime } from "../../lib/clock.ts";
 import { newGuid, randomBytes } from "../../lib/random.ts";
-import { answerQuery } from "../../logs/http/answer.ts";
 import { savedSearchRoutes } from "./saved-searches.ts";
 import type { LogServices } from "./services.ts";
 import { tableRoutes } from "./tables.ts";
-import { namespace, workspaceLookUp, workspacePath, workspaceType } from "./workspace.ts";
+import { namespace, workspacesFor, workspacePath, workspaceType } from "./workspace.ts";
 
 const versions = [
   "2025-02-01",
@@ -80,21 +79,15 @@ export function workspacesProvider(services: LogServices): Provider {
   };
 
   const query = async (request: ArmRequest): Promise<ArmReply> => {
-    const lookUp = workspaceLookUp(services, { objectId: request.caller.principalId, name: request.caller.name });
-    const workspace = await lookUp(workspaceIdOf(request));
-    const { status, body } = await answerQuery(
-      logs.queries,
-      database.clock.now(),
-      {
-        body: request.body,
-        workspace,
-        lookUp,
-        timespan: request.query.get("timespan"),
-        prefer: request.header("prefer"),
-      },
-      request.signal,
-    );
-    return { status, body };
+    const { lookUp } = workspacesFor(services, { objectId: request.caller.principalId, name: request.caller.name });
+    const wire = {
+      body: request.body,
+      workspaces: [await lookUp(workspaceIdOf(request))],
+      timespan: request.query.get("timespan"),
+      prefer: request.header("prefer"),
+    };
+    const { status, json } = await logs.answer(wire, lookUp, request.signal);
+    return { status, body: JSON.parse(json) as unknown };
   };
   const queryAction = `${namespace}/workspaces/query/read`;
 
