@@ -1,11 +1,12 @@
 // Machines that Holdfast defines on a host itself, and how they are given up again.
 
 import { idKey } from "../arm/resource-id.ts";
-import { deleteResource, type Writer } from "../arm/resources/resource-store.ts";
+import { deleteResource, findResource, type Reader, type Writer } from "../arm/resources/resource-store.ts";
 import type { Database } from "../db/database.ts";
 import { scopeOf } from "../db/transaction.ts";
 import { appendEvent } from "../events/append.ts";
 import type { Host, Machine, MachineDefinition } from "../hosts/host.ts";
+import { isErrorCode } from "../lib/errors.ts";
 import { inventoryErrors } from "./errors.ts";
 import { inventoryChannel, ownDeed, type RegisteredHost } from "./host-registry.ts";
 import { machineResourceId, type InventoryMachine } from "./machine.ts";
@@ -20,6 +21,12 @@ export interface Adoption {
   readonly location?: string;
   /** What the resource keeps beside what the host tells. */
   readonly properties?: object;
+  /** What the resource remembers and never shows. */
+  readonly hidden?: object;
+  /** In bytes, by the definition's ids of disks: what is shown until the machine runs and says so itself. */
+  readonly diskSizes?: Readonly<Record<string, number>>;
+  /** Ids of disks that are resources, by the definition's ids of disks. */
+  readonly diskResourceIds?: Readonly<Record<string, string>>;
 }
 
 /** Returns the id of the resource. */
@@ -41,7 +48,11 @@ export async function adoptMachine(
   await database.transaction(async (trx) => {
     if ((await namesTaken(trx, groupId)).has(place.name.toLowerCase()))
       throw inventoryErrors.MachineNameTaken(`There is a virtual machine ${place.name} in ${place.resourceGroup}.`);
-    await registerMachine(trx, host, describeDefinition(definition), { ...place, resourceId });
+    await registerMachine(trx, host, describeDefinition(definition, place.diskSizes ?? {}), {
+      ...place,
+      resourceId,
+      hidden: { ...place.hidden, isAdopted: true, diskResourceIds: place.diskResourceIds ?? {} },
+    });
     scopeOf(trx).tell(inventoryChannel);
   });
   try {
@@ -53,21 +64,33 @@ export async function adoptMachine(
   return resourceId;
 }
 
-/** Undefines it where Holdfast defined it; a machine that has vanished is only forgotten. */
+/** Throws unless the machine was defined here, or is on its host no more. */
+export async function assertForgettable(reader: Reader, machine: InventoryMachine): Promise<void> {
+  if (!machine.present) return;
+  const resource = await findResource<object, { isAdopted?: boolean }>(reader, machine.resourceId);
+  if (resource?.hidden.isAdopted === true) return;
+  throw inventoryErrors.MachineNotOurs(
+    `The machine ${machine.name} was not made by Holdfast, so it is not deleted from here.`,
+  );
+}
+
+/** Ends and undefines a machine that was defined here; one that has vanished is only forgotten. */
 export async function forgetMachine(
   database: Database,
   machine: InventoryMachine,
   openHost: () => Promise<Host>,
+  signal?: AbortSignal,
 ): Promise<void> {
+  await assertForgettable(database.kysely, machine);
   if (machine.present) {
     const { lifecycle } = await openHost();
-    if (lifecycle === undefined) {
-      throw inventoryErrors.HostRunsNoMachines(
-        `${machine.name} lies on a host whose machines Holdfast does not run, so it cannot be deleted from here.`,
-        { remedy: "Remove it on the host, or remove the host with ./holdfast host remove." },
-      );
+    try {
+      await lifecycle?.undefine(machine.machineId);
+    } catch (error) {
+      if (!isErrorCode(error, "MachineRunning")) throw error;
+      await lifecycle?.stop(machine.machineId, 0, signal);
+      await lifecycle?.undefine(machine.machineId);
     }
-    await lifecycle.undefine(machine.machineId);
   }
   await database.transaction((trx) => dropMachine(trx, machine.resourceId));
 }
@@ -86,13 +109,24 @@ export async function forgetMachineRow(trx: Writer, vmResourceId: string): Promi
   scopeOf(trx).tell(inventoryChannel);
 }
 
-function describeDefinition({ id, name, memoryBytes, processors }: MachineDefinition): Machine {
+function describeDefinition(
+  { id, name, memoryBytes, processors, disks }: MachineDefinition,
+  sizes: Readonly<Record<string, number>>,
+): Machine {
   return {
     id,
     name,
     powerState: "stopped",
     hasAgent: false,
-    disks: [],
+    disks: disks.map((disk, index) => ({
+      id: disk.id,
+      name: disk.id,
+      sizeBytes: sizes[disk.id] ?? 0,
+      format: disk.source.kind === "image" ? disk.source.format : "qcow2",
+      path: disk.source.kind === "image" ? disk.source.path : disk.source.overlayPath,
+      isReadOnly: false,
+      lun: index - 1,
+    })),
     memoryBytes,
     processors,
     problem: undefined,

@@ -1,6 +1,7 @@
 import { defineErrors } from "../lib/errors.ts";
 
 export const inventoryErrors = defineErrors({
+  ExtensionUnknown: { status: 404, remedy: "See az vm extension list." },
   HostUnknown: { status: 404, remedy: "See ./holdfast host list." },
   HostKindUnavailable: { status: 400 },
   HostRunsNoMachines: { status: 409, remedy: "Choose a host of the kind qemu or libvirt." },
@@ -13,6 +14,10 @@ export const inventoryErrors = defineErrors({
   MachineVanished: {
     status: 409,
     remedy: "Start it, or bring its images back; then look again with ./holdfast host refresh.",
+  },
+  MachineNotOurs: {
+    status: 409,
+    remedy: "Remove it on its host; once it is gone there, az vm delete forgets it here.",
   },
   MachineNameTaken: { status: 409, remedy: "Choose another name." },
 });

@@ -7,7 +7,7 @@ import type { Database } from "../db/database.ts";
 import type { Host, Machine, MachineDefinition } from "../hosts/host.ts";
 import { isoTime } from "../lib/clock.ts";
 import { isErrorCode } from "../lib/errors.ts";
-import { adoptMachine, forgetMachine, type Adoption } from "./adopt.ts";
+import { adoptMachine, assertForgettable, forgetMachine, type Adoption } from "./adopt.ts";
 import { discover } from "./discovery.ts";
 import { hostSettings, type HostSettings } from "./drivers.ts";
 import { inventoryErrors } from "./errors.ts";
@@ -24,7 +24,7 @@ import {
 } from "./host-registry.ts";
 import { readMachines, type InventoryMachine, type MachineFilter } from "./machine.ts";
 import { openHosts } from "./open-hosts.ts";
-import { isNews, recordFailedLook, recordLook } from "./record-look.ts";
+import { isNews, recordFailedLook, recordLook, recordMachine } from "./record-look.ts";
 
 export type { Adoption, HostSettings, InventoryMachine, MachineFilter, RegisteredHost };
 
@@ -52,6 +52,8 @@ export interface Inventory {
   showHost(id: string): Promise<RegisteredHost>;
   /** Looks now, at one host or at all; throws HostUnreachable (of all: the first one's). */
   refresh(id?: string, signal?: AbortSignal): Promise<void>;
+  /** Looks at one machine now and returns what it saw; throws as `open` does. */
+  refreshMachine(vmResourceId: string, signal?: AbortSignal): Promise<InventoryMachine>;
   findMachine(vmResourceId: string): Promise<InventoryMachine | undefined>;
   /** In order of their ids. */
   listMachines(filter?: MachineFilter): Promise<InventoryMachine[]>;
@@ -65,7 +67,9 @@ export interface Inventory {
     place: Adoption,
     signal?: AbortSignal,
   ): Promise<InventoryMachine>;
-  /** Undefines a machine that Holdfast defined, or forgets one that has vanished. Its images stay. */
+  /** Throws MachineNotOurs when `forget` would. */
+  assertForgettable(vmResourceId: string): Promise<void>;
+  /** Ends and undefines a machine that was adopted, or forgets one that has vanished. Its images stay. */
   forget(vmResourceId: string, signal?: AbortSignal): Promise<void>;
   /** Rings when hosts or machines have changed, in whichever process; rings may be lost or come in vain. */
   onChange(heard: () => void): () => void;
@@ -119,6 +123,22 @@ export function openInventory({ database, holder, report }: InventoryOptions): R
   const openHost = async (id: string, signal?: AbortSignal): Promise<Host> =>
     drivers.open(await getHost(database.kysely, id), signal);
 
+  const open = async (vmResourceId: string, signal?: AbortSignal): Promise<OpenMachine & { seen: Machine }> => {
+    const machine = await getMachine(vmResourceId);
+    const host = await openHost(machine.hostId, signal);
+    try {
+      const seen = await host.findMachine(machine.machineId, signal);
+      return { host, machineId: machine.machineId, machine, seen };
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (!isErrorCode(error, "MachineNotFound")) throw error;
+      throw inventoryErrors.MachineVanished(
+        `The machine ${machine.name} (${machine.machine.name} on its host) is not on its host any more; it was last seen ${isoTime(machine.lastSeenAt)}.`,
+        { cause: error },
+      );
+    }
+  };
+
   return {
     addHost: async (draft, signal) => {
       const settings = hostSettings.parse(draft.settings);
@@ -150,31 +170,25 @@ export function openInventory({ database, holder, report }: InventoryOptions): R
       if (failed !== undefined) throw failed.reason;
     },
     findMachine,
+    refreshMachine: async (vmResourceId, signal) => {
+      const startedAt = database.clock.now();
+      const { machine, seen } = await open(vmResourceId, signal);
+      const registered = await getHost(database.kysely, machine.hostId);
+      await database.transaction((trx) => recordMachine(trx, registered, { startedAt, machines: [seen] }));
+      return getMachine(vmResourceId);
+    },
     listMachines: (filter = {}) => readMachines(database.kysely, filter),
     openHost,
-    open: async (vmResourceId, signal) => {
-      const machine = await getMachine(vmResourceId);
-      const host = await openHost(machine.hostId, signal);
-      try {
-        await host.findMachine(machine.machineId, signal);
-      } catch (error) {
-        signal?.throwIfAborted();
-        if (!isErrorCode(error, "MachineNotFound")) throw error;
-        throw inventoryErrors.MachineVanished(
-          `The machine ${machine.name} (${machine.machine.name} on its host) is not on its host any more; it was last seen ${isoTime(machine.lastSeenAt)}.`,
-          { cause: error },
-        );
-      }
-      return { host, machineId: machine.machineId, machine };
-    },
+    open,
     adopt: async (hostId, definition, place, signal) => {
       const host = await getHost(database.kysely, hostId);
       const driver = await drivers.open(host, signal);
       return getMachine(await adoptMachine(database, host, driver, definition, place, signal));
     },
+    assertForgettable: async (vmResourceId) => assertForgettable(database.kysely, await getMachine(vmResourceId)),
     forget: async (vmResourceId, signal) => {
       const machine = await getMachine(vmResourceId);
-      await forgetMachine(database, machine, () => openHost(machine.hostId, signal));
+      await forgetMachine(database, machine, () => openHost(machine.hostId, signal), signal);
     },
     onChange: (heard) => database.notices.listen(inventoryChannel, heard),
     start: () => {

@@ -25,6 +25,8 @@ export interface InventoryMachine {
   readonly present: boolean;
   /** As last seen. */
   readonly machine: Machine;
+  /** Ids of disks that are resources of their own, by the driver's id of the disk. */
+  readonly diskResourceIds: Readonly<Record<string, string>>;
   /** What its agent last said; undefined when it never did. */
   readonly guest: GuestFacts | undefined;
 }
@@ -59,6 +61,7 @@ export async function readMachines(reader: Reader, filter: MachineFilter): Promi
       "resources.name",
       "resources.location",
       "resources.envelope",
+      "resources.hidden",
       "hosts.looked_at",
     ]);
   if (filter.hostId !== undefined) select = select.where("machines.host_id", "=", filter.hostId);
@@ -76,6 +79,7 @@ export async function readMachines(reader: Reader, filter: MachineFilter): Promi
   const rows = await select.orderBy("machines.key").execute();
   return rows.map((row) => {
     const guest = row.guest === null ? undefined : (JSON.parse(row.guest) as GuestFacts);
+    const { diskResourceIds } = JSON.parse(row.hidden) as { diskResourceIds?: Record<string, string> };
     const { tags } = JSON.parse(row.envelope) as { tags?: Record<string, string> };
     return {
       resourceId: row.id,
@@ -89,6 +93,7 @@ export async function readMachines(reader: Reader, filter: MachineFilter): Promi
       lastSeenAt: row.present === 1 ? Math.max(row.last_seen_at, row.looked_at ?? 0) : row.last_seen_at,
       present: row.present === 1,
       machine: JSON.parse(row.machine) as Machine,
+      diskResourceIds: diskResourceIds ?? {},
       guest,
     };
   });

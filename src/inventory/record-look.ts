@@ -43,16 +43,7 @@ export async function recordLook(trx: Writer, host: RegisteredHost, look: Look):
   if (row === undefined || isOutdated(row, look, clock.now())) return;
   const { appeared, updated, vanished } = await compare(trx, host, look);
   await registerAll(trx, host, appeared);
-  for (const { row: known, machine } of updated) {
-    const text = JSON.stringify(machine);
-    await trx
-      .updateTable("machines")
-      .set({ present: 1, last_seen_at: clock.now(), machine: text })
-      .where("key", "=", known.key)
-      .execute();
-    const before = JSON.parse(known.machine) as Machine;
-    tellOf(trx, host, known.present === 0 ? "machine.returned" : "machine.changed", known.key, before, machine);
-  }
+  for (const { row: known, machine } of updated) await update(trx, host, known, machine);
   for (const known of vanished) {
     await trx
       .updateTable("machines")
@@ -70,6 +61,23 @@ export async function recordLook(trx: Writer, host: RegisteredHost, look: Look):
     .where("host_id", "=", host.hostId)
     .execute();
   if (appeared.length + updated.length + vanished.length > 0 || row.problem !== null) tell(inventoryChannel);
+}
+
+/** One machine was looked at: what that says of others does not count. */
+export async function recordMachine(trx: Writer, host: RegisteredHost, look: Look): Promise<void> {
+  const { updated } = await compare(trx, host, look);
+  for (const { row, machine } of updated) await update(trx, host, row, machine);
+  if (updated.length > 0) scopeOf(trx).tell(inventoryChannel);
+}
+
+async function update(trx: Writer, host: RegisteredHost, known: MachineRow, machine: Machine): Promise<void> {
+  await trx
+    .updateTable("machines")
+    .set({ present: 1, last_seen_at: scopeOf(trx).clock.now(), machine: JSON.stringify(machine) })
+    .where("key", "=", known.key)
+    .execute();
+  const before = JSON.parse(known.machine) as Machine;
+  tellOf(trx, host, known.present === 0 ? "machine.returned" : "machine.changed", known.key, before, machine);
 }
 
 /** The look failed: nobody vanishes by that. */
@@ -172,6 +180,8 @@ export interface Registration {
   readonly location?: string;
   /** What the resource keeps beside what the host tells. */
   readonly properties?: object;
+  /** What the resource remembers and never shows. */
+  readonly hidden?: object;
 }
 
 /** Makes a machine known under a name that is free. */
@@ -179,7 +189,7 @@ export async function registerMachine(
   trx: Writer,
   host: RegisteredHost,
   machine: Machine,
-  { resourceId, tags, location = host.location, properties = {} }: Registration,
+  { resourceId, tags, location = host.location, properties = {}, hidden = {} }: Registration,
 ): Promise<void> {
   const { clock } = scopeOf(trx);
   const identity = { hostId: host.hostId, machineId: machine.id };
@@ -190,7 +200,7 @@ export async function registerMachine(
     .executeTakeFirst();
   await putResource(
     trx,
-    { id: resourceId, location, tracked: true, envelope: tags === undefined ? {} : { tags }, properties },
+    { id: resourceId, location, tracked: true, envelope: tags === undefined ? {} : { tags }, properties, hidden },
     { caller: { name: "Holdfast", principalType: "ServicePrincipal" }, clock },
   );
   await trx

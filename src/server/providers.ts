@@ -3,6 +3,8 @@
 import { providerDirectory, type Provider, type ProviderDirectory } from "../arm/provider.ts";
 import type { SecretBox } from "../lib/secret-box.ts";
 import { authorizationProvider } from "../providers/authorization/provider.ts";
+import { computeProvider } from "../providers/compute/provider.ts";
+import type { ComputeServices } from "../providers/compute/services.ts";
 import { featuresProvider } from "../providers/features/features.ts";
 import { activityLogProvider } from "../providers/insights/activity-log.ts";
 import { diagnosticSettingsProvider } from "../providers/insights/diagnostic-settings.ts";
@@ -21,7 +23,8 @@ import { storageProvider } from "../providers/storage/storage-accounts.ts";
 import type { LogServices } from "../providers/operationalinsights/services.ts";
 import { workspacesProvider } from "../providers/operationalinsights/workspaces.ts";
 
-export interface ProviderServices extends DiskServices, KeyVaultServices, LogServices, RecoveryServices {
+export interface ProviderServices
+  extends ComputeServices, DiskServices, KeyVaultServices, LogServices, RecoveryServices {
   readonly secretBox: SecretBox;
   /** By which deployments send their resources through the dispatcher. */
   readonly inProcess: InProcessClient;
@@ -31,6 +34,7 @@ export function assembleProviders(services: ProviderServices): ProviderDirectory
   const own: Provider[] = [
     activityLogProvider(services),
     authorizationProvider(services, () => directory.providers),
+    computeProvider(services),
     deploymentsProvider({
       services,
       client: services.inProcess,

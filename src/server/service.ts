@@ -22,6 +22,7 @@ import { openDisks, type Disks } from "../disks/disks.ts";
 import { openIdentity, type Identity } from "../identity/identity.ts";
 import { challengeOf } from "../identity/tokens/verifier.ts";
 import { openKeyVaults, type KeyVaults } from "../keys/key-vaults.ts";
+import { openInventory } from "../inventory/inventory.ts";
 import { offsetFileClock, systemClock } from "../lib/clock.ts";
 import { HoldfastError } from "../lib/errors.ts";
 import { disk } from "../lib/files.ts";
@@ -156,6 +157,9 @@ export async function startService(settings: Settings): Promise<Service> {
       report: (error) => log.error({ err: error }, "logs"),
     }),
   );
+  const inventory = ends.use(
+    openInventory({ database, holder: node, report: (error) => log.error({ err: error }, "inventory") }),
+  );
   const inProcess = createInProcessClient();
   const services: ProviderServices = {
     blobs,
@@ -164,6 +168,7 @@ export async function startService(settings: Settings): Promise<Service> {
     disks,
     keyVaults,
     logs,
+    inventory,
     inProcess,
     secretBox: secretBox(platformKey),
     database,
@@ -191,6 +196,7 @@ export async function startService(settings: Settings): Promise<Service> {
   });
   inProcess.connect(dispatcher);
   await operations.start();
+  inventory.start();
 
   const ending = new AbortController();
   const app = createApp({

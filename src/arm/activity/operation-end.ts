@@ -9,6 +9,12 @@ import { recordActivity } from "./activity.ts";
 /** By kind: the action that was asked for, and its method. */
 const actions: Readonly<Record<string, { readonly action: string; readonly method: string }>> = {
   "resourceGroup.delete": { action: "Microsoft.Resources/subscriptions/resourceGroups/delete", method: "DELETE" },
+  "virtualMachine.start": { action: "Microsoft.Compute/virtualMachines/start/action", method: "POST" },
+  "virtualMachine.powerOff": { action: "Microsoft.Compute/virtualMachines/powerOff/action", method: "POST" },
+  "virtualMachine.restart": { action: "Microsoft.Compute/virtualMachines/restart/action", method: "POST" },
+  "virtualMachine.deallocate": { action: "Microsoft.Compute/virtualMachines/deallocate/action", method: "POST" },
+  "virtualMachine.runCommand": { action: "Microsoft.Compute/virtualMachines/runCommand/action", method: "POST" },
+  "virtualMachine.delete": { action: "Microsoft.Compute/virtualMachines/delete", method: "DELETE" },
 };
 
 export async function recordOperationEnd(

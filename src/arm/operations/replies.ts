@@ -25,3 +25,21 @@ export function resultReply(request: ArmRequest, operation: Operation): ArmReply
       return { status: 409, body: { error: operation.error } };
   }
 }
+
+/** 202 with the two URLs of an operation that has begun; both end with its id. */
+export function acceptedReply(
+  request: ArmRequest,
+  place: { readonly namespace: string; readonly subscriptionId: string; readonly location: string },
+  operationId: string,
+): ArmReply {
+  const base = `${request.origin}/subscriptions/${place.subscriptionId}/providers/${place.namespace}/locations/${place.location}`;
+  const version = `?api-version=${encodeURIComponent(request.apiVersion)}`;
+  return {
+    status: 202,
+    headers: {
+      "Azure-AsyncOperation": `${base}/operationStatuses/${operationId}${version}`,
+      Location: `${base}/operationResults/${operationId}${version}`,
+      "Retry-After": retryAfterSeconds,
+    },
+  };
+}

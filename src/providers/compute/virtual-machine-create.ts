@@ -1,0 +1,189 @@
+// A new virtual machine from managed disks: what `az vm create --attach-os-disk` and the templates of
+// a restore ask for. It is defined on a host that runs machines, and started.
+
+import type { ArmRequest } from "../../arm/request.ts";
+import { param } from "../../arm/request.ts";
+import { idKey, tryParseResourceId } from "../../arm/resource-id.ts";
+import { findResource, type Writer } from "../../arm/resources/resource-store.ts";
+import { armErrors } from "../../arm/errors.ts";
+import { readyImageOf } from "../../disks/image-rows.ts";
+import type { DefinedDisk, MachineDefinition } from "../../hosts/host.ts";
+import { diskType } from "../../inventory/machine-disks.ts";
+import type { RegisteredHost } from "../../inventory/inventory.ts";
+import { newGuid } from "../../lib/random.ts";
+import { computeErrors } from "./errors.ts";
+import { machineSizes, sizeNamed } from "./sizes.ts";
+import type { ComputeServices } from "./services.ts";
+import type { MachineBody } from "./virtual-machine-body.ts";
+
+export async function createMachine(services: ComputeServices, request: ArmRequest, body: MachineBody): Promise<void> {
+  const { database, disks, inventory, locations } = services;
+  const name = param(request, "vmName");
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name) || /[.-]$/.test(name)) {
+    throw armErrors.InvalidResourceName(
+      `The virtual machine name '${name.slice(0, 80)}' is invalid: 1 to 64 letters, digits, '.', '_' and '-', beginning with a letter or digit.`,
+      { target: "name" },
+    );
+  }
+  const location = locations.canonical(body.location ?? "");
+  const wanted = disksWanted(body);
+  const asked = body.properties?.hardwareProfile?.vmSize ?? "";
+  const size = sizeNamed(asked);
+  if (size === undefined) {
+    throw armErrors.InvalidParameter(
+      `'properties.hardwareProfile.vmSize': there is no size '${asked}'. Say Holdfast_PROCESSORS_MEBIBYTES, such as Holdfast_2_4096, or one of ${machineSizes.map((one) => one.name).join(", ")}.`,
+      { target: "vmSize" },
+    );
+  }
+  const interfaces = interfacesOf(body);
+  for (const id of interfaces) {
+    if ((await findResource(database.kysely, id)) !== undefined) continue;
+    throw computeErrors.InvalidResourceReference(
+      `Resource ${id} referenced by the virtual machine ${name} was not found. Make the network interface first.`,
+      { target: "networkProfile.networkInterfaces" },
+    );
+  }
+  const host = await chooseHost(services, request, body.properties?.hostId);
+
+  const defined: DefinedDisk[] = [];
+  const diskSizes: Record<string, number> = {};
+  const diskResourceIds: Record<string, string> = {};
+  for (const { serial, resourceId } of wanted) {
+    const resource = await findResource(database.kysely, resourceId);
+    if (resource === undefined || idKey(resource.type) !== idKey(diskType)) {
+      throw computeErrors.InvalidResourceReference(
+        `Resource ${resourceId} referenced by the virtual machine ${name} was not found. See az disk list.`,
+        { target: "storageProfile" },
+      );
+    }
+    const { managedBy } = resource.envelope;
+    if (managedBy !== undefined && idKey(managedBy) !== idKey(request.resourceId)) {
+      throw computeErrors.OperationNotAllowed(
+        `The disk ${resource.id} belongs to ${managedBy}. A disk is attached to one machine at a time; copy it with az disk create --source.`,
+        { target: "storageProfile" },
+      );
+    }
+    const image = await readyImageOf(database.kysely, resource.id);
+    defined.push({ id: serial, source: { kind: "image", path: disks.images.pathOf(image.imageId), format: "raw" } });
+    diskSizes[serial] = image.size;
+    diskResourceIds[serial] = resource.id;
+  }
+
+  const definition: MachineDefinition = {
+    name,
+    id: newGuid(),
+    memoryBytes: size.mebibytes * 1024 ** 2,
+    processors: size.processors,
+    network: interfaces.length > 0 ? "user" : "none",
+    disks: defined,
+  };
+  await inventory.adopt(
+    host.hostId,
+    definition,
+    {
+      subscriptionId: param(request, "subscriptionId"),
+      resourceGroup: param(request, "resourceGroup"),
+      name,
+      location,
+      tags: body.tags ?? {},
+      properties: body.properties?.kept ?? {},
+      hidden: { vmSize: size.name },
+      diskSizes,
+      diskResourceIds,
+    },
+    request.signal,
+  );
+  const diskIds = Object.values(diskResourceIds);
+  await database.transaction((trx) => setOwner(trx, request.resourceId, diskIds, interfaces));
+  try {
+    const { lifecycle } = await inventory.openHost(host.hostId, request.signal);
+    await lifecycle?.start(definition.id, request.signal);
+  } catch (error) {
+    await inventory.forget(request.resourceId);
+    throw error;
+  }
+  await inventory.refreshMachine(request.resourceId, request.signal);
+}
+
+function disksWanted(body: MachineBody): { serial: string; resourceId: string }[] {
+  const { osDisk, dataDisks, imageReference } = body.properties?.storageProfile ?? {};
+  if (imageReference !== undefined && imageReference !== null) {
+    throw computeErrors.ImageNotAvailable(
+      "There are no marketplace images here: a virtual machine is made from disks. Restore a recovery point, or make a disk with az disk create, and give it as storageProfile.osDisk with createOption 'Attach' (az vm create --attach-os-disk). Machines that run on a host appear by themselves once the host is added: ./holdfast host add.",
+      { target: "storageProfile.imageReference" },
+    );
+  }
+  const all = [
+    { path: "osDisk", serial: "os", disk: osDisk },
+    ...(dataDisks ?? [])
+      .toSorted((a, b) => a.lun - b.lun)
+      .map((disk) => ({ path: `dataDisks[lun ${disk.lun}]`, serial: `lun${disk.lun}`, disk })),
+  ];
+  return all.map(({ path, serial, disk }) => {
+    const resourceId = disk?.managedDisk?.id;
+    if (disk?.createOption?.toLowerCase() === "attach" && resourceId !== undefined) {
+      if (tryParseResourceId(resourceId) !== undefined) return { serial, resourceId };
+    }
+    throw armErrors.InvalidParameter(
+      `'storageProfile.${path}' must have createOption 'Attach' and the id of a managed disk in managedDisk.id (seen: createOption '${disk?.createOption ?? "nothing"}', id '${resourceId ?? "nothing"}').`,
+      { target: "storageProfile" },
+    );
+  });
+}
+
+function interfacesOf(body: MachineBody): string[] {
+  const profile = body.properties?.kept["networkProfile"];
+  if (typeof profile !== "object" || profile === null || !("networkInterfaces" in profile)) return [];
+  const { networkInterfaces } = profile;
+  if (!Array.isArray(networkInterfaces)) return [];
+  return networkInterfaces.flatMap((one: { id?: unknown }) =>
+    typeof one?.id === "string" && tryParseResourceId(one.id) !== undefined ? [one.id] : [],
+  );
+}
+
+/** The one that is named, else the only one that can be meant. */
+async function chooseHost(
+  { inventory }: ComputeServices,
+  request: ArmRequest,
+  named: string | undefined,
+): Promise<RegisteredHost> {
+  if (named !== undefined) return inventory.showHost(named);
+  const able = (await inventory.listHosts()).filter(({ settings }) => settings.kind !== "images");
+  const group = `/resourcegroups/${param(request, "resourceGroup").toLowerCase()}/`;
+  const near = able.filter(({ resourceId }) => resourceId.toLowerCase().includes(group));
+  const [only, ...others] = near.length > 0 ? near : able;
+  if (only !== undefined && others.length === 0) return only;
+  throw computeErrors.OperationNotAllowed(
+    only === undefined
+      ? "No host here runs machines. Add one with ./holdfast host add qemu, then try again."
+      : `Several hosts could run the machine: ${[only, ...others].map(({ resourceId }) => resourceId).join(", ")}. Name one in properties.host.id (az vm create --host ID).`,
+    { target: "host" },
+  );
+}
+
+/** Disks and network interfaces say whose they are. */
+async function setOwner(
+  trx: Writer,
+  machineId: string,
+  disks: readonly string[],
+  interfaces: readonly string[],
+): Promise<void> {
+  for (const id of disks) {
+    const disk = await findResource(trx, id);
+    if (disk === undefined) continue;
+    await trx
+      .updateTable("resources")
+      .set({ envelope: JSON.stringify({ ...disk.envelope, managedBy: machineId }) })
+      .where("key", "=", idKey(id))
+      .execute();
+  }
+  for (const id of interfaces) {
+    const found = await findResource(trx, id);
+    if (found === undefined) continue;
+    await trx
+      .updateTable("resources")
+      .set({ properties: JSON.stringify({ ...found.properties, virtualMachine: { id: machineId } }) })
+      .where("key", "=", idKey(id))
+      .execute();
+  }
+}

@@ -1,0 +1,144 @@
+// PUT of a virtual machine. One that exists takes tags and descriptions; its disks and its size are
+// what the host gives it, so a body that asks for others is refused with what can be done. One that
+// does not exist is made from disks (`createOption: Attach`) on a host that runs machines.
+
+import { preconditionsOf, type Preconditions } from "../../arm/preconditions.ts";
+import { parseBody, type ArmReply, type ArmRequest } from "../../arm/request.ts";
+import { findResource, getResource, putResource } from "../../arm/resources/resource-store.ts";
+import type { Envelope } from "../../arm/resources/resource.ts";
+import { appendEvent } from "../../events/append.ts";
+import { listExtensions } from "../../inventory/extensions.ts";
+import type { InventoryMachine } from "../../inventory/inventory.ts";
+import { disksOf } from "../../inventory/machine-disks.ts";
+import { computeErrors } from "./errors.ts";
+import { sizeNamed } from "./sizes.ts";
+import type { ComputeServices } from "./services.ts";
+import { machineBodySchema, type MachineBody, type StorageProfile } from "./virtual-machine-body.ts";
+import { createMachine } from "./virtual-machine-create.ts";
+import { renderMachine, sizeOf, type MachineHidden } from "./virtual-machine-shape.ts";
+import { findMachine } from "./virtual-machines.ts";
+
+export async function putMachine(services: ComputeServices, request: ArmRequest): Promise<ArmReply> {
+  const body = parseBody(request, machineBodySchema);
+  const existing = await findResource<object, MachineHidden>(services.database.kysely, request.resourceId);
+  if (existing === undefined) await createMachine(services, request, body);
+  else {
+    const { machine } = await findMachine(services, request.resourceId);
+    refuseOtherSize(body, existing.hidden, machine);
+    refuseOtherDisks(body.properties?.storageProfile, machine);
+    await storeMachine(
+      services,
+      request.resourceId,
+      { ...body, tags: body.tags ?? {} },
+      request,
+      preconditionsOf(request),
+    );
+  }
+  const { resource, machine } = await findMachine(services, request.resourceId);
+  const extensions = await listExtensions(services.database.kysely, resource.id);
+  return {
+    status: existing === undefined ? 201 : 200,
+    body: renderMachine(resource, machine, extensions),
+    headers: { ETag: resource.etag },
+  };
+}
+
+/** Keeps what clients say of a machine: tags, identity, descriptions. */
+export async function storeMachine(
+  { database }: ComputeServices,
+  id: string,
+  body: MachineBody,
+  request: Pick<ArmRequest, "caller" | "correlationId">,
+  preconditions: Preconditions,
+): Promise<void> {
+  await database.transaction(async (trx) => {
+    const existing = await getResource<Record<string, unknown>, MachineHidden>(trx, id);
+    await putResource(
+      trx,
+      {
+        id: existing.id,
+        location: existing.location,
+        envelope: changedEnvelope(existing.envelope, body),
+        properties: { ...existing.properties, ...body.properties?.kept },
+        hidden: { ...existing.hidden, disks: { ...existing.hidden.disks, ...cachingOf(body) } },
+        tracked: true,
+      },
+      { caller: request.caller, clock: database.clock },
+      preconditions,
+    );
+    appendEvent(trx, {
+      type: "machine.described",
+      subject: existing.id,
+      data: { tags: body.tags ?? undefined },
+      correlationId: request.correlationId,
+      actor: request.caller.principalId,
+    });
+  });
+}
+
+const envelopeNames = ["tags", "identity", "plan", "zones"] as const;
+
+function changedEnvelope(before: Envelope, body: MachineBody): Envelope {
+  const changed = new Map<string, unknown>(Object.entries(before));
+  for (const name of envelopeNames) {
+    if (body[name] === null) changed.delete(name);
+    else if (body[name] !== undefined) changed.set(name, body[name]);
+  }
+  return Object.fromEntries(changed);
+}
+
+function cachingOf(body: MachineBody): NonNullable<MachineHidden["disks"]> {
+  const { osDisk, dataDisks } = body.properties?.storageProfile ?? {};
+  const disks = [...(osDisk === undefined ? [] : [osDisk]), ...(dataDisks ?? [])];
+  return Object.fromEntries(
+    disks.flatMap(({ caching, managedDisk }) =>
+      managedDisk?.id === undefined
+        ? []
+        : [
+            [
+              managedDisk.id.toLowerCase(),
+              {
+                ...(typeof caching === "string" ? { caching } : {}),
+                ...(typeof managedDisk.storageAccountType === "string"
+                  ? { storageAccountType: managedDisk.storageAccountType }
+                  : {}),
+              },
+            ] as const,
+          ],
+    ),
+  );
+}
+
+function refuseOtherSize(body: MachineBody, hidden: MachineHidden, machine: InventoryMachine): void {
+  const asked = body.properties?.hardwareProfile?.vmSize;
+  if (asked === undefined) return;
+  const shown = sizeOf(hidden, machine);
+  const size = sizeNamed(asked);
+  const isSame = size !== undefined && sizeOf({ vmSize: asked }, machine) === size.name;
+  if (asked.toLowerCase() === shown.toLowerCase() || isSame) return;
+  throw computeErrors.OperationNotAllowed(
+    `The size of ${machine.name} is ${shown} and cannot be changed to '${asked}' from here. Give the machine other processors or memory on its host.`,
+    { target: "vmSize" },
+  );
+}
+
+function refuseOtherDisks(storage: StorageProfile | undefined, machine: InventoryMachine): void {
+  if (storage?.dataDisks === undefined || storage.dataDisks === null) return;
+  const current = disksOf(machine).filter(({ lun }) => lun >= 0);
+  const wanted = storage.dataDisks.filter(({ toBeDetached }) => toBeDetached !== true);
+  const isThat = (disk: (typeof wanted)[number], { resourceId, name }: (typeof current)[number]): boolean =>
+    disk.managedDisk?.id === undefined
+      ? disk.name?.toLowerCase() === name.toLowerCase()
+      : disk.managedDisk.id.toLowerCase() === resourceId.toLowerCase();
+  const added = wanted.filter((disk) => !current.some((one) => isThat(disk, one)));
+  const removed = current.filter((one) => !wanted.some((disk) => isThat(disk, one)));
+  if (added.length === 0 && removed.length === 0) return;
+  const changes = [
+    ...added.map(({ name, managedDisk }) => `attach ${managedDisk?.id ?? name ?? "a new disk"}`),
+    ...removed.map(({ name }) => `detach ${name}`),
+  ];
+  throw computeErrors.OperationNotAllowed(
+    `The disks of ${machine.name} are its host's: cannot ${changes.join(", ")}. Change them on the host (the machine's disks here follow), or make a machine from disks: PUT a new virtual machine whose disks have createOption 'Attach'.`,
+    { target: "storageProfile.dataDisks" },
+  );
+}

@@ -1,0 +1,123 @@
+// A virtual machine on the wire: what the host tells of it, what clients have set, its extensions.
+
+import type { JsonObject, Resource } from "../../arm/resources/resource.ts";
+import type { MachineDefinition } from "../../hosts/host.ts";
+import type { MachineExtension } from "../../inventory/extensions.ts";
+import { disksOf, type InventoryDisk } from "../../inventory/machine-disks.ts";
+import type { InventoryMachine } from "../../inventory/machine.ts";
+import { isoTime } from "../../lib/clock.ts";
+import { renderExtension } from "./extension-shape.ts";
+import { sizeNamed, sizeNameOf } from "./sizes.ts";
+
+/** What the resource of a machine keeps and never shows as it is. */
+export interface MachineHidden {
+  /** `az vm deallocate` ended it, not `az vm stop`: the same on a host, two states on the wire. */
+  readonly isDeallocated?: boolean;
+  /** The name of the size that it was asked for by. */
+  readonly vmSize?: string;
+  /** What it was defined as, where it was made from disks here. */
+  readonly definition?: MachineDefinition;
+  /** How clients describe its disks beyond what the host knows, by lower-case id of the disk. */
+  readonly disks?: Readonly<Record<string, { readonly caching?: string; readonly storageAccountType?: string }>>;
+}
+
+/** Properties that clients may set; the rest is the host's to tell. */
+export const keptProperties = [
+  "additionalCapabilities",
+  "availabilitySet",
+  "diagnosticsProfile",
+  "evictionPolicy",
+  "extensionsTimeBudget",
+  "licenseType",
+  "networkProfile",
+  "osProfile",
+  "priority",
+  "proximityPlacementGroup",
+  "scheduledEventsProfile",
+  "securityProfile",
+] as const;
+
+export function renderMachine(
+  resource: Resource,
+  machine: InventoryMachine,
+  extensions: readonly MachineExtension[],
+  instanceView?: JsonObject,
+): Record<string, unknown> {
+  const kept = Object.fromEntries(
+    keptProperties.flatMap((name) => (name in resource.properties ? [[name, resource.properties[name]]] : [])),
+  );
+  return {
+    id: resource.id,
+    name: resource.name,
+    type: "Microsoft.Compute/virtualMachines",
+    location: resource.location,
+    ...resource.envelope,
+    etag: resource.etag,
+    properties: {
+      vmId: machine.vmId,
+      hardwareProfile: { vmSize: sizeOf(resource.hidden as MachineHidden, machine) },
+      storageProfile: storageProfile(resource.hidden as MachineHidden, machine),
+      osProfile: osProfile(machine),
+      networkProfile: { networkInterfaces: [] },
+      ...kept,
+      provisioningState: resource.provisioningState,
+      timeCreated: isoTime(resource.createdAt),
+      ...(instanceView === undefined ? {} : { instanceView }),
+    },
+    resources: extensions.map((extension) => renderExtension(extension)),
+  };
+}
+
+/** The name that it was asked for by, while that tells the truth. */
+export function sizeOf({ vmSize }: MachineHidden, { machine }: InventoryMachine): string {
+  const asked = vmSize === undefined ? undefined : sizeNamed(vmSize);
+  const actual = sizeNameOf(machine.processors, machine.memoryBytes);
+  const isTrue = asked !== undefined && sizeNameOf(asked.processors, asked.mebibytes * 1024 ** 2) === actual;
+  return isTrue ? asked.name : actual;
+}
+
+function storageProfile(hidden: MachineHidden, machine: InventoryMachine): JsonObject {
+  const disks = disksOf(machine);
+  const system = disks.find(({ lun }) => lun === -1);
+  return {
+    ...(system === undefined
+      ? {}
+      : {
+          osDisk: {
+            osType: machine.osType,
+            ...diskShape(hidden, system),
+          },
+        }),
+    dataDisks: disks
+      .filter(({ lun }) => lun >= 0)
+      .map((disk) => ({ lun: disk.lun, ...diskShape(hidden, disk), toBeDetached: false })),
+  };
+}
+
+function diskShape(hidden: MachineHidden, { name, resourceId, disk }: InventoryDisk): JsonObject {
+  const said = hidden.disks?.[resourceId.toLowerCase()];
+  return {
+    name,
+    createOption: "Attach",
+    caching: said?.caching ?? "None",
+    deleteOption: "Detach",
+    diskSizeGB: gibibytes(disk.sizeBytes),
+    managedDisk: { id: resourceId, storageAccountType: said?.storageAccountType ?? "Premium_LRS" },
+  };
+}
+
+/** Azure counts whole GiB; what is begun counts. */
+export function gibibytes(bytes: number): number {
+  return Math.max(1, Math.ceil(bytes / 1024 ** 3));
+}
+
+function osProfile(machine: InventoryMachine): JsonObject {
+  return {
+    computerName: machine.guest?.hostName || machine.machine.name.slice(0, 64),
+    ...(machine.osType === "Windows"
+      ? { windowsConfiguration: { provisionVMAgent: machine.machine.hasAgent } }
+      : { linuxConfiguration: { provisionVMAgent: machine.machine.hasAgent } }),
+    allowExtensionOperations: machine.machine.hasAgent,
+    secrets: [],
+  };
+}

@@ -1,0 +1,159 @@
+// Microsoft.Compute/virtualMachines. Machines come from hosts: a list is what the inventory knows, a
+// change is what the host can do.
+
+import { armErrors } from "../../arm/errors.ts";
+import { preconditionsOf } from "../../arm/preconditions.ts";
+import type { ResourceLifecycle } from "../../arm/provider.ts";
+import { noContent, ok, param, parseBody, type ArmReply, type ArmRequest } from "../../arm/request.ts";
+import type { JsonObject, Resource } from "../../arm/resources/resource.ts";
+import { getResource, listResources, resourceNotFound } from "../../arm/resources/resource-store.ts";
+import { forgetMachineRow } from "../../inventory/adopt.ts";
+import { listAllExtensions, listExtensions } from "../../inventory/extensions.ts";
+import type { InventoryMachine } from "../../inventory/inventory.ts";
+import { machineType } from "../../inventory/machine.ts";
+import { beginOperation } from "./begin-operation.ts";
+import { renderInstanceView, sight, statusesOf } from "./instance-view.ts";
+import { machineApiVersions, type RouteGroup } from "./route-group.ts";
+import { runCommandRoutes } from "./run-command.ts";
+import type { ComputeServices } from "./services.ts";
+import { machinePatchSchema } from "./virtual-machine-body.ts";
+import { powerRoutes } from "./virtual-machine-power.ts";
+import { putMachine, storeMachine } from "./virtual-machine-put.ts";
+import { renderMachine } from "./virtual-machine-shape.ts";
+
+const inSubscription = `/subscriptions/{subscriptionId}/providers/${machineType}`;
+const inGroup = `/subscriptions/{subscriptionId}/resourceGroups/{resourceGroup}/providers/${machineType}`;
+export const machinePath = `${inGroup}/{vmName}`;
+
+const deleteKind = "virtualMachine.delete";
+
+export function virtualMachines(services: ComputeServices): RouteGroup {
+  const { inventory, operations } = services;
+  operations.register(deleteKind, async ({ operation, signal }) => {
+    if ((await inventory.findMachine(operation.resourceId)) === undefined) return;
+    await inventory.forget(operation.resourceId, signal);
+  });
+  const lifecycle: ResourceLifecycle = { remove: (trx, resource) => forgetMachineRow(trx, resource.id) };
+  const bound =
+    (handle: (services: ComputeServices, request: ArmRequest) => Promise<ArmReply>) => (request: ArmRequest) =>
+      handle(services, request);
+  return {
+    resourceTypes: [
+      { name: "virtualMachines", apiVersions: machineApiVersions, capabilities: "SupportsTags, SupportsLocation" },
+    ],
+    routes: [
+      { method: "GET", path: inSubscription, handle: bound(list) },
+      { method: "GET", path: inGroup, handle: bound(list) },
+      { method: "GET", path: machinePath, handle: bound(show) },
+      { method: "HEAD", path: machinePath, handle: bound(show) },
+      {
+        method: "GET",
+        path: `${machinePath}/instanceView`,
+        action: `${machineType}/instanceView/read`,
+        handle: bound(showInstanceView),
+      },
+      { method: "PUT", path: machinePath, handle: bound(putMachine) },
+      { method: "PATCH", path: machinePath, handle: bound(patch) },
+      { method: "DELETE", path: machinePath, handle: bound(remove) },
+      ...powerRoutes(services, machinePath),
+      ...runCommandRoutes(services, machinePath),
+    ],
+    lifecycles: { virtualMachines: lifecycle },
+  };
+}
+
+async function list({ database, paging, inventory }: ComputeServices, request: ArmRequest): Promise<ArmReply> {
+  const page = paging.read(request);
+  const scope = {
+    subscriptionId: param(request, "subscriptionId"),
+    resourceGroup: request.params["resourceGroup"],
+  };
+  const rows = await listResources(database.kysely, {
+    ...scope,
+    type: machineType,
+    after: page.after,
+    limit: page.limit + 1,
+  });
+  const keys = rows.map(({ id }) => id.toLowerCase());
+  const machines = new Map(
+    (await inventory.listMachines({ keys })).map((machine) => [machine.resourceId.toLowerCase(), machine]),
+  );
+  const extensions = Map.groupBy(await listAllExtensions(database.kysely, scope), ({ machineKey }) => machineKey);
+  const withStatus = request.query.get("statusOnly")?.toLowerCase() === "true";
+  // A row without its machine is being forgotten at this moment.
+  const shown = rows.filter(({ id }) => machines.has(id.toLowerCase()));
+  return paging.reply(
+    request,
+    page,
+    shown,
+    ({ id }) => id.toLowerCase(),
+    (resource) => {
+      const machine = machines.get(resource.id.toLowerCase());
+      if (machine === undefined) return undefined;
+      const view = withStatus ? { statuses: statusesOf(resource, machine) } : undefined;
+      return renderMachine(resource, machine, extensions.get(resource.id.toLowerCase()) ?? [], view);
+    },
+  );
+}
+
+async function show(services: ComputeServices, request: ArmRequest): Promise<ArmReply> {
+  const expand = (request.query.get("$expand") ?? "").toLowerCase().split(",");
+  const body = await describe(services, request, expand.includes("instanceview"));
+  return ok(body.shown, { ETag: body.etag });
+}
+
+async function showInstanceView(services: ComputeServices, request: ArmRequest): Promise<ArmReply> {
+  return ok((await describe(services, request, true)).instanceView);
+}
+
+interface Described {
+  readonly shown: Record<string, unknown>;
+  readonly instanceView: JsonObject | undefined;
+  readonly etag: string;
+}
+
+async function describe(services: ComputeServices, request: ArmRequest, withView: boolean): Promise<Described> {
+  const { database, inventory } = services;
+  const { resource, machine } = await findMachine(services, request.resourceId);
+  const extensions = await listExtensions(database.kysely, resource.id);
+  if (!withView)
+    return { shown: renderMachine(resource, machine, extensions), instanceView: undefined, etag: resource.etag };
+  const now = await sight(inventory, machine, request.signal);
+  const instanceView = renderInstanceView(resource, now, extensions, database.clock.now());
+  return {
+    shown: renderMachine(resource, now.machine, extensions, instanceView),
+    instanceView,
+    etag: resource.etag,
+  };
+}
+
+export async function findMachine(
+  { database, inventory }: ComputeServices,
+  id: string,
+): Promise<{ resource: Resource; machine: InventoryMachine }> {
+  const resource = await getResource(database.kysely, id);
+  const machine = await inventory.findMachine(id);
+  if (machine === undefined) throw resourceNotFound(id);
+  return { resource, machine };
+}
+
+async function patch(services: ComputeServices, request: ArmRequest): Promise<ArmReply> {
+  const body = parseBody(request, machinePatchSchema);
+  if (body.properties?.storageProfile !== undefined || body.properties?.hardwareProfile !== undefined) {
+    throw armErrors.InvalidParameter(
+      "'properties': disks and size of a machine are changed with a PUT of the whole machine, as az vm update does.",
+      { target: "properties" },
+    );
+  }
+  await storeMachine(services, request.resourceId, body, request, preconditionsOf(request));
+  const { resource, machine } = await findMachine(services, request.resourceId);
+  const extensions = await listExtensions(services.database.kysely, resource.id);
+  return ok(renderMachine(resource, machine, extensions), { ETag: resource.etag });
+}
+
+async function remove(services: ComputeServices, request: ArmRequest): Promise<ArmReply> {
+  const machine = await services.inventory.findMachine(request.resourceId);
+  if (machine === undefined) return noContent();
+  await services.inventory.assertForgettable(machine.resourceId);
+  return beginOperation(services, request, machine, deleteKind);
+}
