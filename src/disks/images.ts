@@ -14,7 +14,7 @@ import { run } from "../lib/processes.ts";
 import { createImage } from "../store/images/image-target.ts";
 import { openRawFile, type RawFileSource } from "../store/sources/raw-file.ts";
 import { readPoint } from "../store/points/points.ts";
-import { parsePointName } from "../store/index.ts";
+import { parsePointName, type DiskSource } from "../store/index.ts";
 import { diskErrors } from "./errors.ts";
 import { forgetImage, imageById, knownImages, markReady } from "./image-rows.ts";
 import { openFixedVhd } from "./import-vhd.ts";
@@ -24,6 +24,8 @@ export type DiskContent =
   | { readonly kind: "empty" }
   | { readonly kind: "image"; readonly imageId: string }
   | PointDisk
+  /** Anything that can be read like a disk, for example a snapshot of a machine's disk. */
+  | { readonly kind: "source"; readonly source: DiskSource }
   /** A fixed VHD, as it is downloaded from Azure or from here. */
   | { readonly kind: "vhd"; readonly size: number; readonly body: AsyncIterable<Uint8Array> };
 
@@ -87,6 +89,13 @@ export async function openDiskImages(options: DiskImagesOptions): Promise<DiskIm
         const file = { disk: content.disk, path, format: "raw", overwrite: true } as const;
         const [written] = await writePointDisks(opened.vault, point, [file], undefined, signal);
         return written?.sizeBytes ?? 0;
+      }
+      case "source": {
+        const { source } = content;
+        await using target = await createImage(path, "raw", source.size, { overwrite: true });
+        await copySource(source, (bytes, offset) => target.write(bytes, offset), signal);
+        await target.finish();
+        return source.size;
       }
       case "vhd": {
         const { size, pieces } = await openFixedVhd(content.size, content.body);
@@ -171,4 +180,24 @@ export async function openDiskImages(options: DiskImagesOptions): Promise<DiskIm
       return removed;
     },
   };
+}
+
+const pieceSize = 1024 * 1024;
+
+/** Only what holds something is read. */
+async function copySource(
+  source: DiskSource,
+  write: (bytes: Uint8Array, offset: number) => Promise<void>,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const everything = [{ offset: 0, length: source.size, kind: "data" as const }];
+  const piece = Buffer.alloc(pieceSize);
+  for await (const { offset, length, kind } of source.extents?.(0, source.size, signal) ?? everything) {
+    if (kind === "zero") continue;
+    for (let at = 0; at < length; at += pieceSize) {
+      const part = piece.subarray(0, Math.min(pieceSize, length - at));
+      await source.read(part, offset + at, signal);
+      await write(part, offset + at);
+    }
+  }
 }

@@ -60,6 +60,8 @@ export interface Settled {
   readonly properties: object;
   readonly hidden?: object;
   readonly envelope?: Envelope;
+  /** `Succeeded` when absent; another one while an operation goes on. */
+  readonly provisioningState?: string;
 }
 
 const tagsSchema = z
