@@ -64,24 +64,20 @@ function checkSoftDelete(before: SoftDeleteState, after: SoftDeleteState): void 
 }
 
 const mayFollow: Readonly<Record<ImmutabilityState, readonly ImmutabilityState[]>> = {
-  Disabled: ["Disabled", "Unlocked"],
+  Disabled: ["Disabled", "Unlocked", "Locked"],
   Unlocked: ["Disabled", "Unlocked", "Locked"],
   Locked: ["Locked"],
 };
 
 function checkImmutability(before: ImmutabilityState, after: ImmutabilityState): void {
   if (mayFollow[before].includes(after)) return;
-  const target = "properties.securitySettings.immutabilitySettings.state";
-  if (before === "Locked")
-    throw vaultErrors.BMSUserErrorImmutabilityLocked(`Immutability is Locked; ${after} was asked for.`, { target });
-  throw vaultErrors.BMSUserErrorInvalidInput(
-    `Immutability is ${before}; it becomes ${after} only by way of Unlocked. Set Unlocked first, then Locked.`,
-    { target },
-  );
+  throw vaultErrors.BMSUserErrorImmutabilityLocked(`Immutability is ${before}; ${after} was asked for.`, {
+    target: "properties.securitySettings.immutabilitySettings.state",
+  });
 }
 
-/** What needs the consent of the resource guard, by what Azure calls the operation. */
-export function guardedChanges(before: VaultSettings, after: VaultSettings): boolean {
+/** Whether the change weakens what protects the backups: it needs the consent of the resource guard. */
+export function weakensProtection(before: VaultSettings, after: VaultSettings): boolean {
   const turnsOff =
     (before.softDelete.state !== "Disabled" && after.softDelete.state === "Disabled") ||
     (before.enhancedSecurity === "Enabled" && after.enhancedSecurity === "Disabled") ||

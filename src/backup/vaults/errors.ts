@@ -19,11 +19,8 @@ export const vaultErrors = defineErrors({
     status: 400,
     remedy: "Change it before the first item is protected.",
   },
-  BMSUserErrorResourceGuardRequired: {
-    status: 403,
-    remedy: "Name the guard's default request in resourceGuardOperationRequests, with rights on the guard.",
-  },
-  CloudServiceRetryableErrorVaultPlaceInUse: {
+  UserErrorResourceGuardOperationForbidden: { status: 403 },
+  VaultPlaceInUse: {
     status: 409,
     remedy: "Choose the place before the first backup, or create another vault.",
   },

@@ -53,7 +53,7 @@ export async function createVault(trx: Writer, draft: { id: string; location: st
     location: draft.location,
     settings: JSON.stringify(defaultSettings),
     place_secret: null,
-    unlocked_until: null,
+    unlock: null,
     created_at: scopeOf(trx).clock.now(),
   };
   await trx.insertInto("vaults").values(row).execute();

@@ -10,7 +10,7 @@ export const vaults: Migration = {
       .addColumn("location", text, (column) => column.notNull())
       .addColumn("settings", text, (column) => column.notNull())
       .addColumn("place_secret", bytes)
-      .addColumn("unlocked_until", integer)
+      .addColumn("unlock", text)
       .addColumn("created_at", integer, (column) => column.notNull())
       .execute();
     await createTable("policies")

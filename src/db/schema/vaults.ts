@@ -15,8 +15,8 @@ export interface VaultRow {
   settings: string;
   /** Credential of the place where its bytes are, sealed. */
   place_secret: Uint8Array | null;
-  /** The guard's consent to one critical deletion holds until then. */
-  unlocked_until: number | null;
+  /** The guard's consent to one critical deletion, as JSON. */
+  unlock: string | null;
   created_at: number;
 }
 

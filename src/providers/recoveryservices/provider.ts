@@ -2,10 +2,26 @@
 // of one thing. To add one, write its part and list it here.
 
 import { providerDirectory, type Provider } from "../../arm/provider.ts";
+import { policiesPart } from "./policies.ts";
+import { resourceGuardProxiesPart } from "./resource-guard-proxies.ts";
+import { resourceGuardsPart } from "./resource-guards.ts";
 import type { RecoveryServices } from "./services.ts";
+import { usagesPart } from "./usages.ts";
+import { vaultConfigPart } from "./vault-config.ts";
+import { vaultLocationsPart } from "./vault-locations.ts";
+import { vaultStorageConfigPart } from "./vault-storage-config.ts";
 import { vaultsPart } from "./vaults.ts";
 
-const parts: readonly ((services: RecoveryServices) => Provider)[] = [vaultsPart];
+const parts: readonly ((services: RecoveryServices) => Provider)[] = [
+  vaultsPart,
+  vaultConfigPart,
+  vaultStorageConfigPart,
+  vaultLocationsPart,
+  usagesPart,
+  policiesPart,
+  resourceGuardProxiesPart,
+  resourceGuardsPart,
+];
 
 export function recoveryServicesProviders(services: RecoveryServices): readonly Provider[] {
   return providerDirectory(parts.map((part) => part(services))).providers;

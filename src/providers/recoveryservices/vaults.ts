@@ -1,10 +1,9 @@
 // Microsoft.RecoveryServices/vaults as resources.
 
-import { armErrors } from "../../arm/errors.ts";
 import type { Provider, ResourceLifecycle } from "../../arm/provider.ts";
 import { trackedRoutes, type Change, type Settled, type TrackedType } from "../../arm/resources/tracked-routes.ts";
 import { renderResource, type Resource } from "../../arm/resources/resource.ts";
-import { checkChange } from "../../backup/vaults/change-settings.ts";
+import { checkChange, weakensProtection } from "../../backup/vaults/change-settings.ts";
 import { vaultErrors } from "../../backup/vaults/errors.ts";
 import {
   createVault,
@@ -14,6 +13,7 @@ import {
   type Reader,
   type Vault,
 } from "../../backup/vaults/vaults.ts";
+import { requireGuard } from "./guard-check.ts";
 import { isInUse } from "./vault-changes.ts";
 import { doerOf, apiVersions, namespace } from "./vault-paths.ts";
 import { removeOwnIdentity, settleIdentity } from "./vault-identity.ts";
@@ -26,6 +26,7 @@ import {
   type VaultProperties,
 } from "./vault-properties.ts";
 import type { RecoveryServices } from "./services.ts";
+import { checkVaultName } from "./vault-name.ts";
 
 export function vaultsPart(services: RecoveryServices): Provider {
   const lifecycle: ResourceLifecycle = {
@@ -43,7 +44,7 @@ export function vaultsPart(services: RecoveryServices): Provider {
     namespace,
     type: "vaults",
     properties: vaultProperties,
-    checkName,
+    checkName: checkVaultName,
     settle: (change) => settle(services, change),
     lifecycle: { ...lifecycle, blockers: (reader, resource) => refuseWhileInUse(services, reader, resource) },
     render: renderResource,
@@ -54,19 +55,6 @@ export function vaultsPart(services: RecoveryServices): Provider {
     routes: trackedRoutes(services, type),
     lifecycles: { [type.type]: lifecycle },
   };
-}
-
-const nameRule = "A vault's name has 2 to 50 letters, digits and '-' and begins with a letter.";
-
-export function isVaultName(name: string): boolean {
-  return /^[A-Za-z][A-Za-z0-9-]{1,49}$/.test(name);
-}
-
-function checkName(name: string): void {
-  if (isVaultName(name)) return;
-  throw armErrors.InvalidResourceName(`The vault name '${name.slice(0, 80)}' is invalid. ${nameRule}`, {
-    target: "name",
-  });
 }
 
 async function settle(services: RecoveryServices, change: Change<VaultProperties>): Promise<Settled> {
@@ -88,13 +76,15 @@ async function settle(services: RecoveryServices, change: Change<VaultProperties
   });
   const settings = mergeSettings(properties, before.settings);
   checkChange(before.settings, settings, await isInUse(services, trx, before));
+  if (weakensProtection(before.settings, settings))
+    await requireGuard(services, trx, before, "weakenProtection", request);
   const vault = await saveSettings(trx, before, settings, by);
   const own = ownProperties(properties, existing?.properties as OwnProperties | undefined);
   return {
     properties: renderProperties(own, vault.settings),
     envelope: {
       ...change.envelope,
-      sku: { name: "Standard", tier: "Standard" },
+      sku: { name: change.envelope.sku?.["name"] ?? "Standard", tier: "Standard" },
       ...(identity === undefined ? {} : { identity }),
     },
   };
