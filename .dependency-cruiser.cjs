@@ -2,6 +2,7 @@
 
 const mayImport = {
   lib: [],
+  "tiny-guest": ["lib"],
   db: ["lib"],
   events: ["db", "lib"],
   nbd: ["lib"],
@@ -52,7 +53,7 @@ const mayImport = {
     "db",
     "lib",
   ],
-  cli: ["server", "store", "kql", "nbd", "db", "lib"],
+  cli: ["server", "tiny-guest", "store", "kql", "nbd", "db", "lib"],
 };
 
 module.exports = {

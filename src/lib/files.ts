@@ -168,6 +168,9 @@ function wrap(handle: fs.FileHandle): OpenFile {
   };
 }
 
+/** A symbolic link at `path`, whatever `target` leads to. */
+export const makeSymbolicLink = (target: string, path: string): Promise<void> => fs.symlink(target, path);
+
 /** Files that match any of the patterns, as paths below `folder`, sorted. */
 export async function findFiles(patterns: readonly string[], folder: string): Promise<string[]> {
   const found = new Set<string>();

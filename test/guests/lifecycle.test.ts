@@ -16,7 +16,7 @@ import { runInGuest } from "../../src/guest/programs.ts";
 
 test("a machine runs from an export of ours at once, comes home while it runs, and starts again without us", async () => {
   const folder = mkdtempSync(join(tmpdir(), "holdfast-guests-"));
-  const image = guestImage();
+  const image = await guestImage();
   const host = openQemuHost({ socketFolder: folder, accelerator: "tcg" });
   const { lifecycle } = host;
   assert.ok(lifecycle !== undefined);
@@ -69,9 +69,9 @@ test("a machine runs from an export of ours at once, comes home while it runs, a
           },
         ],
         kernel: {
-          path: image.kernel,
-          initrdPath: image.initrd,
-          commandLine: "console=ttyS0 quiet panic=-1 no_timer_check mitigations=off",
+          path: image.kernelPath,
+          initrdPath: image.initrdPath,
+          commandLine: image.commandLine,
         },
       });
       assert.deepEqual(

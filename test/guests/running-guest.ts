@@ -6,6 +6,7 @@ import { copyFileSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { waitFor } from "../../src/lib/time.ts";
+import type { TinyGuest } from "../../src/tiny-guest/tiny-guest.ts";
 import { guestImage } from "./guest-image.ts";
 
 export interface GuestDisk {
@@ -36,7 +37,7 @@ export interface RunningGuest extends AsyncDisposable {
 }
 
 export async function startGuest(options: GuestOptions = {}): Promise<RunningGuest> {
-  const image = guestImage();
+  const image = await guestImage();
   const name = options.name ?? "guest";
   const folder = options.folder ?? mkdtempSync(join(tmpdir(), "holdfast-guests-"));
   const images = join(folder, `${name}.images`);
@@ -86,7 +87,7 @@ function qemuArguments(
   name: string,
   folder: string,
   disks: readonly GuestDisk[],
-  image: ReturnType<typeof guestImage>,
+  image: TinyGuest,
   options: GuestOptions,
 ): string[] {
   const socket = (suffix: string): string => join(folder, `${name}.${suffix}`);
@@ -111,8 +112,8 @@ function qemuArguments(
     ["-qmp", `unix:${controlSocket(folder, name)},server=on,wait=off`],
     ["-chardev", `socket,path=${socket("qga")},server=on,wait=off,id=qga0`],
     ["-device", "virtserialport,chardev=qga0,name=org.qemu.guest_agent.0"],
-    ["-kernel", image.kernel, "-initrd", image.initrd],
-    ["-append", "console=ttyS0 quiet panic=-1 no_timer_check mitigations=off"],
+    ["-kernel", image.kernelPath, "-initrd", image.initrdPath],
+    ["-append", image.commandLine],
     blockdevs,
     options.moreArguments ?? [],
   ].flat();
