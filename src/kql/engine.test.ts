@@ -153,7 +153,7 @@ describe("refusals", () => {
   });
 
   test("say that a construct is not supported", async () => {
-    const error = await refusal("Events | fork (count) (take 1)");
+    const error = await refusal("Events | make-graph A --> B");
     assert.equal(error.code, "Unsupported");
     assert.equal(positionIn(error)?.start, 9);
   });

@@ -13,7 +13,7 @@ import { didYouMean } from "./names.ts";
 import type { Environment, Session } from "./session.ts";
 import { requireSupport } from "./session.ts";
 import { isTabular } from "./tabular.ts";
-import { bindArithmetic } from "./operators-scalar.ts";
+import { bindArithmetic, bindBetween } from "./operators-scalar.ts";
 
 const windowNames = new Set([
   "row_number",
@@ -90,6 +90,13 @@ const specialCalls: Readonly<Record<string, SpecialCall>> = {
     const now = call("now", [], "datetime");
     if (args[0] === undefined) return now;
     return bindArithmetic("add", now, cast(session.expression(args[0], environment), "timespan"), spanOf(node));
+  },
+  around: (session, args, environment, node) => {
+    const [value, center, delta] = [0, 1, 2].map((index) => session.expression(need(args, index, node), environment));
+    if (value === undefined || center === undefined || delta === undefined) return literal("bool", null);
+    const span = spanOf(node);
+    const [from, to] = [bindArithmetic("subtract", center, delta, span), bindArithmetic("add", center, delta, span)];
+    return bindBetween(value, from, to, span);
   },
   column_ifexists: columnIfExists,
   columnifexists: columnIfExists,
@@ -219,6 +226,9 @@ const multiple: Readonly<Record<string, readonly string[]>> = {
     "left_variance",
     "left_rvariance",
   ],
+  series_fft: ["real:dynamic", "imag:dynamic"],
+  series_ifft: ["real:dynamic", "imag:dynamic"],
+  series_fit_poly: ["rsquare", "coefficients:dynamic", "variance", "rvariance", "poly_fit:dynamic"],
   series_periods_validate: ["periods:dynamic", "scores:dynamic"],
   series_periods_detect: ["periods:dynamic", "scores:dynamic"],
   series_decompose: ["baseline:dynamic", "seasonal:dynamic", "trend:dynamic", "residual:dynamic"],

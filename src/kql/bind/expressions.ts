@@ -1,7 +1,17 @@
 // Scalar expressions: from the syntax tree to typed nodes.
 
 import { semantic, unsupported } from "../errors.ts";
-import { call, columnOf, inQuery, literal, scalarQuery, type Column, type Expression } from "../plan/expression.ts";
+import {
+  aggregate,
+  call,
+  columnOf,
+  inQuery,
+  literal,
+  scalarQuery,
+  type Column,
+  type Expression,
+} from "../plan/expression.ts";
+import { relation } from "../plan/relation.ts";
 import { child, items, kindOf, nameOf, optional, spanOf, tokenText, type SyntaxNode } from "../syntax/node.ts";
 import { parseDynamic } from "../values/dynamic.ts";
 import { bindCall } from "./calls.ts";
@@ -192,16 +202,34 @@ function unfold(expression: Expression): Expression[] {
 
 function bindHasList(session: Session, node: SyntaxNode, environment: Environment, join: "and" | "or"): Expression {
   const value = textOperand(session.expression(child(node, "Left"), environment));
-  const terms = items(child(node, "Right"), "Expressions").flatMap((item) => {
-    if (!isTabular(session, item, environment.scope)) return unfold(session.expression(item, environment));
-    throw unsupported("A query on the right of has_any and has_all", spanOf(item));
-  });
+  const terms = items(child(node, "Right"), "Expressions").flatMap((item) =>
+    isTabular(session, item, environment.scope)
+      ? [allValues(session, item, environment)]
+      : unfold(session.expression(item, environment)),
+  );
   const tests = terms.map((term) =>
     term.type === "dynamic"
       ? call(join === "or" ? "hasAnyOfArray" : "hasAllOfArray", [value, term], "bool", spanOf(node))
       : call("has", [value, textOperand(term)], "bool", spanOf(node)),
   );
   return tests.reduce((left, right) => call(join, [left, right], "bool"));
+}
+
+/** The values of a query's first column as one array. */
+function allValues(session: Session, node: SyntaxNode, environment: Environment): Expression {
+  const bound = session.table(node, environment.scope);
+  const first = bound.columns[0];
+  if (first === undefined) throw semantic("The query has no column to take values from.", spanOf(node));
+  const column = session.newColumn("values", "dynamic");
+  const gathered = relation({
+    kind: "aggregate",
+    input: bound.relation,
+    keys: [],
+    aggregates: [{ column, expression: aggregate("make_set", [columnOf(first)], "dynamic") }],
+    order: [],
+    columns: [column],
+  });
+  return scalarQuery(gathered, column);
 }
 
 function bindPath(session: Session, node: SyntaxNode, environment: Environment): Expression {

@@ -9,6 +9,9 @@ import { cast, commonType } from "./casts.ts";
 /** Names that mean the same function. */
 const synonyms: Readonly<Record<string, string>> = {
   iif: "iff",
+  toboolean: "tobool",
+  totime: "totimespan",
+  merge_tdigest: "tdigest_merge",
   todouble: "toreal",
   double: "toreal",
   real: "toreal",
@@ -154,7 +157,7 @@ function returnType(signature: SignatureInfo, args: readonly Expression[], name:
     case "Parameter0Literal":
     case "Parameter1Literal":
     case "ParameterNLiteral":
-      return literalType(args);
+      return literalType(args, name);
     case "Common":
     case "CommonNonDynamic":
       return commonType(branches(name, args).map(({ type }) => type));
@@ -173,9 +176,10 @@ function branches(name: string, args: readonly Expression[]): readonly Expressio
 }
 
 /** `typeof(long)` is a text literal by now. */
-function literalType(args: readonly Expression[]): ScalarType {
+function literalType(args: readonly Expression[], name: string): ScalarType {
   const last = args.at(-1);
-  return (last?.kind === "literal" && typeof last.value === "string" ? typeNamed(last.value) : undefined) ?? "string";
+  const named = last?.kind === "literal" && typeof last.value === "string" ? typeNamed(last.value) : undefined;
+  return named ?? (name === "percentile_tdigest" ? "real" : "string");
 }
 
 export const nullLiteral = (type: ScalarType): Expression => literal(type, type === "string" ? "" : null);

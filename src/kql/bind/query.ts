@@ -10,7 +10,7 @@ import { bindExpression } from "./expressions.ts";
 import { bindMatchedPattern } from "./patterns.ts";
 import { operators, leadingOperators } from "./operators/index.ts";
 import { Scope } from "./scope.ts";
-import { createSession, type Bound, type KnownColumn, type Session } from "./session.ts";
+import { createSession, type Bound, type KnownColumn, type NamedResult, type Session } from "./session.ts";
 import { bindDataTable, bindNamedTable, bindQualified } from "./sources.ts";
 import { refresh } from "./tables.ts";
 import { isTabular } from "./tabular.ts";
@@ -33,14 +33,14 @@ export function bindQuery(statements: readonly SyntaxNode[], options: BindOption
   });
   const scope = new Scope();
   for (const [name, value] of options.parameters) scope.declare(name, { kind: "scalar", value });
-  const results: Bound[] = [];
+  const results: NamedResult[] = [];
   for (const statement of statements) bindStatement(session, statement, scope, results);
   const last = results.at(-1);
   if (last === undefined)
     throw new QueryRefusal("SemanticError", "The query has no tabular expression that gives a result.");
   return {
-    tables: results.map((bound, index) => ({
-      name: index === 0 ? "PrimaryResult" : `Table_${index}`,
+    tables: results.map(({ name, bound }, index) => ({
+      name: index === 0 ? "PrimaryResult" : name || `Table_${index}`,
       relation: bound.relation,
       columns: bound.columns,
       order: bound.order,
@@ -49,14 +49,15 @@ export function bindQuery(statements: readonly SyntaxNode[], options: BindOption
   };
 }
 
-function bindStatement(session: Session, statement: SyntaxNode, scope: Scope, results: Bound[]): void {
+function bindStatement(session: Session, statement: SyntaxNode, scope: Scope, results: NamedResult[]): void {
   switch (kindOf(statement)) {
     case "LetStatement":
       declareLet(session, statement, scope, (node) => isTabular(session, node, scope));
       return;
     case "ExpressionStatement": {
       const expression = child(statement, "Expression");
-      results.push(session.table(expression, scope));
+      results.push({ name: "", bound: session.table(expression, scope) });
+      results.push(...session.furtherResults.splice(0));
       return;
     }
     case "SetOptionStatement": {

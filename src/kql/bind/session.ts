@@ -52,13 +52,19 @@ export interface KnownColumn {
   readonly type: ScalarType;
 }
 
+export interface NamedResult {
+  readonly name: string;
+  readonly bound: Bound;
+}
+
 export interface Session {
   readonly databases: readonly DatabaseSchema[];
   /** Scalar, aggregate and window functions that the dialect has. */
   readonly supported: ReadonlySet<string>;
   readonly knownSchemas: ReadonlyMap<string, readonly KnownColumn[]>;
   readonly options: Map<string, Expression>;
-  readonly named: { readonly name: string; readonly bound: Bound }[];
+  /** The results that fork and facet give beside the first one. */
+  readonly furtherResults: NamedResult[];
   render: RenderRequest | undefined;
   newColumn(name: string, type: ScalarType): Column;
   nextKey(): number;
@@ -90,7 +96,7 @@ export function createSession(parts: SessionParts): Session {
     supported: parts.supported,
     knownSchemas: parts.knownSchemas,
     options: new Map(),
-    named: [],
+    furtherResults: [],
     render: undefined,
     newColumn: (name, type) => {
       columns += 1;

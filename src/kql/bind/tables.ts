@@ -168,15 +168,21 @@ function sessionStarts(session: Session, bound: Bound, { column, expression }: I
         { column, expression: absent },
         { column: last, expression: absent },
       ],
-      condition: literal("bool", true),
-      assignments: [
-        { column, expression: call("iff", [begins, at, columnOf(start)], "datetime") },
-        { column: last, expression: at },
+      steps: [
+        {
+          output: "all",
+          condition: literal("bool", true),
+          assignments: [
+            { column, expression: call("iff", [begins, at, columnOf(start)], "datetime") },
+            { column: last, expression: at },
+          ],
+          state: [
+            { column: start, expression: columnOf(column) },
+            { column: before, expression: columnOf(last) },
+          ],
+        },
       ],
-      state: [
-        { column: start, expression: columnOf(column) },
-        { column: before, expression: columnOf(last) },
-      ],
+      matchId: undefined,
       columns: [...columns, column],
     }),
   };

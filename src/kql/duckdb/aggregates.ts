@@ -124,6 +124,12 @@ function jsonList(text: string): Sql {
   return sql("dynamic", `coalesce(to_json(${text}), '[]'::JSON)`);
 }
 
+/** The values in one list, given to a function. */
+function gathered(call: AggregateCall, name: string): Sql {
+  const values = jsonList(`list(${jsonOf(first(call))})${call.filter()}`);
+  return runtimeCall(name, [values], "dynamic", call.emitter.context);
+}
+
 const aggregateEmitters: Readonly<Record<string, AggregateEmitter>> = {
   count: (call) => sql("long", `count(*)${call.filter()}`),
   sum: (call) => {
@@ -187,6 +193,11 @@ const aggregateEmitters: Readonly<Record<string, AggregateEmitter>> = {
     const bags = jsonList(`list(${jsonOf(value)}${call.order})${call.filter(present(value))}`);
     return runtimeCall("merge_bags", [bags], "dynamic", call.emitter.context);
   },
+  buildschema: (call) => gathered(call, "schema_of_list"),
+  hll: (call) => jsonList(`list(DISTINCT ${listed(first(call))})${call.filter(present(first(call)))}`),
+  hll_merge: (call) => gathered(call, "hll_union"),
+  tdigest: (call) => jsonList(`list(${listed(first(call))})${call.filter(present(first(call)))}`),
+  tdigest_merge: (call) => gathered(call, "tdigest_union"),
   percentile: (call) => {
     const [value, percent] = call.args;
     if (value === undefined || percent === undefined) return undefined as never;

@@ -183,6 +183,18 @@ export const collectionFunctions: Readonly<Record<string, RuntimeFunction>> = {
     sets(args, (first, others) => first.filter((value) => others.every((other) => other.has(identity(value))))),
   set_difference: (args) =>
     sets(args, (first, others) => first.filter((value) => others.every((other) => !other.has(identity(value))))),
+  set_equals: ([left, right]) => {
+    const [a, b] = [list(left), list(right)];
+    if (a === undefined || b === undefined) return null;
+    const [x, y] = [new Set(a.map(identity)), new Set(b.map(identity))];
+    return x.size === y.size && [...x].every((key) => y.has(key));
+  },
+  jaccard_index: ([left, right]) => {
+    const [a, b] = [list(left), list(right)];
+    if (a === undefined || b === undefined) return null;
+    const [x, y] = [new Set(a.map(identity)), new Set(b.map(identity))];
+    return [...x].filter((key) => y.has(key)).length / new Set([...x, ...y]).size;
+  },
   set_has_element: ([values, wanted = null]) =>
     list(values) === undefined ? null : (list(values) ?? []).some((value) => dynamicEquals(value, wanted)),
   inArray: ([value = null, values]) => (list(values) ?? []).some((item) => dynamicEquals(item, value)),

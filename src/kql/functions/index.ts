@@ -10,12 +10,16 @@ import { geoMeasures } from "./geo/measures.ts";
 import { geoTexts } from "./geo/wkt.ts";
 import { hashFunctions } from "./hashes.ts";
 import { networkFunctions } from "./network.ts";
+import { schemaFunctions } from "./schemas.ts";
+import { seriesTransforms } from "./series-transforms.ts";
 import { seriesFunctions } from "./series.ts";
+import { sketchFunctions } from "./sketches.ts";
 import { specialFunctions } from "./special.ts";
 import { unitFunctions } from "./units.ts";
 import { textFunctions } from "./texts.ts";
 import { timeFunctions } from "./times.ts";
 import type { RuntimeFunction } from "./value.ts";
+import { xmlFunctions } from "./xml.ts";
 
 export const runtimeFunctions: Readonly<Record<string, RuntimeFunction>> = {
   ...conversionFunctions,
@@ -27,9 +31,13 @@ export const runtimeFunctions: Readonly<Record<string, RuntimeFunction>> = {
   ...geoTexts,
   ...hashFunctions,
   ...networkFunctions,
+  ...schemaFunctions,
   ...seriesFunctions,
+  ...seriesTransforms,
+  ...sketchFunctions,
   ...specialFunctions,
   ...unitFunctions,
   ...textFunctions,
   ...timeFunctions,
+  ...xmlFunctions,
 };

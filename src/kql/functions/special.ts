@@ -71,6 +71,26 @@ function numeric(compute: (...values: number[]) => number | null): RuntimeFuncti
   };
 }
 
+/** A series without cancellation near zero, a continued fraction far from it. */
+function erfc(x: number): number {
+  if (x < 0) return 2 - erfc(-x);
+  if (x < 2.5) return 1 - erf(x);
+  if (x === Number.POSITIVE_INFINITY) return 0;
+  let fraction = 0;
+  for (let step = 120; step >= 1; step -= 1) fraction = step / 2 / (x + fraction);
+  return Math.exp(-x * x) / (Math.sqrt(Math.PI) * (x + fraction));
+}
+
+function erf(x: number): number {
+  if (Math.abs(x) >= 2.5) return x > 0 ? 1 - erfc(x) : erfc(-x) - 1;
+  let [term, sum] = [x, x];
+  for (let step = 1; Math.abs(term) > Math.abs(sum) * 1e-17 && step < 200; step += 1) {
+    term *= (2 * x * x) / (2 * step + 1);
+    sum += term;
+  }
+  return ((2 * Math.exp(-x * x)) / Math.sqrt(Math.PI)) * sum;
+}
+
 /** The probability that both samples have the same mean, from means, variances and sizes. */
 function welch(
   mean1: number,
@@ -87,6 +107,8 @@ function welch(
 }
 
 export const specialFunctions: Readonly<Record<string, RuntimeFunction>> = {
+  erf: numeric(erf),
+  erfc: numeric(erfc),
   gamma: numeric(gamma),
   loggamma: numeric(logGamma),
   beta_cdf: numeric((x, a, b) => (x < 0 || x > 1 ? Number.NaN : a <= 0 || b <= 0 ? 1 : incompleteBeta(x, a, b))),

@@ -365,9 +365,36 @@ export const textFunctions: Readonly<Record<string, RuntimeFunction>> = {
   hash_sha1: digest("sha1"),
   hash_sha256: digest("sha256"),
   punycode_from_string: ([value]) => domainToASCII(text(value)).replace(/^xn--/, ""),
+  punycode_to_string: ([value]) => decodeLabel(`xn--${text(value)}`),
+  translate: ([from, to, source]) => translated(points(text(from)), points(text(to)), text(source)),
+  replace_strings: ([source, wanted, replacements]) => replaceStrings(text(source), list(wanted) ?? [], replacements),
   punycode_domain_from_string: ([value]) => text(value).split(".").map(decodeLabel).join("."),
   punycode_domain_to_string: ([value]) => domainToASCII(text(value)),
 };
+
+/** All at once: what was put in is not looked at again. */
+function replaceStrings(source: string, wanted: readonly Dynamic[], replacements: Dynamic | undefined): string {
+  const targets = list(replacements ?? null);
+  const rules = new Map<string, string>();
+  for (const [index, item] of wanted.entries()) {
+    const target = targets === undefined ? text(replacements) : dynamicToText(targets[index] ?? null);
+    const key = dynamicToText(item);
+    if (key !== "" && !rules.has(key)) rules.set(key, target);
+  }
+  if (rules.size === 0) return source;
+  const pattern = new RegExp([...rules.keys()].map(escapeRegex).join("|"), "g");
+  return source.replaceAll(pattern, (found) => rules.get(found) ?? found);
+}
+
+/** Each character of the first list becomes its neighbour in the second; the last one stands for those beyond. */
+function translated(from: readonly string[], to: readonly string[], source: string): string {
+  return points(source)
+    .map((point) => {
+      const at = from.indexOf(point);
+      return at < 0 ? point : (to[at] ?? to.at(-1) ?? "");
+    })
+    .join("");
+}
 
 /** The whole term, in any case. */
 function containsTerm(source: string, term: string): boolean {

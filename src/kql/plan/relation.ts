@@ -123,17 +123,30 @@ export interface SeriesRelation extends Node<"series"> {
   readonly items: readonly SeriesItem[];
 }
 
-/** Rows go one after another; the state is the row that matched last. */
+/** Which rows of a scan step come out: every match, or the last one before the sequence moves on. */
+export type ScanOutput = "all" | "last" | "none";
+
+export interface ScanStep {
+  readonly output: ScanOutput;
+  readonly condition: Expression;
+  readonly assignments: readonly Item[];
+  /** Columns that stand for the row that matched this step last, and which column of that row each holds. */
+  readonly state: readonly Item[];
+}
+
+/**
+ * Rows go one after another, and each is offered to the steps from the last to the first. A step takes a
+ * row that continues the sequence of the step before it, or that replaces its own last row.
+ */
 export interface ScanRelation extends Node<"scan"> {
   readonly input: Relation;
   readonly order: readonly SortKey[];
   readonly partition: readonly Column[];
   /** Columns of the scan with their values before any match. */
   readonly declared: readonly Item[];
-  readonly condition: Expression;
-  readonly assignments: readonly Item[];
-  /** Columns that stand for the state, and which column of the matched row each holds. */
-  readonly state: readonly Item[];
+  readonly steps: readonly ScanStep[];
+  /** Holds the number of the sequence. */
+  readonly matchId: Column | undefined;
 }
 
 /** Evaluated once, however often it is read. */

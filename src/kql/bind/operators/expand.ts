@@ -9,9 +9,9 @@ import { typeNamed } from "../../types.ts";
 import { cast } from "../casts.ts";
 import { typeOfNames } from "../literals.ts";
 import { suggestedName, UniqueNames } from "../names.ts";
-import type { Scope } from "../scope.ts";
+import { Scope } from "../scope.ts";
 import type { Bound, Session } from "../session.ts";
-import { environmentOf, hiddenColumns, keep, numbered, project } from "../tables.ts";
+import { environmentOf, extendHidden, hiddenColumns, keep, numbered, project } from "../tables.ts";
 import { constantNumber } from "./shape.ts";
 
 interface Expansion {
@@ -154,10 +154,48 @@ export function continuePipe(session: Session, node: SyntaxNode, input: Bound, s
 
 export function bindPartition(session: Session, node: SyntaxNode, input: Bound, scope: Scope): Bound {
   const by = session.expression(child(node, "ByExpression"), environmentOf(input, scope));
+  const key = by.kind === "column" ? by.column : session.newColumn("key", by.type);
+  const keyed = by.kind === "column" ? input.relation : extendHidden(input, [{ column: key, expression: by }]);
   const operand = child(node, "Operand");
-  if (by.kind !== "column") throw unsupported("partition by an expression", spanOf(node));
-  const subquery = kindOf(operand) === "PartitionSubquery" ? child(operand, "Subquery") : undefined;
-  if (subquery === undefined) throw unsupported("partition with a query in braces", spanOf(operand));
-  const result = continuePipe(session, subquery, { ...input, partition: [...input.partition, by.column] }, scope);
+  const groups: Bound = { ...input, relation: keyed, partition: [...input.partition, key] };
+  const result =
+    kindOf(operand) === "PartitionQuery"
+      ? queryForEach(session, child(operand, "Query"), groups, key, scope)
+      : continuePipe(session, child(operand, "Subquery"), groups, scope);
   return { ...result, partition: input.partition };
+}
+
+/** `partition by key { Table | … }`: the whole query for each key, which is a value in it. */
+function queryForEach(session: Session, node: SyntaxNode, groups: Bound, key: Column, scope: Scope): Bound {
+  const steps: SyntaxNode[] = [];
+  let at = node;
+  while (kindOf(at) === "PipeExpression") {
+    steps.push(child(at, "Operator"));
+    at = child(at, "Expression");
+  }
+  const inner = new Scope(scope);
+  inner.declare(key.name, { kind: "scalar", value: columnOf(key) });
+  const table = session.table(at, inner);
+  const keys = relation({
+    kind: "aggregate",
+    input: groups.relation,
+    keys: [keep(key)],
+    aggregates: [],
+    order: [],
+    columns: [key],
+  });
+  const crossed: Bound = {
+    ...table,
+    relation: relation({
+      kind: "join",
+      joinKind: "inner",
+      left: keys,
+      right: table.relation,
+      on: [],
+      columns: [key, ...table.relation.columns],
+    }),
+    order: [],
+    partition: [key],
+  };
+  return steps.reverse().reduce((bound, operator) => session.operator(operator, bound, inner), crossed);
 }

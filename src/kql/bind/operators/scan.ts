@@ -1,8 +1,8 @@
-// scan with one step: each row is looked at together with the row that matched last.
+// scan: each row is looked at together with the rows that the steps matched last.
 
-import { unsupported } from "../../errors.ts";
+import { semantic, unsupported } from "../../errors.ts";
 import { columnOf, type Column } from "../../plan/expression.ts";
-import { relation, type Item } from "../../plan/relation.ts";
+import { relation, type Item, type ScanOutput, type ScanStep } from "../../plan/relation.ts";
 import {
   child,
   elements,
@@ -12,6 +12,7 @@ import {
   parametersOf,
   spanOf,
   tokenText,
+  wordOf,
   type SyntaxNode,
 } from "../../syntax/node.ts";
 import { typeNamed } from "../../types.ts";
@@ -20,35 +21,26 @@ import { nullLiteral } from "../functions.ts";
 import type { Scope } from "../scope.ts";
 import type { Bound, Session } from "../session.ts";
 import { environmentOf, hiddenColumns } from "../tables.ts";
+import { sortBy } from "./order.ts";
 import { columnNamed } from "./shape.ts";
 
-export function bindScan(session: Session, node: SyntaxNode, input: Bound, scope: Scope): Bound {
-  if (optional(node, "OrderByClause") !== undefined)
-    throw unsupported("scan with order by; sort before it", spanOf(node));
-  const matchId = parametersOf(node).get("with_match_id");
-  if (matchId !== undefined) throw unsupported("with_match_id", spanOf(matchId));
-  const [step, ...more] = elements(child(node, "Steps"));
-  if (step === undefined || more.length > 0) throw unsupported("scan with more than one step", spanOf(node));
+export function bindScan(session: Session, node: SyntaxNode, given: Bound, scope: Scope): Bound {
+  const orderBy = optional(node, "OrderByClause");
+  const input = orderBy === undefined ? given : sortBy(session, items(orderBy, "Expressions"), given, scope);
+  const matchIdName = parametersOf(node).get("with_match_id");
   const partitionBy = optional(node, "PartitionByClause");
   const groups =
     partitionBy === undefined
       ? []
       : items(partitionBy, "Expressions").map((entry) => columnNamed(entry, input.columns));
+  if (matchIdName !== undefined && groups.length > 0) {
+    throw unsupported("with_match_id together with partition by", spanOf(matchIdName));
+  }
   const declared = declarations(session, node, scope);
   const own = declared.map(({ column }) => column);
   const visible = [...input.columns, ...own];
-  const state = visible.map((column) => session.newColumn(column.name, column.type));
-  const environment = {
-    ...environmentOf(input, scope),
-    columns: visible,
-    states: new Map([[nameOf(child(step, "Name")), state]]),
-  };
-  const computation = optional(step, "ComputationClause");
-  const condition = cast(session.expression(child(step, "Condition"), environment), "bool");
-  const assignments = (computation === undefined ? [] : items(computation, "Assignments")).map((entry): Item => {
-    const column = columnNamed(child(entry, "Name"), own);
-    return { column, expression: cast(session.expression(child(entry, "Expression"), environment), column.type) };
-  });
+  const matchId = matchIdName === undefined ? undefined : session.newColumn(wordOf(matchIdName), "long");
+  const columns = matchId === undefined ? visible : [...visible, matchId];
   return {
     ...input,
     relation: relation({
@@ -57,13 +49,48 @@ export function bindScan(session: Session, node: SyntaxNode, input: Bound, scope
       order: input.order,
       partition: [...input.partition, ...groups],
       declared,
-      condition,
-      assignments,
-      state: visible.map((column, index) => ({ column: state[index] ?? column, expression: columnOf(column) })),
-      columns: [...visible, ...hiddenColumns(input, visible)],
+      steps: steps(session, node, input, scope, visible, own),
+      matchId,
+      columns: [...columns, ...hiddenColumns(input, columns)],
     }),
-    columns: visible,
+    columns,
   };
+}
+
+/** A step sees the rows that it and the steps before it matched last. */
+function steps(
+  session: Session,
+  node: SyntaxNode,
+  input: Bound,
+  scope: Scope,
+  visible: readonly Column[],
+  own: readonly Column[],
+): ScanStep[] {
+  const states = new Map<string, readonly Column[]>();
+  return elements(child(node, "Steps")).map((step): ScanStep => {
+    const name = nameOf(child(step, "Name"));
+    if (states.has(name)) throw semantic(`There are two steps '${name}'.`, spanOf(step));
+    const state = visible.map((column) => session.newColumn(column.name, column.type));
+    states.set(name, state);
+    const environment = { ...environmentOf(input, scope), columns: visible, states: new Map(states) };
+    const computation = optional(step, "ComputationClause");
+    return {
+      output: outputOf(step),
+      condition: cast(session.expression(child(step, "Condition"), environment), "bool"),
+      assignments: (computation === undefined ? [] : items(computation, "Assignments")).map((entry): Item => {
+        const column = columnNamed(child(entry, "Name"), own);
+        return { column, expression: cast(session.expression(child(entry, "Expression"), environment), column.type) };
+      }),
+      state: visible.map((column, index) => ({ column: state[index] ?? column, expression: columnOf(column) })),
+    };
+  });
+}
+
+function outputOf(step: SyntaxNode): ScanOutput {
+  const given = optional(step, "ScanStepOutput");
+  const word = given === undefined ? "all" : tokenText(given, "OutputKind");
+  if (word === "all" || word === "last" || word === "none") return word;
+  throw unsupported(`output=${word}`, spanOf(given ?? step));
 }
 
 function declarations(session: Session, node: SyntaxNode, scope: Scope): Item[] {

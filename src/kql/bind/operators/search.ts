@@ -1,7 +1,7 @@
 // search and find: rows in which some column holds a term.
 
-import { semantic, unsupported } from "../../errors.ts";
-import { call, columnOf, literal, type Expression } from "../../plan/expression.ts";
+import { QueryRefusal, semantic, unsupported } from "../../errors.ts";
+import { call, columnOf, literal, type Column, type Expression } from "../../plan/expression.ts";
 import {
   child,
   items,
@@ -75,6 +75,8 @@ function searchCondition(
       if (nameOf(child(node, "Name")) === "not" && only !== undefined) return call("not", [again(only)], "bool");
       break;
     }
+    case "StarExpression":
+      return literal("bool", true);
     case "StringLiteralExpression":
     case "CompoundStringLiteralExpression":
       return anywhere(String(node["LiteralValue"]), bound, sensitive);
@@ -121,17 +123,70 @@ function termTest(value: Expression, term: string, sensitive: boolean): Expressi
   return ends ? test("hasSuffix", bare) : test("has", bare);
 }
 
+/** Tables in which the condition has no meaning, for want of a column, hold nothing that is looked for. */
 export function bindFind(session: Session, node: SyntaxNode, scope: Scope, input?: Bound): Bound {
-  const sources = searched(session, node, scope, input);
-  const condition = child(node, "Condition");
-  const clause = optional(node, "Project");
-  if (clause === undefined) throw unsupported("find without project", spanOf(node));
-  const wanted = items(clause, "Columns").map((entry) =>
-    nameOf(kindOf(entry) === "TypedColumnReference" ? child(entry, "Column") : entry),
-  );
-  const found = sources.map(({ name, bound }): Source => {
-    const rows = filter(bound, searchCondition(session, condition, bound, scope, false));
-    return { name, bound: project(rows, rows.columns.filter((column) => wanted.includes(column.name)).map(keep)) };
+  const withSource = parametersOf(node).get("withsource");
+  const refusals: QueryRefusal[] = [];
+  const found = searched(session, node, scope, input).flatMap(({ name, bound }): Source[] => {
+    try {
+      const condition = searchCondition(session, child(node, "Condition"), bound, scope, false);
+      return [{ name, bound: filter(bound, condition) }];
+    } catch (error) {
+      if (!(error instanceof QueryRefusal) || error.code !== "SemanticError") throw error;
+      refusals.push(error);
+      return [];
+    }
   });
-  return unite(session, found, false, "source_");
+  if (found.length === 0) throw refusals[0] ?? semantic("There is no table to search.", spanOf(node));
+  const source = withSource === undefined ? "source_" : wordOf(withSource);
+  const clause = optional(node, "Project");
+  return unite(
+    session,
+    clause === undefined ? smart(session, node, found) : chosen(session, clause, found),
+    false,
+    source,
+  );
+}
+
+/** The columns of a project clause; `pack(*)` gathers the others in a bag. */
+function chosen(session: Session, clause: SyntaxNode, sources: readonly Source[]): Source[] {
+  const entries = items(clause, "Columns");
+  const wanted = entries.flatMap((entry) => {
+    const kind = kindOf(entry);
+    return kind === "PackExpression" ? [] : [nameOf(kind === "TypedColumnReference" ? child(entry, "Column") : entry)];
+  });
+  const packs = entries.some((entry) => kindOf(entry) === "PackExpression");
+  return sources.map(({ name, bound }) => ({ name, bound: shown(session, bound, wanted, packs) }));
+}
+
+/** Without a project clause: what the condition names and what all tables have; the rest in a bag. */
+function smart(session: Session, node: SyntaxNode, sources: readonly Source[]): Source[] {
+  const named = new Set<string>();
+  const walk = (at: SyntaxNode): void => {
+    if (kindOf(at) === "NameReference") named.add(nameOf(at));
+    for (let index = 0; index < at.ChildCount; index += 1) {
+      const inner = at.GetChild(index);
+      if (inner !== null && inner.IsToken !== true) walk(inner);
+    }
+  };
+  walk(child(node, "Condition"));
+  const everywhere = (column: Column): boolean =>
+    sources.every(({ bound }) => bound.columns.some(({ name, type }) => name === column.name && type === column.type));
+  const wanted = sources.flatMap(({ bound }) =>
+    bound.columns.filter((column) => named.has(column.name) || everywhere(column)).map(({ name }) => name),
+  );
+  const packs = sources.some(({ bound }) => bound.columns.some(({ name }) => !wanted.includes(name)));
+  return sources.map(({ name, bound }) => ({ name, bound: shown(session, bound, wanted, packs) }));
+}
+
+function shown(session: Session, bound: Bound, wanted: readonly string[], packs: boolean): Bound {
+  const kept = [...new Set(wanted)].flatMap((wish) => bound.columns.filter(({ name }) => name === wish).map(keep));
+  if (!packs) return project(bound, kept);
+  const others = bound.columns
+    .filter(({ name }) => !wanted.includes(name))
+    .flatMap((column) => [literal("string", column.name), columnOf(column)]);
+  return project(bound, [
+    ...kept,
+    { column: session.newColumn("pack_", "dynamic"), expression: call("bag_pack", others, "dynamic") },
+  ]);
 }

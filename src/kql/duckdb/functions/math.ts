@@ -195,9 +195,22 @@ export const mathFunctions: Readonly<Record<string, FunctionEmitter>> = {
   binary_and: ([a, b]) => sql("long", `(${a?.text} & ${b?.text})`),
   binary_or: ([a, b]) => sql("long", `(${a?.text} | ${b?.text})`),
   binary_xor: ([a, b]) => sql("long", `xor(${a?.text}, ${b?.text})`),
+  binary_shift_left: ([a, by]) => shiftedBits("<<", a, by),
+  binary_shift_right: ([a, by]) => shiftedBits(">>", a, by),
+  new_guid: () => sql("guid", "uuid()::VARCHAR"),
+  assert: ([condition, message]) =>
+    sql("bool", `(CASE WHEN ${condition?.text} THEN true ELSE error(${message?.text})::BOOLEAN END)`),
   binary_not: ([a]) => sql("long", `(~${a?.text})`),
   bitset_count_ones: ([a]) => sql("long", `bit_count(${a?.text})::BIGINT`),
 };
+
+/** Shifts by a multiple of 64 more are the same; a negative shift is null. */
+function shiftedBits(operator: "<<" | ">>", value: Sql | undefined, by: Sql | undefined): Sql {
+  const places = `(CASE WHEN ${by?.text} >= 0 THEN ${by?.text} % 64 END)`;
+  if (operator === ">>") return sql("long", `((${value?.text})::BIGINT >> ${places}::INTEGER)`);
+  const shifted = `(((${value?.text})::BIGINT)::HUGEINT * (1::HUGEINT << ${places}::INTEGER))`;
+  return sql("long", wrap64(shifted));
+}
 
 function positive(size: Sql): string {
   if (typeof size.constant === "bigint" && size.constant > 0n) return size.text;

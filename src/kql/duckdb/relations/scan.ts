@@ -1,7 +1,11 @@
-// scan: a recursive query that walks the rows of each group one by one and carries the last match.
+// scan: a recursive query that walks the rows of each group one by one. What it carries is, for each
+// step, whether a sequence has come that far, its number, and the values of that sequence's rows that
+// any expression reads.
 
-import type { Relation } from "../../plan/relation.ts";
+import { containsNode, type Column, type Expression } from "../../plan/expression.ts";
+import type { Relation, ScanStep } from "../../plan/relation.ts";
 import { orderClause } from "../aggregates.ts";
+import type { EmitContext, Emitter } from "../context.ts";
 import { createEmitter } from "../scalar.ts";
 import { fromClause, selectList, type Shape, type Steps } from "../shapes.ts";
 import { columnName, literalSql, physicalTypes, plain, sql, type Sql } from "../sql.ts";
@@ -9,8 +13,28 @@ import { columnName, literalSql, physicalTypes, plain, sql, type Sql } from "../
 type Scan = Extract<Relation, { readonly kind: "scan" }>;
 
 export function emitScan(node: Scan, input: Shape, steps: Steps): Shape {
-  const emitter = createEmitter(steps.context, input.columns);
   const inputColumns = node.columns.filter(({ id }) => input.columns.has(id));
+  const rows = emitRows(node, input, inputColumns, steps);
+  const machine = new Machine(node, inputColumns, steps.context);
+  const walk = steps.addRecursive(
+    `SELECT DISTINCT g, 0::BIGINT AS n, 0::BIGINT AS sequences, ${machine.start().join(", ")} FROM ${rows}` +
+      ` UNION ALL SELECT ${machine.next().join(", ")} FROM (SELECT *, ${machine.ownMatches().join(", ")} FROM` +
+      ` (SELECT s.*, ${inputColumns.map(({ id }) => `r.${columnName(id)}, `).join("")}${machine.promotions().join(", ")}` +
+      ` FROM @self AS s JOIN ${rows} AS r ON r.g = s.g AND r.n = s.n + 1) AS a) AS b`,
+  );
+  const outputs = node.steps.flatMap((step, index) =>
+    step.output === "none" ? [] : [emitOutput(node, step, index, rows, walk)],
+  );
+  const empty = `SELECT ${node.columns.map(({ id, type }) => `NULL::${physicalTypes[type]} AS ${columnName(id)}`).join(", ")} WHERE false`;
+  const name = steps.add(outputs.length === 0 ? empty : outputs.join(" UNION ALL "));
+  const columns = new Map<number, Sql>(
+    node.columns.map((column) => [column.id, sql(column.type, columnName(column.id))]),
+  );
+  return { from: name, where: [], columns, computed: false };
+}
+
+function emitRows(node: Scan, input: Shape, inputColumns: readonly Column[], steps: Steps): string {
+  const emitter = createEmitter(steps.context, input.columns);
   const values = new Map(
     inputColumns.map((column) => [
       column.id,
@@ -19,50 +43,186 @@ export function emitScan(node: Scan, input: Shape, steps: Steps): Shape {
   );
   const groups = node.partition.map((column) => emitter.columns.get(column.id)?.text ?? "NULL");
   const partition = groups.length === 0 ? "" : `PARTITION BY ${groups.join(", ")}`;
-  const order = orderClause(node.order, emitter);
   const group = groups.length === 0 ? "0" : `dense_rank() OVER (ORDER BY ${groups.join(", ")})`;
-  const rows = steps.add(
-    `SELECT ${selectList(inputColumns, values)}, row_number() OVER (${partition}${order}) AS n, ${group} AS g${fromClause(input)}`,
+  const list = inputColumns.length === 0 ? "" : `${selectList(inputColumns, values)}, `;
+  return steps.add(
+    `SELECT ${list}row_number() OVER (${partition}${orderClause(node.order, emitter)}) AS n, ${group} AS g${fromClause(input)}`,
     true,
   );
-  const bare = createEmitter(steps.context, new Map());
-  const defaults = new Map(node.declared.map(({ column, expression }) => [column.id, plain(bare.value(expression))]));
-  const typed = (column: { readonly id: number; readonly type: Sql["type"] }, text: string): string =>
-    `(${text})::${physicalTypes[column.type]} AS ${columnName(column.id)}`;
-  const start = node.state.map(({ column, expression }) => {
-    const source = expression.kind === "column" ? expression.column.id : -1;
-    return typed(column, defaults.get(source) ?? literalSql(column.type, null).text);
+}
+
+/** The rows that one step gives. */
+function emitOutput(node: Scan, step: ScanStep, index: number, rows: string, walk: string): string {
+  const declared = new Set(node.declared.map(({ column }) => column.id));
+  const shown = node.columns.map(({ id }) => {
+    const name = columnName(id);
+    if (id === node.matchId?.id) return `w.q${index} AS ${name}`;
+    return `${declared.has(id) ? `w.o${index}_${id}` : `r.${name}`} AS ${name}`;
   });
-  const here = new Map<number, Sql>();
-  for (const column of inputColumns) here.set(column.id, sql(column.type, `r.${columnName(column.id)}`));
-  for (const { column } of node.declared) here.set(column.id, sql(column.type, defaults.get(column.id) ?? "NULL"));
-  for (const { column } of node.state) here.set(column.id, sql(column.type, `s.${columnName(column.id)}`));
-  const inside = createEmitter(steps.context, here);
-  const matches = `coalesce(${inside.predicate(node.condition)}, false)`;
-  const assigned = new Map(
-    node.assignments.map(({ column, expression }) => [column.id, plain(inside.value(expression))]),
-  );
-  const next = node.state.map(({ column, expression }) => {
-    const source = expression.kind === "column" ? expression.column : column;
-    const value = assigned.get(source.id) ?? here.get(source.id)?.text ?? "NULL";
-    return typed(column, `CASE WHEN ${matches} THEN ${value} ELSE s.${columnName(column.id)} END`);
-  });
-  const walk = steps.addRecursive(
-    `SELECT DISTINCT g, 0::BIGINT AS n, false AS matched, ${start.join(", ")} FROM ${rows}` +
-      ` UNION ALL SELECT r.g, r.n, ${matches} AS matched, ${next.join(", ")} FROM @self AS s JOIN ${rows} AS r ON r.g = s.g AND r.n = s.n + 1`,
-  );
-  const shown = node.columns.map((column) => {
-    const state = node.state.find(
-      ({ expression }) => expression.kind === "column" && expression.column.id === column.id,
+  // The last row of a sequence is the one after which this step begins another sequence, or nothing.
+  const last =
+    step.output === "last" ? ` QUALIFY coalesce(lead(w.f${index}) OVER (PARTITION BY w.g ORDER BY w.n), true)` : "";
+  return `SELECT ${shown.join(", ")} FROM ${walk} AS w JOIN ${rows} AS r ON r.g = w.g AND r.n = w.n WHERE w.m${index}${last}`;
+}
+
+/** A value of a matched row that some expression reads: the step that matched it, and the column. */
+interface Memory {
+  readonly step: number;
+  /** The column of the plan that stands for it in expressions. */
+  readonly id: number;
+  /** The column of the row. */
+  readonly source: Column;
+}
+
+/**
+ * Names in the walk, for step k: `a` is whether a sequence stands there, `q` its number, `v` what it
+ * remembers; `p` says that the row promotes the sequence of the step before, `t` that the step takes the
+ * row by itself, `m` that either happened, `f` that a sequence came to the step, `o` the declared columns.
+ */
+class Machine {
+  readonly #node: Scan;
+  readonly #inputColumns: readonly Column[];
+  readonly #memories: readonly Memory[];
+  readonly #context: EmitContext;
+  readonly #defaults: ReadonlyMap<number, string>;
+
+  constructor(node: Scan, inputColumns: readonly Column[], context: EmitContext) {
+    this.#node = node;
+    this.#inputColumns = inputColumns;
+    this.#context = context;
+    this.#memories = memoriesOf(node.steps);
+    const bare = createEmitter(context, new Map());
+    this.#defaults = new Map(node.declared.map(({ column, expression }) => [column.id, plain(bare.value(expression))]));
+  }
+
+  start(): string[] {
+    return this.#node.steps.flatMap((_, k) => [
+      `false AS a${k}`,
+      `0::BIGINT AS q${k}`,
+      `false AS m${k}`,
+      `false AS f${k}`,
+      ...this.#held(k).map((memory) => `${this.#typed(memory.source, this.#initial(memory))} AS ${held(k, memory)}`),
+      ...this.#node.declared.map(({ column }) => `${this.#typed(column, this.#default(column))} AS o${k}_${column.id}`),
+    ]);
+  }
+
+  /** Whether the row takes the sequence of step k - 1 on to step k. */
+  promotions(): string[] {
+    return this.#node.steps.map((step, k) => {
+      const met = k === 0 ? "false" : `(a${k - 1} AND coalesce(${this.#promoted(k).predicate(step.condition)}, false))`;
+      return `${met} AS p${k}`;
+    });
+  }
+
+  /** Whether the row replaces what step k itself remembers; the first step begins sequences. */
+  ownMatches(): string[] {
+    return this.#node.steps.map((step, k) => {
+      const stands = k === 0 ? "true" : `(a${k} AND NOT ${this.#left(k)})`;
+      const met = coalesced(this.#staying(k).predicate(step.condition));
+      return `(NOT p${k} AND ${stands} AND ${met}) AS t${k}`;
+    });
+  }
+
+  next(): string[] {
+    const begins = `(t0 AND (NOT a0 OR ${this.#left(0)}))`;
+    return [
+      "g",
+      "n + 1",
+      `sequences + CASE WHEN ${begins} THEN 1 ELSE 0 END`,
+      ...this.#node.steps.flatMap((step, k) => this.#nextOf(step, k, begins)),
+    ];
+  }
+
+  #nextOf(step: ScanStep, k: number, begins: string): string[] {
+    const promoted = this.#assigned(step, this.#promoted(k));
+    const stayed = this.#assigned(step, this.#staying(k));
+    const row = (column: Column, values: ReadonlyMap<number, string>): string =>
+      values.get(column.id) ?? this.#defaults.get(column.id) ?? columnName(column.id);
+    const either = (column: Column, onPromotion: string, onStay: string, otherwise: string): string =>
+      this.#typed(column, `CASE WHEN p${k} THEN ${onPromotion} WHEN t${k} THEN ${onStay} ELSE ${otherwise} END`);
+    const number =
+      k === 0 ? `CASE WHEN ${begins} THEN sequences ELSE q0 END` : `CASE WHEN p${k} THEN q${k - 1} ELSE q${k} END`;
+    return [
+      `(p${k} OR t${k} OR (a${k} AND NOT ${this.#left(k)}))`,
+      number,
+      `(p${k} OR t${k})`,
+      k === 0 ? begins : `p${k}`,
+      ...this.#held(k).map((memory) => {
+        const kept = `CASE WHEN ${this.#left(k)} THEN ${this.#initial(memory)} ELSE ${held(k, memory)} END`;
+        return memory.step === k
+          ? either(memory.source, row(memory.source, promoted), row(memory.source, stayed), kept)
+          : either(memory.source, k === 0 ? kept : held(k - 1, memory), held(k, memory), kept);
+      }),
+      ...this.#node.declared.map(({ column }) =>
+        either(column, row(column, promoted), row(column, stayed), this.#default(column)),
+      ),
+    ];
+  }
+
+  /** Whether the row has taken the sequence of step k away. */
+  #left(k: number): string {
+    return k + 1 < this.#node.steps.length ? `p${k + 1}` : "false";
+  }
+
+  /** What the sequence at step k remembers: rows of that step and of those before it. */
+  #held(k: number): Memory[] {
+    return this.#memories.filter(({ step }) => step <= k);
+  }
+
+  #assigned(step: ScanStep, emitter: Emitter): Map<number, string> {
+    return new Map(step.assignments.map(({ column, expression }) => [column.id, plain(emitter.value(expression))]));
+  }
+
+  #promoted(k: number): Emitter {
+    return this.#emitter((memory) => (memory.step < k ? held(k - 1, memory) : this.#initial(memory)));
+  }
+
+  #staying(k: number): Emitter {
+    return this.#emitter((memory) => {
+      if (memory.step > k) return this.#initial(memory);
+      return k === 0 && this.#left(0) !== "false"
+        ? `(CASE WHEN ${this.#left(0)} THEN ${this.#initial(memory)} ELSE ${held(k, memory)} END)`
+        : held(k, memory);
+    });
+  }
+
+  #emitter(remembered: (memory: Memory) => string): Emitter {
+    const columns = new Map<number, Sql>();
+    for (const column of this.#inputColumns) columns.set(column.id, sql(column.type, columnName(column.id)));
+    for (const { column } of this.#node.declared) columns.set(column.id, sql(column.type, this.#default(column)));
+    for (const memory of this.#memories) columns.set(memory.id, sql(memory.source.type, remembered(memory)));
+    return createEmitter(this.#context, columns);
+  }
+
+  #default(column: Column): string {
+    return this.#defaults.get(column.id) ?? literalSql(column.type, null).text;
+  }
+
+  #initial({ source }: Memory): string {
+    return this.#typed(source, this.#default(source));
+  }
+
+  #typed(column: Column, text: string): string {
+    return `(${text})::${physicalTypes[column.type]}`;
+  }
+}
+
+const held = (k: number, { id }: Memory): string => `v${k}_${id}`;
+
+const coalesced = (condition: string): string => `coalesce(${condition}, false)`;
+
+function memoriesOf(steps: readonly ScanStep[]): Memory[] {
+  const expressions: Expression[] = steps.flatMap(({ condition, assignments }) => [
+    condition,
+    ...assignments.map(({ expression }) => expression),
+  ]);
+  const reads = (id: number): boolean =>
+    expressions.some((expression) =>
+      containsNode(expression, (node) => node.kind === "column" && node.column.id === id),
     );
-    const fromRow = inputColumns.some(({ id }) => id === column.id);
-    return `${fromRow || state === undefined ? `r.${columnName(column.id)}` : `w.${columnName(state.column.id)}`} AS ${columnName(column.id)}`;
-  });
-  const name = steps.add(
-    `SELECT ${shown.join(", ")} FROM ${walk} AS w JOIN ${rows} AS r ON r.g = w.g AND r.n = w.n WHERE w.matched`,
+  return steps.flatMap(({ state }, step) =>
+    state.flatMap(({ column, expression }): Memory[] =>
+      expression.kind === "column" && reads(column.id) ? [{ step, id: column.id, source: expression.column }] : [],
+    ),
   );
-  const columns = new Map<number, Sql>(
-    node.columns.map((column) => [column.id, sql(column.type, columnName(column.id))]),
-  );
-  return { from: name, where: [], columns, computed: false };
 }
