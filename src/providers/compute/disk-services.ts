@@ -1,8 +1,10 @@
 import type { Stores } from "../../backup/stores/stores.ts";
 import type { Disks } from "../../disks/disks.ts";
+import type { Inventory } from "../../inventory/inventory.ts";
 import type { StorageServices } from "../storage/services.ts";
 
 export interface DiskServices extends StorageServices {
   readonly stores: Stores;
   readonly disks: Disks;
+  readonly inventory: Inventory;
 }
