@@ -9,11 +9,13 @@ import { featuresProvider } from "../providers/features/features.ts";
 import { activityLogProvider } from "../providers/insights/activity-log.ts";
 import { diagnosticSettingsProvider } from "../providers/insights/diagnostic-settings.ts";
 import type { DiskServices } from "../providers/compute/disk-services.ts";
+import { holdfastProvider } from "../providers/holdfast/hosts.ts";
 import type { KeyVaultServices } from "../providers/keyvault/services.ts";
 import { templateSecretReader } from "../providers/keyvault/template-secrets.ts";
 import { keyVaultProvider } from "../providers/keyvault/vaults.ts";
 import { locksProvider } from "../providers/locks/locks.ts";
 import { managedIdentityProvider } from "../providers/managedidentity/user-assigned.ts";
+import { networkProvider } from "../providers/network/provider.ts";
 import type { InProcessClient } from "../providers/resources/deployments/in-process-client.ts";
 import { deploymentsProvider } from "../providers/resources/deployments/provider.ts";
 import { recoveryServicesProviders } from "../providers/recoveryservices/provider.ts";
@@ -44,9 +46,11 @@ export function assembleProviders(services: ProviderServices): ProviderDirectory
     }),
     diagnosticSettingsProvider(services),
     featuresProvider(services),
+    holdfastProvider(services),
     keyVaultProvider(services),
     locksProvider(services),
     managedIdentityProvider(services),
+    networkProvider(services),
     ...recoveryServicesProviders(services),
     storageProvider(services),
     workspacesProvider(services),

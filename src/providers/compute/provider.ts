@@ -1,11 +1,21 @@
 // Microsoft.Compute. To add a type: a file with its route group, and an entry in the list here.
 
 import type { Provider } from "../../arm/provider.ts";
+import { disksAndSnapshots } from "./disks.ts";
+import { extensions } from "./extensions.ts";
+import { sizes } from "./machine-sizes.ts";
 import { namespace, type RouteGroup } from "./route-group.ts";
+import { restorePointCollections } from "./restore-point-collections.ts";
 import type { ComputeServices } from "./services.ts";
 import { virtualMachines } from "./virtual-machines.ts";
 
-const groups: readonly ((services: ComputeServices) => RouteGroup)[] = [virtualMachines];
+const groups: readonly ((services: ComputeServices) => RouteGroup)[] = [
+  virtualMachines,
+  extensions,
+  sizes,
+  disksAndSnapshots,
+  restorePointCollections,
+];
 
 export function computeProvider(services: ComputeServices): Provider {
   const made = groups.map((group) => group(services));

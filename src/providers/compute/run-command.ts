@@ -10,7 +10,7 @@ import { runInGuest, type GuestProgramResult } from "../../guest/programs.ts";
 import { beginOperation } from "./begin-operation.ts";
 import { computeErrors } from "./errors.ts";
 import type { ComputeServices } from "./services.ts";
-import { findMachine } from "./virtual-machines.ts";
+import { findMachine, machinePath } from "./find-machine.ts";
 
 const kind = "virtualMachine.runCommand";
 const limitMilliseconds = 90 * 60_000;
@@ -32,7 +32,7 @@ const commands: Readonly<Record<string, { readonly osType: "Linux" | "Windows"; 
   RunPowerShellScript: { osType: "Windows", about: "Executes a PowerShell script" },
 };
 
-export function runCommandRoutes(services: ComputeServices, machinePath: string): Route[] {
+export function runCommandRoutes(services: ComputeServices): Route[] {
   const { inventory, operations } = services;
   const carryOut: OperationHandler = async ({ operation, signal }) => {
     const { host, machineId, machine } = await inventory.open(operation.resourceId, signal);

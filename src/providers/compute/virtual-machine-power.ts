@@ -11,7 +11,7 @@ import { beginOperation } from "./begin-operation.ts";
 import { computeErrors } from "./errors.ts";
 import type { ComputeServices } from "./services.ts";
 import type { MachineHidden } from "./virtual-machine-shape.ts";
-import { findMachine } from "./virtual-machines.ts";
+import { findMachine, machinePath } from "./find-machine.ts";
 
 /** How long a guest may take to shut itself down. */
 const graceMilliseconds = 60_000;
@@ -49,7 +49,7 @@ const deeds: Readonly<Record<string, Deed>> = {
   },
 };
 
-export function powerRoutes(services: ComputeServices, machinePath: string): Route[] {
+export function powerRoutes(services: ComputeServices): Route[] {
   return Object.entries(deeds).map(([name, deed]): Route => {
     const kind = `virtualMachine.${name}`;
     // Waiting for a guest to shut down takes no place from those who work.

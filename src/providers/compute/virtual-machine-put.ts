@@ -16,7 +16,7 @@ import type { ComputeServices } from "./services.ts";
 import { machineBodySchema, type MachineBody, type StorageProfile } from "./virtual-machine-body.ts";
 import { createMachine } from "./virtual-machine-create.ts";
 import { renderMachine, sizeOf, type MachineHidden } from "./virtual-machine-shape.ts";
-import { findMachine } from "./virtual-machines.ts";
+import { findMachine } from "./find-machine.ts";
 
 export async function putMachine(services: ComputeServices, request: ArmRequest): Promise<ArmReply> {
   const body = parseBody(request, machineBodySchema);
@@ -29,7 +29,7 @@ export async function putMachine(services: ComputeServices, request: ArmRequest)
     await storeMachine(
       services,
       request.resourceId,
-      { ...body, tags: body.tags ?? {} },
+      { ...withoutEcho(body, existing.properties), tags: body.tags ?? {} },
       request,
       preconditionsOf(request),
     );
@@ -41,6 +41,15 @@ export async function putMachine(services: ComputeServices, request: ArmRequest)
     body: renderMachine(resource, machine, extensions),
     headers: { ETag: resource.etag },
   };
+}
+
+/** Clients send back what they have read: what the guest told must not become what somebody said. */
+function withoutEcho<Body extends MachineBody>(body: Body, stored: object): Body {
+  if (body.properties === undefined) return body;
+  const kept = Object.entries(body.properties.kept).filter(
+    ([name]) => (name !== "osProfile" && name !== "networkProfile") || name in stored,
+  );
+  return { ...body, properties: { ...body.properties, kept: Object.fromEntries(kept) } };
 }
 
 /** Keeps what clients say of a machine: tags, identity, descriptions. */

@@ -3,6 +3,7 @@
 import type { JsonObject, Resource } from "../../arm/resources/resource.ts";
 import type { MachineDefinition } from "../../hosts/host.ts";
 import type { MachineExtension } from "../../inventory/extensions.ts";
+import { guestInterfaceId } from "../../inventory/guest-interface.ts";
 import { disksOf, type InventoryDisk } from "../../inventory/machine-disks.ts";
 import type { InventoryMachine } from "../../inventory/machine.ts";
 import { isoTime } from "../../lib/clock.ts";
@@ -58,7 +59,7 @@ export function renderMachine(
       hardwareProfile: { vmSize: sizeOf(resource.hidden as MachineHidden, machine) },
       storageProfile: storageProfile(resource.hidden as MachineHidden, machine),
       osProfile: osProfile(machine),
-      networkProfile: { networkInterfaces: [] },
+      networkProfile: { networkInterfaces: guestInterfaces(machine) },
       ...kept,
       provisioningState: resource.provisioningState,
       timeCreated: isoTime(resource.createdAt),
@@ -109,6 +110,11 @@ function diskShape(hidden: MachineHidden, { name, resourceId, disk }: InventoryD
 /** Azure counts whole GiB; what is begun counts. */
 export function gibibytes(bytes: number): number {
   return Math.max(1, Math.ceil(bytes / 1024 ** 3));
+}
+
+function guestInterfaces(machine: InventoryMachine): JsonObject[] {
+  const id = guestInterfaceId(machine);
+  return id === undefined ? [] : [{ id, properties: { primary: true } }];
 }
 
 function osProfile(machine: InventoryMachine): JsonObject {

@@ -5,13 +5,13 @@ import { armErrors } from "../../arm/errors.ts";
 import { preconditionsOf } from "../../arm/preconditions.ts";
 import type { ResourceLifecycle } from "../../arm/provider.ts";
 import { noContent, ok, param, parseBody, type ArmReply, type ArmRequest } from "../../arm/request.ts";
-import type { JsonObject, Resource } from "../../arm/resources/resource.ts";
-import { getResource, listResources, resourceNotFound } from "../../arm/resources/resource-store.ts";
+import type { JsonObject } from "../../arm/resources/resource.ts";
+import { listResources } from "../../arm/resources/resource-store.ts";
 import { forgetMachineRow } from "../../inventory/adopt.ts";
 import { listAllExtensions, listExtensions } from "../../inventory/extensions.ts";
-import type { InventoryMachine } from "../../inventory/inventory.ts";
 import { machineType } from "../../inventory/machine.ts";
 import { beginOperation } from "./begin-operation.ts";
+import { findMachine, machinePath, machinesInGroup } from "./find-machine.ts";
 import { renderInstanceView, sight, statusesOf } from "./instance-view.ts";
 import { machineApiVersions, type RouteGroup } from "./route-group.ts";
 import { runCommandRoutes } from "./run-command.ts";
@@ -22,8 +22,6 @@ import { putMachine, storeMachine } from "./virtual-machine-put.ts";
 import { renderMachine } from "./virtual-machine-shape.ts";
 
 const inSubscription = `/subscriptions/{subscriptionId}/providers/${machineType}`;
-const inGroup = `/subscriptions/{subscriptionId}/resourceGroups/{resourceGroup}/providers/${machineType}`;
-export const machinePath = `${inGroup}/{vmName}`;
 
 const deleteKind = "virtualMachine.delete";
 
@@ -43,7 +41,7 @@ export function virtualMachines(services: ComputeServices): RouteGroup {
     ],
     routes: [
       { method: "GET", path: inSubscription, handle: bound(list) },
-      { method: "GET", path: inGroup, handle: bound(list) },
+      { method: "GET", path: machinesInGroup, handle: bound(list) },
       { method: "GET", path: machinePath, handle: bound(show) },
       { method: "HEAD", path: machinePath, handle: bound(show) },
       {
@@ -55,8 +53,8 @@ export function virtualMachines(services: ComputeServices): RouteGroup {
       { method: "PUT", path: machinePath, handle: bound(putMachine) },
       { method: "PATCH", path: machinePath, handle: bound(patch) },
       { method: "DELETE", path: machinePath, handle: bound(remove) },
-      ...powerRoutes(services, machinePath),
-      ...runCommandRoutes(services, machinePath),
+      ...powerRoutes(services),
+      ...runCommandRoutes(services),
     ],
     lifecycles: { virtualMachines: lifecycle },
   };
@@ -125,16 +123,6 @@ async function describe(services: ComputeServices, request: ArmRequest, withView
     instanceView,
     etag: resource.etag,
   };
-}
-
-export async function findMachine(
-  { database, inventory }: ComputeServices,
-  id: string,
-): Promise<{ resource: Resource; machine: InventoryMachine }> {
-  const resource = await getResource(database.kysely, id);
-  const machine = await inventory.findMachine(id);
-  if (machine === undefined) throw resourceNotFound(id);
-  return { resource, machine };
 }
 
 async function patch(services: ComputeServices, request: ArmRequest): Promise<ArmReply> {

@@ -1,0 +1,189 @@
+// Extensions of machines. Holdfast brings one: VMSnapshot, which freezes file systems and runs the
+// scripts around a snapshot. Others have nobody in the guest who would carry them out, so they are
+// refused instead of pretended.
+
+import { z } from "zod";
+import { armErrors } from "../../arm/errors.ts";
+import { noContent, ok, param, parseBody, type ArmReply, type ArmRequest } from "../../arm/request.ts";
+import { parseResourceId } from "../../arm/resource-id.ts";
+import { resourceNotFound } from "../../arm/resources/resource-store.ts";
+import { envelopeSchema } from "../../arm/resources/tracked-routes.ts";
+import {
+  findExtension,
+  listExtensions,
+  putExtension,
+  removeExtension,
+  type ExtensionProperties,
+  type MachineExtension,
+} from "../../inventory/extensions.ts";
+import { computeErrors } from "./errors.ts";
+import { renderExtension } from "./extension-shape.ts";
+import { machineApiVersions, type RouteGroup } from "./route-group.ts";
+import type { ComputeServices } from "./services.ts";
+import { findMachine, machinePath } from "./find-machine.ts";
+
+const publishers = ["microsoft.recoveryservices", "microsoft.azure.recoveryservices"];
+const types = ["VMSnapshot", "VMSnapshotLinux"];
+const versions = ["1.0", "1.9"];
+
+const settings = z.record(z.string(), z.unknown());
+const changes = {
+  publisher: z.string().min(1).max(128),
+  type: z.string().min(1).max(128),
+  typeHandlerVersion: z
+    .string()
+    .regex(/^\d+(\.\d+){0,3}$/, "must be numbers with dots, such as 1.0")
+    .optional(),
+  autoUpgradeMinorVersion: z.boolean().optional(),
+  enableAutomaticUpgrade: z.boolean().optional(),
+  suppressFailures: z.boolean().optional(),
+  forceUpdateTag: z.string().max(256).optional(),
+  provisionAfterExtensions: z.array(z.string()).max(32).optional(),
+  settings: settings.nullish(),
+  protectedSettings: settings.nullish(),
+};
+const putSchema = envelopeSchema.extend({ properties: z.object(changes) });
+const patchSchema = envelopeSchema.extend({ properties: z.object(changes).partial().optional() });
+
+export function extensions(services: ComputeServices): RouteGroup {
+  const { database } = services;
+  const collection = `${machinePath}/extensions`;
+  const one = `${collection}/{extensionName}`;
+  const wantsView = (request: ArmRequest): boolean => request.query.get("$expand")?.toLowerCase() === "instanceview";
+  const get = async (request: ArmRequest): Promise<MachineExtension> => {
+    const found = await findExtension(database.kysely, request.resourceId);
+    if (found === undefined) throw resourceNotFound(request.resourceId);
+    return found;
+  };
+
+  const list = async (request: ArmRequest): Promise<ArmReply> => {
+    const { resource } = await findMachine(services, request.resourceId);
+    const found = await listExtensions(database.kysely, resource.id);
+    return ok({ value: found.map((extension) => renderExtension(extension, wantsView(request))) });
+  };
+
+  const store = async (
+    request: ArmRequest,
+    properties: ExtensionProperties,
+    protectedSettings: Readonly<Record<string, unknown>> | "keep" | undefined,
+    tags: Readonly<Record<string, string>> | undefined,
+  ): Promise<ArmReply> => {
+    checkKind(properties);
+    const machineId = parseResourceId(request.resourceId).parent;
+    const { resource, machine } = await findMachine(services, machineId);
+    const { created } = await database.transaction((trx) =>
+      putExtension(
+        trx,
+        services.secretBox,
+        {
+          id: `${resource.id}/extensions/${param(request, "extensionName")}`,
+          location: machine.location,
+          tags,
+          properties,
+          protectedSettings,
+        },
+        { caller: request.caller, clock: database.clock },
+        { correlationId: request.correlationId, actor: request.caller.principalId },
+      ),
+    );
+    return { status: created ? 201 : 200, body: renderExtension(await get(request)) };
+  };
+
+  const put = async (request: ArmRequest): Promise<ArmReply> => {
+    checkName(param(request, "extensionName"));
+    const { properties, tags } = parseBody(request, putSchema);
+    const { protectedSettings, settings: given, ...rest } = properties;
+    return store(
+      request,
+      { ...rest, ...(given ? { settings: given } : {}) },
+      protectedSettings ?? undefined,
+      tags ?? undefined,
+    );
+  };
+
+  const patch = async (request: ArmRequest): Promise<ArmReply> => {
+    const before = await get(request);
+    const { properties = {}, tags } = parseBody(request, patchSchema);
+    const { protectedSettings, settings: given, ...rest } = properties;
+    return store(
+      request,
+      { ...before.properties, ...rest, ...(given ? { settings: given } : {}) },
+      protectedSettings ?? "keep",
+      tags ?? before.resource.envelope.tags,
+    );
+  };
+
+  const remove = async (request: ArmRequest): Promise<ArmReply> => {
+    const deed = { correlationId: request.correlationId, actor: request.caller.principalId };
+    const wasThere = await database.transaction((trx) => removeExtension(trx, request.resourceId, deed));
+    return wasThere ? { status: 200 } : noContent();
+  };
+
+  return {
+    resourceTypes: [{ name: "virtualMachines/extensions", apiVersions: machineApiVersions }],
+    routes: [
+      { method: "GET", path: collection, handle: list },
+      {
+        method: "GET",
+        path: one,
+        handle: async (request) => ok(renderExtension(await get(request), wantsView(request))),
+      },
+      { method: "PUT", path: one, handle: put },
+      { method: "PATCH", path: one, handle: patch },
+      { method: "DELETE", path: one, handle: remove },
+      ...imageRoutes(),
+    ],
+  };
+}
+
+function checkName(name: string): void {
+  if (/^[A-Za-z0-9_.-]{1,80}$/.test(name)) return;
+  throw armErrors.InvalidResourceName(
+    `The extension name '${name.slice(0, 80)}' is invalid: 1 to 80 letters, digits, '.', '_' and '-'.`,
+    { target: "name" },
+  );
+}
+
+function checkKind({ publisher, type }: ExtensionProperties): void {
+  const isOurs =
+    publishers.includes(publisher.toLowerCase()) && types.some((known) => known.toLowerCase() === type.toLowerCase());
+  if (isOurs) return;
+  throw computeErrors.ArtifactNotFound(
+    `The VM extension with publisher '${publisher}' and type '${type}' could not be found. There is publisher Microsoft.Azure.RecoveryServices with the types ${types.join(" and ")}; to run a script in the guest use az vm run-command invoke.`,
+    { target: "properties.type" },
+  );
+}
+
+/** `az vm extension set` without a version asks which there are. */
+function imageRoutes(): RouteGroup["routes"] {
+  const base =
+    "/subscriptions/{subscriptionId}/providers/Microsoft.Compute/locations/{location}/publishers/{publisher}";
+  const artifacts = `${base}/artifacttypes/vmextension/types`;
+  const idOf = (request: ArmRequest, rest: string): string =>
+    `/Subscriptions/${param(request, "subscriptionId")}/Providers/Microsoft.Compute/Locations/${param(request, "location")}/Publishers/${param(request, "publisher")}/ArtifactTypes/VMExtension/Types${rest}`;
+  const item = (request: ArmRequest, rest: string, name: string): Record<string, unknown> => ({
+    id: idOf(request, rest),
+    name,
+    location: param(request, "location"),
+  });
+  const isOurs = (request: ArmRequest): boolean => publishers.includes(param(request, "publisher").toLowerCase());
+  const action = "Microsoft.Compute/locations/publishers/artifacttypes/types/read";
+  return [
+    {
+      method: "GET",
+      path: artifacts,
+      action,
+      handle: async (request) => ok(isOurs(request) ? types.map((type) => item(request, `/${type}`, type)) : []),
+    },
+    {
+      method: "GET",
+      path: `${artifacts}/{extensionType}/versions`,
+      action,
+      handle: async (request) => {
+        const type = param(request, "extensionType");
+        checkKind({ publisher: param(request, "publisher"), type });
+        return ok(versions.map((version) => item(request, `/${type}/Versions/${version}`, version)));
+      },
+    },
+  ];
+}

@@ -1,0 +1,75 @@
+// The sizes that clients may ask for, as `az vm list-sizes` and `az vm list-skus` show them.
+
+import { parseFilter, requiredEquals } from "../../arm/filter.ts";
+import { ok, param, type ArmRequest } from "../../arm/request.ts";
+import type { RouteGroup } from "./route-group.ts";
+import type { ComputeServices } from "./services.ts";
+import { machineSizes, type MachineSize } from "./sizes.ts";
+import { machinePath } from "./find-machine.ts";
+
+const inSubscription = "/subscriptions/{subscriptionId}/providers/Microsoft.Compute";
+const mostDataDisks = 63;
+
+export function sizes(services: ComputeServices): RouteGroup {
+  const { locations } = services;
+  return {
+    resourceTypes: [
+      { name: "locations", apiVersions: ["2026-04-01", "2022-08-01"] },
+      { name: "locations/vmSizes", apiVersions: ["2026-04-01", "2022-08-01"] },
+      { name: "skus", apiVersions: ["2021-07-01", "2019-04-01"] },
+    ],
+    routes: [
+      {
+        method: "GET",
+        path: `${inSubscription}/locations/{location}/vmSizes`,
+        handle: async (request) => {
+          locations.canonical(param(request, "location"));
+          return ok({ value: machineSizes.map(sizeShape) });
+        },
+      },
+      {
+        method: "GET",
+        path: `${machinePath}/vmSizes`,
+        action: "Microsoft.Compute/virtualMachines/vmSizes/read",
+        handle: async () => ok({ value: machineSizes.map(sizeShape) }),
+      },
+      {
+        method: "GET",
+        path: `${inSubscription}/skus`,
+        handle: async (request) => ok({ value: skus(request, locations.all[0]?.name ?? "") }),
+      },
+    ],
+  };
+}
+
+function sizeShape({ name, processors, mebibytes }: MachineSize): Record<string, unknown> {
+  return {
+    name,
+    numberOfCores: processors,
+    osDiskSizeInMB: 1_047_552,
+    resourceDiskSizeInMB: 0,
+    memoryInMB: mebibytes,
+    maxDataDiskCount: mostDataDisks,
+  };
+}
+
+function skus(request: ArmRequest, site: string): Record<string, unknown>[] {
+  const location = requiredEquals(parseFilter(request.query.get("$filter")), "location");
+  const wanted = typeof location === "string" ? location : site;
+  return machineSizes.map(({ name, processors, mebibytes }) => ({
+    resourceType: "virtualMachines",
+    name,
+    tier: "Standard",
+    size: name.replace(/^Standard_/, ""),
+    family: "holdfast",
+    locations: [wanted],
+    locationInfo: [{ location: wanted, zones: [], zoneDetails: [] }],
+    capabilities: [
+      { name: "vCPUs", value: String(processors) },
+      { name: "MemoryGB", value: String(mebibytes / 1024) },
+      { name: "MaxDataDiskCount", value: String(mostDataDisks) },
+      { name: "PremiumIO", value: "True" },
+    ],
+    restrictions: [],
+  }));
+}
