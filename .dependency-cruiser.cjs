@@ -53,7 +53,7 @@ const mayImport = {
     "db",
     "lib",
   ],
-  cli: ["server", "tiny-guest", "store", "kql", "nbd", "db", "lib"],
+  cli: ["server", "tiny-guest", "hosts", "store", "kql", "nbd", "db", "lib"],
 };
 
 module.exports = {

@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import { availableParallelism, totalmem } from "node:os";
 import { disk, findFiles } from "../lib/files.ts";
 import { findProgram } from "../lib/processes.ts";
+import { kvmRunsGuests } from "../hosts/qemu/accelerator.ts";
 import { dataOption } from "./data-option.ts";
 
 interface Part {
@@ -63,7 +64,7 @@ export function addDoctorCommand(program: Command): void {
         node: process.version,
         cores: availableParallelism(),
         memoryBytes: totalmem(),
-        kvm: (await disk.status("/dev/kvm")) !== undefined,
+        kvm: (await isInstalled({ program: "qemu-system-x86_64" })) && (await kvmRunsGuests()),
         freeBytes,
       };
       if (json === true) {
@@ -81,8 +82,8 @@ export function addDoctorCommand(program: Command): void {
       );
       process.stdout.write(
         machine.kvm
-          ? "KVM is there: guests run at full speed\n"
-          : "KVM is missing: guests run in software emulation, several times slower\n",
+          ? "KVM runs guests: they run at full speed\n"
+          : "KVM is missing or runs no guest: guests run in software emulation, several times slower\n",
       );
       for (const part of found) {
         process.stdout.write(
@@ -94,7 +95,7 @@ export function addDoctorCommand(program: Command): void {
     });
 }
 
-async function isInstalled(part: Part): Promise<boolean> {
+async function isInstalled(part: Pick<Part, "program" | "shows">): Promise<boolean> {
   if (part.program !== undefined) return findProgram(part.program) !== undefined;
   return part.shows !== undefined && (await findFiles([part.shows], "/")).length > 0;
 }

@@ -10,7 +10,7 @@ import type { CleanUpReport, Host, Machine, MachineDefinition, SnapshotRequest, 
 import { inTurns } from "../turns.ts";
 import { openDefinitions } from "./definitions.ts";
 import { removeOurs } from "./leftovers.ts";
-import type { Accelerator } from "./launch.ts";
+import type { Accelerator } from "./accelerator.ts";
 import { openLifecycle } from "./lifecycle.ts";
 import { describeMachine } from "./machine.ts";
 import { openMonitors } from "./monitors.ts";
@@ -171,7 +171,7 @@ export function openQemuHost(settings: QemuHostSettings): Host {
       leaseMonitor: (name, signal) => monitors.lease(monitorPath(name), signal),
       pathsOf: (name) => ({ monitor: monitorPath(name), agent: join(socketFolder, name + agentSuffix) }),
       names: socketNames,
-      accelerator: settings.accelerator ?? "kvm:tcg",
+      accelerator: settings.accelerator,
     }),
     listMachines,
     findMachine,

@@ -6,9 +6,7 @@ import { connectNbd } from "../../nbd/client.ts";
 import { hostErrors } from "../errors.ts";
 import type { DefinedDisk, MachineDefinition } from "../host.ts";
 import { checkImage } from "../images/formats.ts";
-
-/** `kvm:tcg` emulates where the processor cannot virtualise. */
-export type Accelerator = "kvm:tcg" | "kvm" | "tcg";
+import { workingAccelerator, type Accelerator } from "./accelerator.ts";
 
 export interface LaunchPaths {
   readonly monitor: string;
@@ -22,7 +20,7 @@ const reconnectSeconds = 60;
 export async function launch(
   definition: MachineDefinition,
   paths: LaunchPaths,
-  accelerator: Accelerator,
+  accelerator: Accelerator | undefined,
   signal?: AbortSignal,
 ): Promise<void> {
   for (const { source } of definition.disks) {
@@ -30,7 +28,8 @@ export async function launch(
     else await ensureOverlay(source, signal);
   }
   for (const path of [paths.monitor, paths.agent]) await disk.remove(path);
-  await run("qemu-system-x86_64", qemuArguments(definition, paths, accelerator), {
+  const chosen = accelerator ?? (await workingAccelerator());
+  await run("qemu-system-x86_64", qemuArguments(definition, paths, chosen), {
     timeoutMilliseconds: startMilliseconds,
     signal,
   });

@@ -5,7 +5,8 @@ import { sleep } from "../../lib/time.ts";
 import { hostErrors } from "../errors.ts";
 import type { Lifecycle, Machine, MachineDefinition } from "../host.ts";
 import { checkDefinition, type Definitions } from "./definitions.ts";
-import { launch, type Accelerator, type LaunchPaths } from "./launch.ts";
+import type { Accelerator } from "./accelerator.ts";
+import { launch, type LaunchPaths } from "./launch.ts";
 import type { MonitorLease } from "./monitors.ts";
 import { listBlockDevices } from "./block-devices.ts";
 import type { QmpConnection } from "./qmp.ts";
@@ -16,7 +17,8 @@ export interface LifecycleParts {
   leaseMonitor(machineName: string, signal?: AbortSignal): Promise<MonitorLease>;
   pathsOf(machineName: string): LaunchPaths;
   names(): Promise<string[]>;
-  readonly accelerator: Accelerator;
+  /** The one that works here, when undefined. */
+  readonly accelerator: Accelerator | undefined;
 }
 
 const readyMilliseconds = 10_000;
