@@ -44,7 +44,7 @@ export function dynamicIsNull(value: Sql): string {
 }
 
 const neverNull = (value: Sql): boolean =>
-  value.type === "string" || (value.constant !== undefined && value.constant !== null);
+  (value.type === "string" && !value.nullable) || (value.constant !== undefined && value.constant !== null);
 
 /** `==` and `!=`: a null on one side is unequal, on both sides it is null. */
 function equality(negated: boolean): FunctionEmitter {
@@ -54,6 +54,8 @@ function equality(negated: boolean): FunctionEmitter {
     const equal = equalSql(left, right);
     if (neverNull(left) && neverNull(right)) return sql("bool", negated ? `(NOT ${equal})` : equal);
     const oneSided = negated ? `coalesce(NOT ${equal}, true)` : `coalesce(${equal}, false)`;
+    // Where the storage has no text, there is the empty one.
+    if (left.type === "string" && right.type === "string") return sql("bool", oneSided);
     if (neverNull(left) || neverNull(right)) return sql("bool", oneSided);
     return sql("bool", `(CASE WHEN ${isNull(left)} AND ${isNull(right)} THEN NULL ELSE ${oneSided} END)`);
   };
