@@ -11,6 +11,7 @@ import { addUpCommand } from "./up.ts";
 import { addCheckCommand } from "./check.ts";
 import { exitCodes, exitCodesHelp } from "./exit-codes.ts";
 import { addBenchCommand } from "./bench.ts";
+import { addHostCommand } from "./host.ts";
 import { addKqlCommand } from "./kql.ts";
 import { addQueryCommand } from "./query.ts";
 import { addStoreCommand } from "./store/commands.ts";
@@ -33,10 +34,16 @@ for (const add of [
   addAzEnvCommand,
   addDbCommand,
   addDoctorCommand,
+  addHostCommand,
   addTokenCommand,
   addUpCommand,
 ])
   add(program);
+
+// Whoever reads our output may have enough of it (`| head`): the work itself goes on to its end.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+});
 
 try {
   await program.parseAsync();
