@@ -11,6 +11,7 @@ import {
 } from "../../arm/resources/resource-store.ts";
 import type { Resource } from "../../arm/resources/resource.ts";
 import type { Route } from "../../arm/routes.ts";
+import { azureBackupFunctions } from "../../logs/functions/azure-backup.ts";
 import type { QueryWorkspace } from "../../logs/query/query-workspace.ts";
 import type { Services } from "../services.ts";
 
@@ -84,9 +85,11 @@ export function savedSearchRoutes({ database }: Services): Route[] {
 
 export async function functionsOf(reader: Reader, workspaceId: string): Promise<QueryWorkspace["functions"]> {
   const searches = await listResources<Search>(reader, { type, parent: workspaceId });
-  return searches.flatMap(({ properties: { functionAlias, functionParameters, query } }) =>
+  const own = searches.flatMap(({ properties: { functionAlias, functionParameters, query } }) =>
     functionAlias === undefined || functionAlias === null || functionAlias === ""
       ? []
       : [{ name: functionAlias, parameters: functionParameters ?? "", body: query }],
   );
+  const names = new Set(own.map(({ name }) => name));
+  return [...own, ...azureBackupFunctions.filter(({ name }) => !names.has(name))];
 }
