@@ -1,7 +1,8 @@
 // How a command talks to the service that runs on a data folder: over HTTPS, trusting its authority.
 
 import { request } from "node:https";
-import { defineErrors } from "../lib/errors.ts";
+import { z } from "zod";
+import { defineErrors, HoldfastError } from "../lib/errors.ts";
 import { disk } from "../lib/files.ts";
 import { findService, readAdmin, type AdminCredentials, type RunningService } from "../server/data-folder.ts";
 
@@ -14,6 +15,8 @@ export interface ServiceClient {
   readonly service: RunningService;
   readonly admin: AdminCredentials;
   token(scope: string): Promise<string>;
+  /** A request to Azure Resource Manager as the administrator; throws what it answers as an error. */
+  arm(method: string, path: string, body?: unknown): Promise<unknown>;
   /** A POST of JSON to the service as its administrator. */
   postJson(path: string, body: unknown): Promise<{ readonly status: number; readonly text: string }>;
 }
@@ -43,6 +46,14 @@ export async function connectService(data: string): Promise<ServiceClient> {
     service,
     admin,
     token,
+    arm: async (method, path, body) => {
+      const headers = {
+        Authorization: `Bearer ${await token(`${service.endpoint}/.default`)}`,
+        ...(body === undefined ? {} : { "Content-Type": "application/json" }),
+      };
+      const text = body === undefined ? "" : JSON.stringify(body);
+      return armAnswer(await send(method, `${service.endpoint}${path}`, text, authority, headers));
+    },
     postJson: async (path, body) => {
       const headers = {
         "Content-Type": "application/json",
@@ -53,21 +64,52 @@ export async function connectService(data: string): Promise<ServiceClient> {
   };
 }
 
+/** Longer than any single look at a host takes. */
+const answerMilliseconds = 60_000;
+
 const form = { "Content-Type": "application/x-www-form-urlencoded" };
 
-function post(
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+}
+
+const errorSchema = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
+
+function armAnswer({ status, text }: Answer): unknown {
+  let body: unknown;
+  try {
+    body = text === "" ? undefined : JSON.parse(text);
+  } catch {
+    body = undefined;
+  }
+  if (status < 400) return body;
+  const known = errorSchema.safeParse(body);
+  if (!known.success) throw clientErrors.RequestRefused(`The service answered ${status}: ${text.slice(0, 300)}`);
+  throw new HoldfastError(known.data.error.code, { status }, known.data.error.message);
+}
+
+const post = (
   url: string,
   body: string,
   authority: Buffer,
   headers: Readonly<Record<string, string>> = form,
-): Promise<{ status: number; text: string }> {
+): Promise<Answer> => send("POST", url, body, authority, headers);
+
+function send(
+  method: string,
+  url: string,
+  body: string,
+  authority: Buffer,
+  headers: Readonly<Record<string, string>>,
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const sent = request(url, { method: "POST", ca: authority, timeout: 30_000, headers }, (answer) => {
+    const sent = request(url, { method, ca: authority, timeout: answerMilliseconds, headers }, (answer) => {
       const chunks: Buffer[] = [];
       answer.on("data", (chunk: Buffer) => chunks.push(chunk));
       answer.on("end", () => resolve({ status: answer.statusCode ?? 0, text: Buffer.concat(chunks).toString("utf8") }));
     });
-    sent.on("timeout", () => sent.destroy(new Error("no answer in 30 s")));
+    sent.on("timeout", () => sent.destroy(new Error(`no answer in ${answerMilliseconds / 1000} s`)));
     sent.on("error", (cause) =>
       reject(clientErrors.ServiceNotRunning(`The service does not answer: ${cause.message}.`, { cause })),
     );

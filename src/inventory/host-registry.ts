@@ -66,7 +66,7 @@ export async function registerHost(
     const other = JSON.parse(row.settings) as HostSettings;
     if (other.kind !== settings.kind || placeOf(other) !== placeOf(settings)) continue;
     throw armErrors.Conflict(
-      `${placeOf(settings)} is the host ${row.key} already. A machine belongs to one host; use that one, or remove it first.`,
+      `${placeOf(settings)} is the host ${row.key.split("/").at(-1) ?? ""} (${row.key}) already. A machine belongs to one host; use that one, or remove it first.`,
       { target: "properties" },
     );
   }
