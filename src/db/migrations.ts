@@ -10,6 +10,7 @@ import { events } from "./migrations/0005-events.ts";
 import { blobs } from "./migrations/0006-blobs.ts";
 import { keyVault } from "./migrations/0007-key-vault.ts";
 import { inventory } from "./migrations/0008-inventory.ts";
+import { backup } from "./migrations/0009-backup.ts";
 import { disks } from "./migrations/0010-disks.ts";
 import { vaults } from "./migrations/0012-vaults.ts";
 
@@ -22,6 +23,7 @@ export const migrations: readonly Migration[] = [
   blobs,
   keyVault,
   inventory,
+  backup,
   disks,
   vaults,
 ];

@@ -1,6 +1,7 @@
 // Every table of the control data. To add one: docs/control-data.md.
 
 import type { ArmTables } from "./schema/arm.ts";
+import type { BackupTables } from "./schema/backup.ts";
 import type { BlobTables } from "./schema/blobs.ts";
 import type { DiskTables } from "./schema/disks.ts";
 import type { EventTables } from "./schema/events.ts";
@@ -20,6 +21,7 @@ export interface Tables
     OutboxTables,
     EventTables,
     ArmTables,
+    BackupTables,
     BlobTables,
     DiskTables,
     InventoryTables,
