@@ -17,7 +17,7 @@ const mayImport = {
   logs: ["kql", "events", "db", "lib"],
   monitor: ["events", "logs", "db", "lib"],
   inventory: ["hosts", "guest", "arm", "events", "db", "lib"],
-  backup: ["inventory", "hosts", "nbd", "guest", "store", "keys", "events", "db", "lib"],
+  backup: ["inventory", "tiny-guest", "hosts", "nbd", "guest", "store", "keys", "events", "db", "lib"],
   disks: ["backup", "blobs", "store", "db", "lib"],
   providers: [
     "arm",

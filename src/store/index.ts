@@ -14,6 +14,7 @@ export { deletePoint, diskOf, listPoints, newestPoint, readPoint, type Point } f
 export { listDeletedPoints, undeletePoint } from "./points/undelete.ts";
 export { readAttachment } from "./read/attachment.ts";
 export { openDisk, type DiskReader } from "./read/disk-reader.ts";
+export { exportPointDisk } from "./read/nbd-export.ts";
 export { readDisk } from "./read/read-disk.ts";
 export { beginSession, type AddedDisk, type BackupSession } from "./session/backup-session.ts";
 export type { DirtyRun, DiskSource } from "./sources/disk-source.ts";

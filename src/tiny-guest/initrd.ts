@@ -15,6 +15,11 @@ export interface InitrdFile {
 const kinds = { folder: 0o040755, file: 0o100644, program: 0o100755, link: 0o120777 };
 
 export function makeInitrd(files: readonly InitrdFile[], emptyFolders: readonly string[] = []): Buffer {
+  return gzipSync(makeArchive(files, emptyFolders));
+}
+
+/** Not compressed: larger, and unpacked at once even where the processor is emulated. */
+export function makeArchive(files: readonly InitrdFile[], emptyFolders: readonly string[] = []): Buffer {
   const parts: Buffer[] = [];
   const folders = new Set<string>();
   let inode = 1;
@@ -35,7 +40,7 @@ export function makeInitrd(files: readonly InitrdFile[], emptyFolders: readonly 
     add(path, mode, Buffer.from(content));
   }
   add("TRAILER!!!", 0, Buffer.alloc(0));
-  return gzipSync(Buffer.concat(parts));
+  return Buffer.concat(parts);
 }
 
 function header(inode: number, path: string, mode: number, size: number): Buffer {

@@ -5,10 +5,8 @@ import { join, resolve } from "node:path";
 import { disk } from "../../lib/files.ts";
 import { newGuid } from "../../lib/random.ts";
 import { nbdUri, type NbdAddress } from "../../nbd/address.ts";
-import type { BlockExtent } from "../../nbd/extents.ts";
-import type { NbdExport } from "../../nbd/export.ts";
 import { serveNbd } from "../../nbd/server.ts";
-import { openDisk, type DiskReader, type Point, type Vault } from "../../store/index.ts";
+import { exportPointDisk, type Point } from "../../store/index.ts";
 import { amount } from "./amounts.ts";
 import { print, withVault, type VaultAccess } from "./context.ts";
 import { toolErrors } from "./errors.ts";
@@ -21,9 +19,6 @@ interface MountOptions extends VaultAccess {
   readonly listen?: string;
 }
 
-/** `base:allocation`: a hole that reads as zeros. */
-const holeAndZero = 3;
-
 export function mountPoint(options: MountOptions): Promise<void> {
   if (options.socket !== undefined && options.listen !== undefined) {
     throw toolErrors.UsageInvalid("--socket and --listen: only one of them can be given.");
@@ -31,7 +26,7 @@ export function mountPoint(options: MountOptions): Promise<void> {
   return withVault(options, "read", async (vault, signal) => {
     const point = await findPoint(vault, options.point, signal);
     const names = point.disks.map(({ name }) => name).filter((name) => (options.disk ?? name) === name);
-    const exports = await Promise.all(names.map((name) => exportDisk(vault, point, options.disk ?? name)));
+    const exports = await Promise.all(names.map((name) => exportPointDisk(vault, point, options.disk ?? name)));
     if (exports.length === 0) throw toolErrors.UsageInvalid(`${point.name} has no disk ${options.disk ?? "at all"}.`);
     const folder = join(tmpdir(), `holdfast-mount-${newGuid()}`);
     const listen = await addressOf(options, folder);
@@ -44,30 +39,6 @@ export function mountPoint(options: MountOptions): Promise<void> {
       await disk.removeTree(folder);
     }
   });
-}
-
-async function exportDisk(vault: Vault, point: Point, name: string): Promise<NbdExport> {
-  const reader = await openDisk(vault, point, name);
-  return {
-    name,
-    description: `${name} of ${point.name}`,
-    size: reader.size,
-    readOnly: true,
-    preferredBlock: 1024 * 1024,
-    read: (into, offset, signal) => reader.read(into, offset, signal),
-    extents: (offset, length, signal) => allocation(reader, offset, length, signal),
-  };
-}
-
-async function* allocation(
-  reader: DiskReader,
-  offset: number,
-  length: number,
-  signal: AbortSignal,
-): AsyncGenerator<BlockExtent> {
-  for await (const extent of reader.extents(offset, offset + length, signal)) {
-    yield { offset: extent.offset, length: extent.length, flags: extent.kind === "zero" ? holeAndZero : 0 };
-  }
 }
 
 async function addressOf({ socket, listen }: MountOptions, folder: string): Promise<NbdAddress> {
