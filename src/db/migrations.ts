@@ -13,6 +13,7 @@ import { inventory } from "./migrations/0008-inventory.ts";
 import { backup } from "./migrations/0009-backup.ts";
 import { disks } from "./migrations/0010-disks.ts";
 import { vaults } from "./migrations/0012-vaults.ts";
+import { monitor } from "./migrations/0014-monitor.ts";
 
 export const migrations: readonly Migration[] = [
   leases,
@@ -26,4 +27,5 @@ export const migrations: readonly Migration[] = [
   backup,
   disks,
   vaults,
+  monitor,
 ];

@@ -10,6 +10,7 @@ import type { InventoryTables } from "./schema/inventory.ts";
 import type { KeyVaultTables } from "./schema/key-vault.ts";
 import type { LeaseTables } from "./schema/leases.ts";
 import type { MigrationTables } from "./schema/migrations.ts";
+import type { MonitorTables } from "./schema/monitor.ts";
 import type { OutboxTables } from "./schema/outbox.ts";
 import type { VaultTables } from "./schema/vaults.ts";
 
@@ -26,4 +27,5 @@ export interface Tables
     DiskTables,
     InventoryTables,
     KeyVaultTables,
+    MonitorTables,
     VaultTables {}

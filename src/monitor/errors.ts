@@ -1,0 +1,6 @@
+import { defineErrors } from "../lib/errors.ts";
+
+export const monitorErrors = defineErrors({
+  AlertNotFound: { status: 404 },
+  RuleInvalid: { status: 400 },
+});
