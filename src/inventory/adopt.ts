@@ -23,6 +23,8 @@ export interface Adoption {
   readonly properties?: object;
   /** What the resource remembers and never shows. */
   readonly hidden?: object;
+  /** What its system is until its agent says so; Linux when absent. */
+  readonly osType?: "Linux" | "Windows";
   /** In bytes, by the definition's ids of disks: what is shown until the machine runs and says so itself. */
   readonly diskSizes?: Readonly<Record<string, number>>;
   /** Ids of disks that are resources, by the definition's ids of disks. */
@@ -51,7 +53,12 @@ export async function adoptMachine(
     await registerMachine(trx, host, describeDefinition(definition, place.diskSizes ?? {}), {
       ...place,
       resourceId,
-      hidden: { ...place.hidden, isAdopted: true, diskResourceIds: place.diskResourceIds ?? {} },
+      hidden: {
+        ...place.hidden,
+        isAdopted: true,
+        diskResourceIds: place.diskResourceIds ?? {},
+        ...(place.osType === undefined ? {} : { osType: place.osType }),
+      },
     });
     scopeOf(trx).tell(inventoryChannel);
   });
@@ -79,6 +86,7 @@ export async function forgetMachine(
   database: Database,
   machine: InventoryMachine,
   openHost: () => Promise<Host>,
+  also: ((trx: Writer, vmResourceId: string) => Promise<void>) | undefined,
   signal?: AbortSignal,
 ): Promise<void> {
   await assertForgettable(database.kysely, machine);
@@ -92,7 +100,10 @@ export async function forgetMachine(
       await lifecycle?.undefine(machine.machineId);
     }
   }
-  await database.transaction((trx) => dropMachine(trx, machine.resourceId));
+  await database.transaction(async (trx) => {
+    await also?.(trx, machine.resourceId);
+    await dropMachine(trx, machine.resourceId);
+  });
 }
 
 /** Deletes what is known of a machine, with its resource. */

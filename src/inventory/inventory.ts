@@ -2,7 +2,7 @@
 // is known, so all processes see the same; drivers are opened by whichever process needs one.
 
 import { idKey } from "../arm/resource-id.ts";
-import { deleteResource, putResource } from "../arm/resources/resource-store.ts";
+import { deleteResource, putResource, type Writer } from "../arm/resources/resource-store.ts";
 import type { Database } from "../db/database.ts";
 import type { Host, Machine, MachineDefinition } from "../hosts/host.ts";
 import { isoTime } from "../lib/clock.ts";
@@ -11,6 +11,7 @@ import { adoptMachine, assertForgettable, forgetMachine, type Adoption } from ".
 import { discover } from "./discovery.ts";
 import { hostSettings, type HostSettings } from "./drivers.ts";
 import { inventoryErrors } from "./errors.ts";
+import type { GuestFacts } from "./guest-facts.ts";
 import { learnGuests } from "./learn-guests.ts";
 import {
   forgetHost,
@@ -60,6 +61,8 @@ export interface Inventory {
   /** A live host and the machine on it; throws MachineUnknown, MachineVanished or HostUnreachable. */
   open(vmResourceId: string, signal?: AbortSignal): Promise<OpenMachine>;
   openHost(id: string, signal?: AbortSignal): Promise<Host>;
+  /** What the guest's agent says now; throws Agent… errors, and AgentUnresponsive when the time is up. */
+  askGuest(machine: InventoryMachine, milliseconds: number, signal?: AbortSignal): Promise<GuestFacts>;
   /** Defines a machine on a host that can run machines, and makes it known under a name of its own. */
   adopt(
     hostId: string,
@@ -70,7 +73,12 @@ export interface Inventory {
   /** Throws MachineNotOurs when `forget` would. */
   assertForgettable(vmResourceId: string): Promise<void>;
   /** Ends and undefines a machine that was adopted, or forgets one that has vanished. Its images stay. */
-  forget(vmResourceId: string, signal?: AbortSignal): Promise<void>;
+  forget(
+    vmResourceId: string,
+    signal?: AbortSignal,
+    /** In the transaction that forgets it, before. */
+    also?: (trx: Writer, vmResourceId: string) => Promise<void>,
+  ): Promise<void>;
   /** Rings when hosts or machines have changed, in whichever process; rings may be lost or come in vain. */
   onChange(heard: () => void): () => void;
 }
@@ -108,7 +116,7 @@ export function openInventory({ database, holder, report }: InventoryOptions): R
     const found = { startedAt, machines };
     if (await isNews(database.kysely, host, found, database.clock.now()))
       await database.transaction((trx) => recordLook(trx, host, found));
-    guests.ask(host);
+    guests.askAll(host);
   };
 
   const findMachine = async (vmResourceId: string): Promise<InventoryMachine | undefined> => {
@@ -180,15 +188,17 @@ export function openInventory({ database, holder, report }: InventoryOptions): R
     listMachines: (filter = {}) => readMachines(database.kysely, filter),
     openHost,
     open,
+    askGuest: async (machine, milliseconds, signal) =>
+      guests.ask(await getHost(database.kysely, machine.hostId), machine, milliseconds, signal),
     adopt: async (hostId, definition, place, signal) => {
       const host = await getHost(database.kysely, hostId);
       const driver = await drivers.open(host, signal);
       return getMachine(await adoptMachine(database, host, driver, definition, place, signal));
     },
     assertForgettable: async (vmResourceId) => assertForgettable(database.kysely, await getMachine(vmResourceId)),
-    forget: async (vmResourceId, signal) => {
+    forget: async (vmResourceId, signal, also) => {
       const machine = await getMachine(vmResourceId);
-      await forgetMachine(database, machine, () => openHost(machine.hostId, signal), signal);
+      await forgetMachine(database, machine, () => openHost(machine.hostId, signal), also, signal);
     },
     onChange: (heard) => database.notices.listen(inventoryChannel, heard),
     start: () => {

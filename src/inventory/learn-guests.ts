@@ -13,7 +13,9 @@ import type { OpenHosts } from "./open-hosts.ts";
 
 export interface GuestLearner {
   /** Begins to ask the machines of a host whose answers are old; returns at once. */
-  ask(host: RegisteredHost): void;
+  askAll(host: RegisteredHost): void;
+  /** Asks one machine now, and keeps what it says. */
+  ask(host: RegisteredHost, machine: InventoryMachine, milliseconds: number, signal?: AbortSignal): Promise<GuestFacts>;
   ended(): Promise<void>;
 }
 
@@ -45,38 +47,43 @@ export function learnGuests({ database, drivers, report, signal }: LearnerParts)
     return (!isFresh || !askedAt.has(key)) && now - (askedAt.get(key) ?? 0) > againMilliseconds;
   };
 
-  const askOne = async (host: RegisteredHost, machine: InventoryMachine): Promise<void> => {
+  const ask: GuestLearner["ask"] = async (host, machine, milliseconds, given) => {
     askedAt.set(machine.resourceId.toLowerCase(), database.clock.now());
+    const driver = await drivers.open(host, given);
+    const facts = await withDeadline(
+      milliseconds,
+      (both) => driver.withAgent(machine.machineId, (agent) => readGuestFacts(agent, database.clock.now(), both), both),
+      () => agentErrors.AgentUnresponsive(`The agent of ${machine.name} did not answer in ${milliseconds} ms.`),
+      given,
+    );
+    await rememberGuest(database, machine, facts);
+    return facts;
+  };
+
+  const askQuietly = async (host: RegisteredHost, machine: InventoryMachine): Promise<void> => {
     try {
-      const driver = await drivers.open(host, signal);
-      const facts = await withDeadline(
-        askMilliseconds,
-        (both) =>
-          driver.withAgent(machine.machineId, (agent) => readGuestFacts(agent, database.clock.now(), both), both),
-        () => agentErrors.AgentUnresponsive(`The agent of ${machine.name} did not answer in ${askMilliseconds} ms.`),
-        signal,
-      );
-      await rememberGuest(database, machine, facts);
+      await ask(host, machine, askMilliseconds, signal);
     } catch (error) {
       // Guests boot, hang and lie; that is no failure of ours, and the instance view says it.
       if (!signal.aborted && !(error instanceof HoldfastError)) report(error);
     }
   };
 
-  const askAll = async (host: RegisteredHost): Promise<void> => {
+  const askDue = async (host: RegisteredHost): Promise<void> => {
     const due = (await readMachines(database.kysely, { hostId: host.hostId })).filter(isDue);
     let next = 0;
     const worker = async (): Promise<void> => {
       for (let machine = due[next++]; machine !== undefined && !signal.aborted; machine = due[next++])
-        await askOne(host, machine);
+        await askQuietly(host, machine);
     };
     await Promise.all(Array.from({ length: guestsAtOnce }, worker));
   };
 
   return {
-    ask: (host) => {
+    ask,
+    askAll: (host) => {
       if (asking.has(host.hostId) || signal.aborted) return;
-      const done = askAll(host)
+      const done = askDue(host)
         .catch((error: unknown) => {
           if (!signal.aborted) report(error);
         })
@@ -89,8 +96,7 @@ export function learnGuests({ database, drivers, report, signal }: LearnerParts)
   };
 }
 
-/** Keeps what the agent said, unless it said the same before. */
-export async function rememberGuest(database: Database, machine: InventoryMachine, facts: GuestFacts): Promise<void> {
+async function rememberGuest(database: Database, machine: InventoryMachine, facts: GuestFacts): Promise<void> {
   const key = machine.resourceId.toLowerCase();
   await database.transaction(async (trx) => {
     await trx

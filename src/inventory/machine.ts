@@ -31,6 +31,12 @@ export interface InventoryMachine {
   readonly guest: GuestFacts | undefined;
 }
 
+/** What the resource of an adopted machine remembers of how it was made. */
+interface AdoptedHidden {
+  readonly diskResourceIds?: Readonly<Record<string, string>>;
+  readonly osType?: "Linux" | "Windows";
+}
+
 export interface MachineFilter {
   readonly hostId?: string;
   readonly subscriptionId?: string;
@@ -79,7 +85,7 @@ export async function readMachines(reader: Reader, filter: MachineFilter): Promi
   const rows = await select.orderBy("machines.key").execute();
   return rows.map((row) => {
     const guest = row.guest === null ? undefined : (JSON.parse(row.guest) as GuestFacts);
-    const { diskResourceIds } = JSON.parse(row.hidden) as { diskResourceIds?: Record<string, string> };
+    const { diskResourceIds, osType } = JSON.parse(row.hidden) as AdoptedHidden;
     const { tags } = JSON.parse(row.envelope) as { tags?: Record<string, string> };
     return {
       resourceId: row.id,
@@ -87,7 +93,7 @@ export async function readMachines(reader: Reader, filter: MachineFilter): Promi
       hostId: row.host_id,
       machineId: row.machine_id,
       name: row.name,
-      osType: guest?.osType ?? "Linux",
+      osType: guest?.osType ?? osType ?? "Linux",
       location: row.location ?? "",
       tags: tags ?? {},
       lastSeenAt: row.present === 1 ? Math.max(row.last_seen_at, row.looked_at ?? 0) : row.last_seen_at,

@@ -2,7 +2,7 @@
 // limits; a host that hangs leaves what was last seen, and says so.
 
 import type { JsonObject, Resource } from "../../arm/resources/resource.ts";
-import { readCapabilities } from "../../guest/capabilities.ts";
+import type { GuestFacts } from "../../inventory/guest-facts.ts";
 import type { MachineExtension } from "../../inventory/extensions.ts";
 import type { Inventory, InventoryMachine } from "../../inventory/inventory.ts";
 import { disksOf } from "../../inventory/machine-disks.ts";
@@ -20,7 +20,7 @@ export interface Sight {
   readonly machine: InventoryMachine;
   /** Why `machine` is what was last seen and not what is. */
   readonly problem: string | undefined;
-  readonly agent: { readonly version: string } | { readonly problem: string };
+  readonly agent: { readonly facts: GuestFacts } | { readonly problem: string };
 }
 
 export async function sight(inventory: Inventory, last: InventoryMachine, signal?: AbortSignal): Promise<Sight> {
@@ -44,15 +44,7 @@ async function agentOf(inventory: Inventory, machine: InventoryMachine, signal?:
   if (powerState !== "running") return { problem: "The machine does not run." };
   if (!hasAgent) return { problem: "The machine has no qemu-guest-agent channel." };
   try {
-    return await withDeadline(
-      agentMilliseconds,
-      async (both) => {
-        const host = await inventory.openHost(machine.hostId, both);
-        return host.withAgent(machine.machineId, (agent) => readCapabilities(agent, both), both);
-      },
-      () => computeErrors.GuestAgentUnavailable(`qemu-guest-agent did not answer in ${agentMilliseconds} ms.`),
-      signal,
-    );
+    return { facts: await inventory.askGuest(machine, agentMilliseconds, signal) };
   } catch (error) {
     signal?.throwIfAborted();
     return { problem: explain(error) };
@@ -73,7 +65,7 @@ export function statusesOf(resource: Resource, machine: InventoryMachine): JsonO
       displayStatus: `Provisioning ${resource.provisioningState.toLowerCase()}`,
       time: isoTime(resource.changedAt),
     },
-    powerStatus((resource.hidden as MachineHidden).isDeallocated === true, machine),
+    powerStatus((resource.hidden as MachineHidden).ended, machine),
   ];
 }
 
@@ -85,8 +77,13 @@ const powerStates = {
   deallocated: { code: "PowerState/deallocated", displayStatus: "VM deallocated" },
 } as const;
 
-function powerStatus(isDeallocated: boolean, { present, lastSeenAt, machine }: InventoryMachine): JsonObject {
-  if (!present) {
+/** Who was asked to end may still have been seen by a look that had begun. */
+const lateSightMilliseconds = 5_000;
+
+function powerStatus(ended: MachineHidden["ended"], { present, lastSeenAt, machine }: InventoryMachine): JsonObject {
+  // A machine whose QEMU is gone shows nothing on its host any more: who ended it here knows why.
+  const isEnded = ended !== undefined && lastSeenAt <= ended.at + lateSightMilliseconds;
+  if (!present && !isEnded) {
     return {
       code: "PowerState/unknown",
       level: "Warning",
@@ -94,7 +91,7 @@ function powerStatus(isDeallocated: boolean, { present, lastSeenAt, machine }: I
       message: `The machine was last seen on its host ${isoTime(lastSeenAt)}.`,
     };
   }
-  const state = machine.powerState === "stopped" && isDeallocated ? "deallocated" : machine.powerState;
+  const state = !present || machine.powerState === "stopped" ? (ended?.state ?? "stopped") : machine.powerState;
   return {
     ...powerStates[state],
     level: machine.problem === undefined ? "Info" : "Warning",
@@ -108,15 +105,15 @@ export function renderInstanceView(
   extensions: readonly MachineExtension[],
   now: number,
 ): JsonObject {
-  const { guest } = machine;
+  const guest = "facts" in agent ? agent.facts : machine.guest;
   return {
     computerName: guest?.hostName || machine.machine.name.slice(0, 64),
     ...(guest === undefined || guest.osName === "" ? {} : { osName: guest.osName, osVersion: guest.osVersion }),
     hyperVGeneration: "V1",
     vmAgent: {
-      vmAgentVersion: "version" in agent ? agent.version : (guest?.agentVersion ?? "Unknown"),
+      vmAgentVersion: guest?.agentVersion ?? "Unknown",
       statuses: [
-        "version" in agent
+        "facts" in agent
           ? {
               code: "ProvisioningState/succeeded",
               level: "Info",

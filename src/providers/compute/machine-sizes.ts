@@ -2,8 +2,10 @@
 
 import { parseFilter, requiredEquals } from "../../arm/filter.ts";
 import { ok, param, type ArmRequest } from "../../arm/request.ts";
+import type { Route } from "../../arm/routes.ts";
 import type { RouteGroup } from "./route-group.ts";
 import type { ComputeServices } from "./services.ts";
+import { noImages } from "./virtual-machine-create.ts";
 import { machineSizes, type MachineSize } from "./sizes.ts";
 import { machinePath } from "./find-machine.ts";
 
@@ -33,6 +35,15 @@ export function sizes(services: ComputeServices): RouteGroup {
         action: "Microsoft.Compute/virtualMachines/vmSizes/read",
         handle: async () => ok({ value: machineSizes.map(sizeShape) }),
       },
+      // `az vm create --image` asks for the image first: it is told what can be done instead.
+      ...["", "/{version}"].map((rest): Route => ({
+        method: "GET",
+        path: `${inSubscription}/locations/{location}/publishers/{publisher}/artifacttypes/vmimage/offers/{offer}/skus/{sku}/versions${rest}`,
+        action: "Microsoft.Compute/locations/publishers/artifacttypes/offers/skus/versions/read",
+        handle: async () => {
+          throw noImages();
+        },
+      })),
       {
         method: "GET",
         path: `${inSubscription}/skus`,

@@ -75,6 +75,12 @@ export function runCommandRoutes(services: ComputeServices): Route[] {
       throw computeErrors.CommandNotSupported("'script' is empty. Give the lines to run with --scripts.", {
         target: "script",
       });
+    if (machine.osType === "Windows" && (input.parameters ?? []).length > 0) {
+      throw computeErrors.CommandNotSupported(
+        "Parameters of PowerShell scripts are not passed on yet. Write their values into the script.",
+        { target: "parameters" },
+      );
+    }
     return beginOperation(services, request, machine, kind, { ...input, commandId: command[0] });
   };
 

@@ -16,9 +16,14 @@ const diskSchema = z.object({
   deleteOption: z.string().nullish(),
   managedDisk: managedDisk.nullish(),
 });
+/** az sends it as it was typed. */
+const osType = z
+  .string()
+  .transform((text) => (text === "" ? text : `${text.charAt(0).toUpperCase()}${text.slice(1).toLowerCase()}`))
+  .pipe(z.enum(["Linux", "Windows"]));
 export const storageSchema = z.object({
   imageReference: json.nullish(),
-  osDisk: diskSchema.extend({ osType: z.enum(["Linux", "Windows"]).nullish() }).optional(),
+  osDisk: diskSchema.extend({ osType: osType.nullish() }).optional(),
   dataDisks: z
     .array(diskSchema.extend({ lun: z.number().int().min(0).max(63), toBeDetached: z.boolean().nullish() }))
     .max(63)

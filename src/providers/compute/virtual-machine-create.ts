@@ -4,7 +4,7 @@
 import type { ArmRequest } from "../../arm/request.ts";
 import { param } from "../../arm/request.ts";
 import { idKey, tryParseResourceId } from "../../arm/resource-id.ts";
-import { findResource, type Writer } from "../../arm/resources/resource-store.ts";
+import { findResource } from "../../arm/resources/resource-store.ts";
 import { armErrors } from "../../arm/errors.ts";
 import { readyImageOf } from "../../disks/image-rows.ts";
 import type { DefinedDisk, MachineDefinition } from "../../hosts/host.ts";
@@ -12,6 +12,7 @@ import { diskType } from "../../inventory/machine-disks.ts";
 import type { RegisteredHost } from "../../inventory/inventory.ts";
 import { newGuid } from "../../lib/random.ts";
 import { computeErrors } from "./errors.ts";
+import { interfacesIn, ownParts, releaseParts } from "./machine-parts.ts";
 import { machineSizes, sizeNamed } from "./sizes.ts";
 import type { ComputeServices } from "./services.ts";
 import type { MachineBody } from "./virtual-machine-body.ts";
@@ -35,7 +36,7 @@ export async function createMachine(services: ComputeServices, request: ArmReque
       { target: "vmSize" },
     );
   }
-  const interfaces = interfacesOf(body);
+  const interfaces = interfacesIn(body.properties?.kept ?? {});
   for (const id of interfaces) {
     if ((await findResource(database.kysely, id)) !== undefined) continue;
     throw computeErrors.InvalidResourceReference(
@@ -69,6 +70,7 @@ export async function createMachine(services: ComputeServices, request: ArmReque
     diskResourceIds[serial] = resource.id;
   }
 
+  const osType = body.properties?.storageProfile?.osDisk?.osType;
   const definition: MachineDefinition = {
     name,
     id: newGuid(),
@@ -88,30 +90,34 @@ export async function createMachine(services: ComputeServices, request: ArmReque
       tags: body.tags ?? {},
       properties: body.properties?.kept ?? {},
       hidden: { vmSize: size.name },
+      ...(osType === undefined || osType === null ? {} : { osType }),
       diskSizes,
       diskResourceIds,
     },
     request.signal,
   );
-  const diskIds = Object.values(diskResourceIds);
-  await database.transaction((trx) => setOwner(trx, request.resourceId, diskIds, interfaces));
+  await database.transaction((trx) => ownParts(trx, request.resourceId));
   try {
     const { lifecycle } = await inventory.openHost(host.hostId, request.signal);
     await lifecycle?.start(definition.id, request.signal);
   } catch (error) {
-    await inventory.forget(request.resourceId);
+    await inventory.forget(request.resourceId, undefined, releaseParts);
     throw error;
   }
   await inventory.refreshMachine(request.resourceId, request.signal);
 }
 
+export function noImages(): Error {
+  return computeErrors.ImageNotAvailable(
+    "There are no marketplace images here: a virtual machine is made from disks. Restore a recovery point, or make a disk with az disk create, and give it as storageProfile.osDisk with createOption 'Attach' (az vm create --attach-os-disk). Machines that run on a host appear by themselves once the host is added: ./holdfast host add.",
+    { target: "storageProfile.imageReference" },
+  );
+}
+
 function disksWanted(body: MachineBody): { serial: string; resourceId: string }[] {
   const { osDisk, dataDisks, imageReference } = body.properties?.storageProfile ?? {};
   if (imageReference !== undefined && imageReference !== null) {
-    throw computeErrors.ImageNotAvailable(
-      "There are no marketplace images here: a virtual machine is made from disks. Restore a recovery point, or make a disk with az disk create, and give it as storageProfile.osDisk with createOption 'Attach' (az vm create --attach-os-disk). Machines that run on a host appear by themselves once the host is added: ./holdfast host add.",
-      { target: "storageProfile.imageReference" },
-    );
+    throw noImages();
   }
   const all = [
     { path: "osDisk", serial: "os", disk: osDisk },
@@ -129,16 +135,6 @@ function disksWanted(body: MachineBody): { serial: string; resourceId: string }[
       { target: "storageProfile" },
     );
   });
-}
-
-function interfacesOf(body: MachineBody): string[] {
-  const profile = body.properties?.kept["networkProfile"];
-  if (typeof profile !== "object" || profile === null || !("networkInterfaces" in profile)) return [];
-  const { networkInterfaces } = profile;
-  if (!Array.isArray(networkInterfaces)) return [];
-  return networkInterfaces.flatMap((one: { id?: unknown }) =>
-    typeof one?.id === "string" && tryParseResourceId(one.id) !== undefined ? [one.id] : [],
-  );
 }
 
 /** The one that is named, else the only one that can be meant. */
@@ -159,31 +155,4 @@ async function chooseHost(
       : `Several hosts could run the machine: ${[only, ...others].map(({ resourceId }) => resourceId).join(", ")}. Name one in properties.host.id (az vm create --host ID).`,
     { target: "host" },
   );
-}
-
-/** Disks and network interfaces say whose they are. */
-async function setOwner(
-  trx: Writer,
-  machineId: string,
-  disks: readonly string[],
-  interfaces: readonly string[],
-): Promise<void> {
-  for (const id of disks) {
-    const disk = await findResource(trx, id);
-    if (disk === undefined) continue;
-    await trx
-      .updateTable("resources")
-      .set({ envelope: JSON.stringify({ ...disk.envelope, managedBy: machineId }) })
-      .where("key", "=", idKey(id))
-      .execute();
-  }
-  for (const id of interfaces) {
-    const found = await findResource(trx, id);
-    if (found === undefined) continue;
-    await trx
-      .updateTable("resources")
-      .set({ properties: JSON.stringify({ ...found.properties, virtualMachine: { id: machineId } }) })
-      .where("key", "=", idKey(id))
-      .execute();
-  }
 }

@@ -7,6 +7,8 @@ import type { OperationWork } from "../../arm/operations/runner.ts";
 import { idKey } from "../../arm/resource-id.ts";
 import { findResource } from "../../arm/resources/resource-store.ts";
 import type { Lifecycle, PowerState } from "../../hosts/host.ts";
+import type { Inventory } from "../../inventory/inventory.ts";
+import { isErrorCode } from "../../lib/errors.ts";
 import { beginOperation } from "./begin-operation.ts";
 import { computeErrors } from "./errors.ts";
 import type { ComputeServices } from "./services.ts";
@@ -21,7 +23,8 @@ interface Deed {
   readonly unless: PowerState | undefined;
   /** What the machine must be like. */
   readonly needs?: PowerState;
-  readonly isDeallocated: boolean;
+  /** What it is then, when it does not run. */
+  readonly ends: "stopped" | "deallocated" | undefined;
   readonly carryOut: (
     lifecycle: Lifecycle,
     machineId: string,
@@ -36,15 +39,15 @@ const stop: Deed["carryOut"] = (lifecycle, machineId, { skipShutdown }, signal) 
 const deeds: Readonly<Record<string, Deed>> = {
   start: {
     unless: "running",
-    isDeallocated: false,
+    ends: undefined,
     carryOut: (lifecycle, machineId, _input, signal) => lifecycle.start(machineId, signal),
   },
-  powerOff: { unless: "stopped", isDeallocated: false, carryOut: stop },
-  deallocate: { unless: "stopped", isDeallocated: true, carryOut: stop },
+  powerOff: { unless: "stopped", ends: "stopped", carryOut: stop },
+  deallocate: { unless: "stopped", ends: "deallocated", carryOut: stop },
   restart: {
     unless: undefined,
     needs: "running",
-    isDeallocated: false,
+    ends: undefined,
     carryOut: (lifecycle, machineId, _input, signal) => lifecycle.restart(machineId, signal),
   },
 };
@@ -87,16 +90,28 @@ async function carryOut(
       );
     }
     await deed.carryOut(host.lifecycle, machineId, operation.input as { skipShutdown?: boolean }, signal);
-    await inventory.refreshMachine(resourceId, signal);
+    await lookOnceMore(inventory, resourceId, signal);
   }
   await database.transaction(async (trx) => {
     await assertHeld(trx);
     const resource = await findResource<object, MachineHidden>(trx, resourceId);
-    if (resource === undefined || (resource.hidden.isDeallocated ?? false) === deed.isDeallocated) return;
+    if (resource === undefined) return;
+    const { ended: _before, ...hidden } = resource.hidden;
+    const ended = deed.ends === undefined ? {} : { ended: { state: deed.ends, at: database.clock.now() } };
     await trx
       .updateTable("resources")
-      .set({ hidden: JSON.stringify({ ...resource.hidden, isDeallocated: deed.isDeallocated }) })
+      .set({ hidden: JSON.stringify({ ...hidden, ...ended }) })
       .where("key", "=", idKey(resourceId))
       .execute();
   });
+}
+
+/** A machine that Holdfast did not define leaves its host when it ends. */
+async function lookOnceMore(inventory: Inventory, resourceId: string, signal: AbortSignal): Promise<void> {
+  try {
+    await inventory.refreshMachine(resourceId, signal);
+  } catch (error) {
+    if (!isErrorCode(error, "MachineVanished")) throw error;
+    await inventory.refresh((await inventory.findMachine(resourceId))?.hostId, signal);
+  }
 }

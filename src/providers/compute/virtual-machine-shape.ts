@@ -12,8 +12,8 @@ import { sizeNamed, sizeNameOf } from "./sizes.ts";
 
 /** What the resource of a machine keeps and never shows as it is. */
 export interface MachineHidden {
-  /** `az vm deallocate` ended it, not `az vm stop`: the same on a host, two states on the wire. */
-  readonly isDeallocated?: boolean;
+  /** How it was ended here: by `az vm stop` or `az vm deallocate`, the same on a host, two states on the wire. */
+  readonly ended?: { readonly state: "stopped" | "deallocated"; readonly at: number };
   /** The name of the size that it was asked for by. */
   readonly vmSize?: string;
   /** What it was defined as, where it was made from disks here. */

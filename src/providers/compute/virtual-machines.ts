@@ -13,6 +13,7 @@ import { machineType } from "../../inventory/machine.ts";
 import { beginOperation } from "./begin-operation.ts";
 import { findMachine, machinePath, machinesInGroup } from "./find-machine.ts";
 import { renderInstanceView, sight, statusesOf } from "./instance-view.ts";
+import { releaseParts } from "./machine-parts.ts";
 import { machineApiVersions, type RouteGroup } from "./route-group.ts";
 import { runCommandRoutes } from "./run-command.ts";
 import type { ComputeServices } from "./services.ts";
@@ -29,9 +30,14 @@ export function virtualMachines(services: ComputeServices): RouteGroup {
   const { inventory, operations } = services;
   operations.register(deleteKind, async ({ operation, signal }) => {
     if ((await inventory.findMachine(operation.resourceId)) === undefined) return;
-    await inventory.forget(operation.resourceId, signal);
+    await inventory.forget(operation.resourceId, signal, releaseParts);
   });
-  const lifecycle: ResourceLifecycle = { remove: (trx, resource) => forgetMachineRow(trx, resource.id) };
+  const lifecycle: ResourceLifecycle = {
+    remove: async (trx, resource) => {
+      await releaseParts(trx, resource.id);
+      await forgetMachineRow(trx, resource.id);
+    },
+  };
   const bound =
     (handle: (services: ComputeServices, request: ArmRequest) => Promise<ArmReply>) => (request: ArmRequest) =>
       handle(services, request);

@@ -97,9 +97,16 @@ export const networkTypes: readonly NetworkType[] = [
   {
     name: "publicIPAddresses",
     properties: z.looseObject({
-      publicIPAllocationMethod: z.enum(["Static", "Dynamic"]).default("Static"),
-      publicIPAddressVersion: z.enum(["IPv4", "IPv6"]).default("IPv4"),
-      ipAddress: z.string().max(64).optional(),
+      // az sends null for what it leaves to us.
+      publicIPAllocationMethod: z
+        .enum(["Static", "Dynamic"])
+        .nullish()
+        .transform((method) => method ?? "Dynamic"),
+      publicIPAddressVersion: z
+        .enum(["IPv4", "IPv6"])
+        .nullish()
+        .transform((version) => version ?? "IPv4"),
+      ipAddress: z.string().max(64).nullish(),
     }),
     settle: async (_reader, _id, properties) => ({ idleTimeoutInMinutes: 4, ...properties }),
     users: (reader, { id, subscriptionId }) =>
