@@ -1,0 +1,32 @@
+// A vault's stores and in which of them a point is. The first backup of a vault makes its store where its
+// settings say; from then on the place is the store's own.
+
+import type { OpenVaults, Stores } from "../stores/stores.ts";
+import { vaultStore } from "../stores/store-name.ts";
+import type { Vault as Store } from "../../store/index.ts";
+import type { Vault } from "../vaults/vaults.ts";
+import { pointErrors } from "./errors.ts";
+import type { RecoveryPoint } from "./point.ts";
+
+/** Makes the store if it is not there yet. */
+export async function ensureVaultStore(stores: Stores, vault: Vault, signal?: AbortSignal): Promise<void> {
+  const name = vaultStore(vault.guid);
+  if ((await stores.find(name)) !== undefined) return;
+  const { location, hot } = vault.settings.place;
+  await stores.create(name, { location, ...(hot === undefined ? {} : { hot }) }, signal);
+}
+
+/** Disposing gives it back. */
+export function openVaultStore(stores: Stores, vault: Pick<Vault, "guid">): Promise<OpenVaults> {
+  return stores.open(vaultStore(vault.guid));
+}
+
+/** Where the point is read from: the snapshot tier while it is there. Throws for a point that is broken. */
+export function storeOfPoint(opened: OpenVaults, point: RecoveryPoint): Store {
+  if (point.problems !== undefined) {
+    throw pointErrors.RecoveryPointBroken(
+      `The recovery point ${point.id} cannot be restored: ${point.problems[0] ?? ""}`,
+    );
+  }
+  return point.isInSnapshotTier && opened.hot !== undefined ? opened.hot : opened.vault;
+}

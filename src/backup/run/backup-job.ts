@@ -1,0 +1,267 @@
+// Carries out a Backup job: the machine into the vault, or into the snapshot tier and from there into the
+// vault. Run again after a crash it finds by the job's id what the attempt before has made.
+
+import type { Database } from "../../db/database.ts";
+import type { Inventory, InventoryMachine, OpenMachine } from "../../inventory/inventory.ts";
+import { faultPoint } from "../../lib/faults.ts";
+import { captureMachine, mustBeCaptured, type Captured, type ConsistencyAgent } from "../capture/index.ts";
+import type { JobContext, JobEnd, JobHandler } from "../jobs/handler.ts";
+import { JobFailure } from "../jobs/job-error.ts";
+import type { Job } from "../jobs/job.ts";
+import type { MachinePolicy, Policy } from "../policy/policy.ts";
+import { changePoint, insertPoint } from "../points/record-point.ts";
+import { rowOfPoint } from "../points/point-row.ts";
+import { retainItem } from "../points/retain-item.ts";
+import { ensureVaultStore, openVaultStore } from "../points/tiers.ts";
+import { changeItem } from "../protection/change-item.ts";
+import { ownDoer } from "../protection/item-events.ts";
+import { findItem, type ProtectedItem } from "../protection/item.ts";
+import { goesToVault } from "../retention/vault-transfer.ts";
+import { planRetention } from "../retention/retention.ts";
+import type { OpenVaults, Stores } from "../stores/stores.ts";
+import { findPolicy } from "../vaults/policies.ts";
+import { findVault, type Vault } from "../vaults/vaults.ts";
+import { newestPoint } from "../../store/points/points.ts";
+import type { Point, Vault as Store } from "../../store/index.ts";
+import { transferPoint } from "./transfer.ts";
+import { backupInput, takeSnapshotTask, transferTask, type BackupInput } from "./backup-input.ts";
+import { backupFailure, backupWarnings, remarkWarning } from "./failures.ts";
+import { describePoint, detailsOf, pointAttachments, type PointSubject } from "./point-content.ts";
+
+export interface BackupParts {
+  readonly database: Database;
+  readonly inventory: Inventory;
+  readonly stores: Stores;
+  /** A machine as the wire shows it: what a restore rebuilds it from. */
+  readonly describeMachine: (machine: InventoryMachine) => Promise<Readonly<Record<string, unknown>>>;
+  readonly consistencyAgent?: ConsistencyAgent;
+  readonly report: (error: unknown) => void;
+}
+
+export function backupHandler(parts: BackupParts): JobHandler {
+  return {
+    run: async (context) => {
+      try {
+        await backUp(parts, context);
+      } catch (error) {
+        context.signal.throwIfAborted();
+        throw backupFailure(error);
+      }
+    },
+    settle: noteAtItem,
+  };
+}
+
+interface Subject extends PointSubject {
+  readonly opened: OpenVaults;
+  readonly open: OpenMachine;
+}
+
+async function backUp(parts: BackupParts, context: JobContext): Promise<void> {
+  const { database, inventory, stores } = parts;
+  const { job, signal } = context;
+  const input = backupInput.parse(job.input);
+  const { vault, item, policy } = await readSubject(database, job);
+  await ensureVaultStore(stores, vault, signal);
+  await using opened = await openVaultStore(stores, vault);
+  const first = opened.hot ?? opened.vault;
+  let point = await pointOfJob(first, item, job.id, signal);
+  if (point === undefined) {
+    await context.startTask(takeSnapshotTask);
+    const open = await inventory.open(item.machineId, signal);
+    const shape = await parts.describeMachine(open.machine);
+    const subject = { jobId: job.id, vault, item, policy, machine: open.machine, input, shape, opened, open };
+    const captured = await capture(parts, context, subject, first);
+    point = captured.point;
+    noteCapture(context, captured);
+  } else {
+    // Made by an attempt that did not come to tell so.
+    for (const warning of backupWarnings(mustBeCaptured(point))) context.warn(warning);
+  }
+  faultPoint("backup.after-capture");
+  await recordPoint(parts, context, item, opened, point);
+  await moveToVault(parts, context, { item, policy: policy.policy, opened, input }, point);
+  context.setProperty("Recovery Point", detailsOf(point)?.id ?? "");
+  try {
+    await retainItem(database, opened, item, policy.policy, signal);
+  } catch (error) {
+    // The point stands; the daily round tries again.
+    signal.throwIfAborted();
+    parts.report(error);
+  }
+}
+
+async function readSubject(
+  database: Database,
+  job: Job,
+): Promise<{ vault: Vault; item: ProtectedItem; policy: { name: string; policy: MachinePolicy } }> {
+  const item = job.itemKey === undefined ? undefined : await findItem(database.kysely, job.itemKey);
+  const vault = await findVault(database.kysely, job.vaultKey);
+  if (item === undefined || vault === undefined || item.deletion !== undefined) {
+    throw new JobFailure("UserErrorBcmDatasourceNotPresent", `'${job.itemName}' is not protected any more.`);
+  }
+  const policy = item.policyKey === undefined ? undefined : await findPolicy(database.kysely, vault, item.policyKey);
+  if (policy === undefined || policy.policy.management !== "AzureIaasVM") {
+    throw new JobFailure("UserErrorBcmDatasourceNotPresent", `The protection of '${job.itemName}' was stopped.`);
+  }
+  return { vault, item, policy: { name: policy.name, policy: policy.policy } };
+}
+
+async function capture(
+  { consistencyAgent }: BackupParts,
+  context: JobContext,
+  subject: Subject,
+  store: Store,
+): Promise<Captured> {
+  const { item, policy, open, opened } = subject;
+  const isDirect = opened.hot === undefined;
+  return captureMachine(
+    {
+      host: open.host,
+      machineId: open.machineId,
+      vault: store,
+      item: item.storeItem,
+      chain: item.itemId,
+      consistency: policy.policy.onlyCrashConsistent ? "crash" : "application",
+      ...(item.disks === undefined ? {} : { disks: item.disks }),
+      attachments: pointAttachments(subject),
+      details: describePoint(subject),
+      ...lockOf(subject),
+      ...(consistencyAgent === undefined ? {} : { consistencyAgent }),
+      onSnapshot: async ({ cutMilliseconds, disks }) => {
+        context.subStep(`The snapshot of ${disks.length} disks stands; the cut took ${cutMilliseconds} ms.`);
+        if (!isDirect) return;
+        await context.setCancellable(false);
+        await context.finishTask(takeSnapshotTask);
+        await context.startTask(transferTask);
+        faultPoint("backup.transfer-begun");
+      },
+      onProgress: ({ bytesDone, bytesTotal }) =>
+        context.progress(bytesTotal === 0 ? 100 : (bytesDone / bytesTotal) * 100),
+    },
+    context.signal,
+  );
+}
+
+/** In a vault whose immutability is locked the store itself refuses to let the point go early. */
+function lockOf({ vault, policy, input, opened }: Subject): { lockedUntil?: number } {
+  if (vault.settings.immutability !== "Locked" || opened.hot !== undefined) return {};
+  const time = opened.vault.clock.now();
+  const origin =
+    input.kind === "onDemand"
+      ? ({ kind: "onDemand", expiresAt: input.expiresAt } as const)
+      : ({ kind: "scheduled", dueAt: input.dueAt, marks: undefined } as const);
+  const [verdict] = planRetention(policy.policy, [{ id: "", time, origin }], time).verdicts;
+  return verdict?.keepUntil === undefined ? {} : { lockedUntil: verdict.keepUntil };
+}
+
+function noteCapture(context: JobContext, captured: Captured): void {
+  const { facts } = captured;
+  for (const warning of backupWarnings(facts)) context.warn(warning);
+  for (const remark of captured.remarks.slice(facts.remarks.length)) context.warn(remarkWarning(remark));
+  const names = (disks: readonly { name: string; lun: number }[]): string =>
+    disks.map(({ name, lun }) => `${name} (LUN ${lun})`).join(", ");
+  context.setProperty("Backup Size", `${Math.ceil(captured.bytesStored / 1024 ** 2)} MB`);
+  context.setProperty("Backed-up disk(s)", names(facts.disks));
+  if (facts.excluded.length > 0) context.setProperty("Excluded disk(s)", names(facts.excluded));
+  context.setProperty("Consistency", facts.consistency.level);
+}
+
+/** The point that an earlier attempt of the same job has committed. */
+async function pointOfJob(
+  store: Store,
+  item: ProtectedItem,
+  jobId: string,
+  signal: AbortSignal,
+): Promise<Point | undefined> {
+  const newest = await newestPoint(store, item.storeItem, signal);
+  return newest !== undefined && detailsOf(newest)?.job === jobId ? newest : undefined;
+}
+
+async function recordPoint(
+  { database }: BackupParts,
+  context: JobContext,
+  item: ProtectedItem,
+  opened: OpenVaults,
+  point: Point,
+): Promise<void> {
+  const details = detailsOf(point);
+  if (details === undefined) throw new Error(`the point ${point.name} does not tell of its job`);
+  const row = rowOfPoint(point, details, {
+    vaultKey: item.vaultKey,
+    itemKey: item.key,
+    isInSnapshotTier: opened.hot !== undefined,
+    isInVaultTier: opened.hot === undefined,
+  });
+  await database.transaction(async (trx) => {
+    await context.assertHeld(trx);
+    await insertPoint(trx, row, ownDoer(context.job.correlationId));
+  });
+  faultPoint("backup.point-recorded");
+}
+
+async function moveToVault(
+  { database }: BackupParts,
+  context: JobContext,
+  subject: {
+    readonly item: ProtectedItem;
+    readonly policy: Policy;
+    readonly opened: OpenVaults;
+    readonly input: BackupInput;
+  },
+  point: Point,
+): Promise<void> {
+  const { item, policy, opened, input } = subject;
+  if (opened.hot === undefined) {
+    // A further attempt finds the point made and its tasks as they were.
+    await context.finishTask(takeSnapshotTask);
+    await context.finishTask(transferTask);
+    return;
+  }
+  await context.setCancellable(false);
+  await context.finishTask(takeSnapshotTask);
+  const lastInVault = await lastDueInVault(database, item);
+  if (input.kind === "scheduled" && !goesToVault(policy, input.dueAt, lastInVault)) {
+    context.subStep("The point stays in the snapshot tier: another one of this day goes to the vault.");
+    await context.finishTask(transferTask);
+    return;
+  }
+  await context.startTask(transferTask);
+  await transferPoint(opened, point.name, (percent) => context.progress(percent), context.signal);
+  faultPoint("backup.transferred");
+  await database.transaction(async (trx) => {
+    await context.assertHeld(trx);
+    const id = detailsOf(point)?.id ?? "";
+    await changePoint(trx, id, { is_in_vault_tier: 1 }, "point.moved", ownDoer(context.job.correlationId));
+  });
+  await context.finishTask(transferTask);
+}
+
+async function lastDueInVault(database: Database, item: ProtectedItem): Promise<number | undefined> {
+  const row = await database.kysely
+    .selectFrom("recovery_points")
+    .select(({ fn }) => fn.max<number | null>("due_at").as("last"))
+    .where("item_key", "=", item.key)
+    .where("is_in_vault_tier", "=", 1)
+    .executeTakeFirst();
+  return row?.last ?? undefined;
+}
+
+/** How the last backup ended, as the item shows it. */
+async function noteAtItem(trx: Parameters<NonNullable<JobHandler["settle"]>>[0], job: Job, end: JobEnd): Promise<void> {
+  const item = job.itemKey === undefined ? undefined : await findItem(trx, job.itemKey);
+  if (item === undefined) return;
+  const isGood = end.status.startsWith("Completed");
+  await changeItem(
+    trx,
+    item,
+    {
+      last_backup_status: end.status,
+      last_backup_at: job.startedAt,
+      last_error: end.errors[0] === undefined ? null : JSON.stringify(end.errors[0]),
+      ...(isGood && item.state === "IRPending" ? { state: "Protected" } : {}),
+    },
+    "item.backed-up",
+    ownDoer(job.correlationId),
+  );
+}

@@ -1,0 +1,78 @@
+// From what our own parts say to what Azure's users know: one table for failures that end a backup, one
+// for reasons that only lower what it claims.
+
+import { HoldfastError, systemCode } from "../../lib/errors.ts";
+import type { CapturedFacts, Remark } from "../capture/index.ts";
+import { jobError, JobFailure, type JobError } from "../jobs/job-error.ts";
+import { userErrors, type UserErrorCode } from "../jobs/user-errors.ts";
+
+const failureCodes: Readonly<Record<string, UserErrorCode>> = {
+  MachineUnknown: "UserErrorVmNotFoundV2",
+  MachineVanished: "UserErrorVmNotFoundV2",
+  MachineNotFound: "UserErrorVmNotFoundV2",
+  HostUnknown: "UserErrorVmNotFoundV2",
+  HostUnreachable: "HostUnreachable",
+  MachineUnusable: "UserErrorVmProvisioningStateFailed",
+  NothingToCapture: "UserErrorInvalidDiskLunList",
+  DiskUnreadable: "DiskUnreadable",
+  ExportUnusable: "VMRestorePointInternalError",
+  ImageInUse: "VmNotInDesirableState",
+  SnapshotInProgress: "VmNotInDesirableState",
+  MachineChangedMeanwhile: "VmNotInDesirableState",
+  SnapshotOverlayFull: "BackupStoreFull",
+  StoreFull: "BackupStoreFull",
+  AgentUnreachable: "UserErrorGuestAgentStatusUnavailable",
+  AgentUnresponsive: "UserErrorGuestAgentStatusUnavailable",
+  AgentMisbehaved: "GuestAgentSnapshotTaskStatusError",
+  AgentCommandFailed: "UserErrorFsFreezeFailed",
+  MonitorUnreachable: "VMRestorePointInternalError",
+  MonitorTaken: "VMRestorePointInternalError",
+  MonitorUnresponsive: "VMRestorePointInternalError",
+  MonitorMisbehaved: "VMRestorePointInternalError",
+  MonitorLost: "VMRestorePointInternalError",
+  QemuRefused: "VMRestorePointInternalError",
+  StoreKeyUnavailable: "UserErrorCMKKeyUnavailable",
+  WrongKey: "UserErrorCMKKeyUnavailable",
+};
+
+/** The failure as the job shows it; our own mistakes stay as they are. */
+export function backupFailure(error: unknown): unknown {
+  if (systemCode(error) === "ENOSPC")
+    return new JobFailure("BackupStoreFull", "There is no room left on the device.", error);
+  if (!(error instanceof HoldfastError)) return error;
+  const code = failureCodes[error.code];
+  return code === undefined ? error : new JobFailure(code, error.message, error);
+}
+
+/** Why a running machine's point is only crash-consistent. */
+const reasonCodes: Readonly<Record<string, UserErrorCode>> = {
+  FreezeUnavailable: "UserErrorGuestAgentStatusUnavailable",
+  AgentAbsent: "UserErrorGuestAgentStatusUnavailable",
+  AgentUnreachable: "UserErrorGuestAgentStatusUnavailable",
+  AgentUnresponsive: "UserErrorGuestAgentStatusUnavailable",
+  AgentMisbehaved: "GuestAgentSnapshotTaskStatusError",
+};
+
+/** A machine that does not run has nothing to freeze: nobody is to be warned. */
+const expectedReasons = new Set(["MachineNotRunning"]);
+
+/** What makes the job CompletedWithWarnings. */
+export function backupWarnings(facts: Pick<CapturedFacts, "wanted" | "consistency" | "remarks">): JobError[] {
+  const { reason, explanation, level } = facts.consistency;
+  const isLowered = facts.wanted !== "crash" && level === "crash" && reason !== undefined;
+  const lowered =
+    isLowered && !expectedReasons.has(reason)
+      ? [jobError(reasonCodes[reason] ?? "UserErrorFsFreezeFailed", explanation ?? reason)]
+      : [];
+  return [...lowered, ...facts.remarks.filter(({ severity }) => severity === "warning").map(remarkWarning)];
+}
+
+export function remarkWarning({ code, message }: Remark): JobError {
+  if (Object.hasOwn(userErrors, code)) return jobError(code as UserErrorCode, message);
+  return {
+    code,
+    title: "The backup is complete, with something to look at",
+    message,
+    recommendations: ["Look at what the message says; the next backup tries again."],
+  };
+}
