@@ -3,7 +3,7 @@
 
 import { basename, join } from "node:path";
 import type { Transaction } from "kysely";
-import { writePointDisks } from "../backup/capture/index.ts";
+import { writePointDisks, type WriteProgress } from "../backup/capture/index.ts";
 import { parseStoreName } from "../backup/stores/store-name.ts";
 import type { Stores } from "../backup/stores/stores.ts";
 import type { Database } from "../db/database.ts";
@@ -14,7 +14,7 @@ import { run } from "../lib/processes.ts";
 import { createImage } from "../store/images/image-target.ts";
 import { openRawFile, type RawFileSource } from "../store/sources/raw-file.ts";
 import { readPoint } from "../store/points/points.ts";
-import { parsePointName, type DiskSource } from "../store/index.ts";
+import { parsePointName, type DiskSource, type Point, type Vault } from "../store/index.ts";
 import { diskErrors } from "./errors.ts";
 import { forgetImage, imageById, knownImages, markReady } from "./image-rows.ts";
 import { openFixedVhd } from "./import-vhd.ts";
@@ -24,6 +24,14 @@ export type DiskContent =
   | { readonly kind: "empty" }
   | { readonly kind: "image"; readonly imageId: string }
   | PointDisk
+  /** The same of a store that is open already, perhaps the tier before the vault. */
+  | {
+      readonly kind: "openPoint";
+      readonly vault: Vault;
+      readonly point: Point;
+      readonly disk: string;
+      onProgress?(progress: WriteProgress): void;
+    }
   /** Anything that can be read like a disk, for example a snapshot of a machine's disk. */
   | { readonly kind: "source"; readonly source: DiskSource }
   /** A fixed VHD, as it is downloaded from Azure or from here. */
@@ -86,8 +94,17 @@ export async function openDiskImages(options: DiskImagesOptions): Promise<DiskIm
       case "point": {
         await using opened = await stores.open(parseStoreName(content.store));
         const point = await readPoint(opened.vault, parsePointName(content.point), "points", signal);
+        return writeContent(
+          path,
+          { kind: "openPoint", vault: opened.vault, point, disk: content.disk },
+          atLeast,
+          signal,
+        );
+      }
+      case "openPoint": {
         const file = { disk: content.disk, path, format: "raw", overwrite: true } as const;
-        const [written] = await writePointDisks(opened.vault, point, [file], undefined, signal);
+        const { vault, point, onProgress } = content;
+        const [written] = await writePointDisks(vault, point, [file], onProgress, signal);
         return written?.sizeBytes ?? 0;
       }
       case "source": {

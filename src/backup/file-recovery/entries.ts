@@ -68,7 +68,13 @@ export function rawPathOf(path: string): Buffer {
     from = match.index + 3;
   }
   const raw = Buffer.concat([...pieces, Buffer.from(path.slice(from))]);
-  if (raw.includes(0) || raw.toString("latin1").split("/").some((part) => part === ".." || part === "." || part === ""))
+  if (
+    raw.includes(0) ||
+    raw
+      .toString("latin1")
+      .split("/")
+      .some((part) => part === ".." || part === "." || part === "")
+  )
     throw fileRecoveryErrors.FileRecoveryPathInvalid("The path holds a part that is no name.");
   return raw;
 }
@@ -79,9 +85,7 @@ function shownText(bytes: Buffer): string {
   if (Buffer.from(text).equals(bytes)) return text.replaceAll("%", "%25");
   return [...bytes]
     .map((byte) =>
-      byte < 0x80 && byte !== 0x25
-        ? String.fromCharCode(byte)
-        : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`,
+      byte < 0x80 && byte !== 0x25 ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`,
     )
     .join("");
 }

@@ -11,7 +11,10 @@ export const fileRecoveryErrors = defineErrors({
   FileRecoveryPathInvalid: { status: 400 },
   FileNotFound: { status: 404, remedy: "List the folder above it." },
   NotAFile: { status: 400, remedy: "Ask for an archive of it: format zip or tar." },
-  FileUnreadable: { status: 500, remedy: "The file system in this recovery point is damaged there; try an older point." },
+  FileUnreadable: {
+    status: 500,
+    remedy: "The file system in this recovery point is damaged there; try an older point.",
+  },
   FolderTooLarge: { status: 413, remedy: "Ask for a folder below it." },
   VolumeNotFound: { status: 404, remedy: "List the volumes of the recovery point." },
   VolumeKeyWrong: { status: 403, remedy: "Give the passphrase of the encrypted volume." },

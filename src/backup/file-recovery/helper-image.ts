@@ -23,7 +23,20 @@ const packages = ["busybox-static", "findutils", "util-linux", "cryptsetup-bin",
 const modules = [
   ["virtio_pci", "virtio_blk", "virtio_console", "ext4", "xfs", "btrfs", "vfat", "exfat", "isofs", "squashfs"],
   ["nls_cp437", "nls_ascii", "nls_utf8", "nls_iso8859-1", "dm-mod", "dm-crypt", "dm-thin-pool", "dm-snapshot"],
-  ["algif_skcipher", "algif_hash", "xts", "cbc", "essiv", "sha256_generic", "aesni-intel", "aes_ti", "crc32c_generic"],
+  [
+    "algif_skcipher",
+    "algif_hash",
+    "xts",
+    "ecb",
+    "cbc",
+    "essiv",
+    "aes_generic",
+    "sha512_generic",
+    "sha256_generic",
+    "aesni-intel",
+    "aes_ti",
+    "crc32c_generic",
+  ],
 ].flat();
 /** Beside busybox's, which can do less. */
 const programs = { find: "bin/find", blkid: "sbin/blkid", cryptsetup: "sbin/cryptsetup", lvm: "sbin/lvm" };

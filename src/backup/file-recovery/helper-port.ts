@@ -2,7 +2,7 @@
 // What the guest says is not trusted: lengths are bounded, and whatever is no answer ends the session.
 
 import type { Socket } from "node:net";
-import { HoldfastError } from "../../lib/errors.ts";
+import type { HoldfastError } from "../../lib/errors.ts";
 import { fileRecoveryErrors } from "./errors.ts";
 
 export interface HelperPort {
@@ -61,7 +61,7 @@ export function openHelperPort(socket: Socket): HelperPort {
     finish();
   };
   socket.on("data", (chunk: Buffer) => {
-    for (let at = 0; at < chunk.length && failure === undefined;) {
+    for (let at = 0; at < chunk.length && !socket.destroyed;) {
       if (answer !== undefined) {
         const taken = chunk.copy(answer.bytes, answer.filled, at);
         answer.filled += taken;

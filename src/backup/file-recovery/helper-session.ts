@@ -27,7 +27,6 @@ export interface HelperSession extends AsyncDisposable {
   readonly ended: Promise<void>;
 }
 
-
 export interface HelperSettings {
   readonly helper: Helper;
   /** For sockets and for what the guest writes; only its owner may enter. */
@@ -114,7 +113,9 @@ function requests(
         const begin = at - first * MiB;
         const taken = piece.subarray(begin, begin + from + length - at);
         if (taken.length === 0)
-          throw fileRecoveryErrors.FileUnreadable(`The file ${path} ends at ${at}, before the size that it is said to have.`);
+          throw fileRecoveryErrors.FileUnreadable(
+            `The file ${path} ends at ${at}, before the size that it is said to have.`,
+          );
         yield taken;
         at += taken.length;
       }
@@ -133,7 +134,9 @@ function refused({ reason, message }: HelperRefusal, what: string): unknown {
     case "NoSuchVolume":
       return fileRecoveryErrors.VolumeNotFound(`There is no volume ${what}.`);
     case "KeyWrong":
-      return fileRecoveryErrors.VolumeKeyWrong(`The volume ${what} does not open with this key.`);
+      return fileRecoveryErrors.VolumeKeyWrong(
+        `The volume ${what} does not open with this key: ${message || "it is another one"}`,
+      );
     default:
       return fileRecoveryErrors.FileRecoverySessionFailed(`The helper guest refused: ${message}.`);
   }
@@ -158,7 +161,12 @@ function qemuArguments(
     ["-append", "quiet panic=-1 no_timer_check mitigations=off random.trust_cpu=on"],
     ["-chardev", `socket,path=${portPath.replaceAll(",", ",,")},id=files`],
     ["-device", "virtio-serial-pci", "-device", "virtserialport,chardev=files,name=org.holdfast.files"],
-    ["-device", "virtio-rng-pci", "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
+    [
+      "-device",
+      "virtio-rng-pci",
+      "-sandbox",
+      "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
+    ],
     disks,
   ].flat();
 }
@@ -201,7 +209,9 @@ async function connected(
       listener.connection,
       stopped,
       over.then(() => {
-        throw fileRecoveryErrors.FileRecoveryUnavailable(`The helper guest did not start: ${says().trim() || "QEMU said nothing"}.`);
+        throw fileRecoveryErrors.FileRecoveryUnavailable(
+          `The helper guest did not start: ${says().trim() || "QEMU said nothing"}.`,
+        );
       }),
     ]);
   } finally {
