@@ -2,6 +2,7 @@
 // `./holdfast --help` and `./holdfast token` stay quick.
 
 import { Command, CommanderError } from "commander";
+import about from "../../package.json" with { type: "json" };
 import { HoldfastError } from "../lib/errors.ts";
 import { addAzEnvCommand } from "./az-env.ts";
 import { addDbCommand } from "./db.ts";
@@ -19,6 +20,7 @@ import { addTestCommand } from "./test.ts";
 
 const program = new Command("holdfast")
   .description("Azure Backup for machines you own.")
+  .version(about.version)
   .showHelpAfterError("(--help lists what there is)")
   .configureHelp({ sortSubcommands: true })
   .addHelpText("after", exitCodesHelp)

@@ -1,9 +1,11 @@
 // How a command talks to the service that runs on a data folder: over HTTPS, trusting its authority.
 
+import type { IncomingHttpHeaders } from "node:http";
 import { request } from "node:https";
 import { z } from "zod";
 import { defineErrors, HoldfastError } from "../lib/errors.ts";
 import { disk } from "../lib/files.ts";
+import { sleep } from "../lib/time.ts";
 import { findService, readAdmin, type AdminCredentials, type RunningService } from "../server/data-folder.ts";
 
 const clientErrors = defineErrors({
@@ -17,6 +19,8 @@ export interface ServiceClient {
   token(scope: string): Promise<string>;
   /** A request to Azure Resource Manager as the administrator; throws what it answers as an error. */
   arm(method: string, path: string, body?: unknown): Promise<unknown>;
+  /** The same, and waits for the end of what the service does afterwards; gives its result. */
+  armToEnd(method: string, path: string, body?: unknown): Promise<unknown>;
   /** A POST of JSON to the service as its administrator. */
   postJson(path: string, body: unknown): Promise<{ readonly status: number; readonly text: string }>;
 }
@@ -42,17 +46,22 @@ export async function connectService(data: string): Promise<ServiceClient> {
       );
     return body.access_token;
   };
+  const sendArm = async (method: string, url: string, body: unknown): Promise<Answer> => {
+    const headers = {
+      Authorization: `Bearer ${await token(`${service.endpoint}/.default`)}`,
+      ...(body === undefined ? {} : { "Content-Type": "application/json" }),
+    };
+    return send(method, url, body === undefined ? "" : JSON.stringify(body), authority, headers);
+  };
   return {
     service,
     admin,
     token,
-    arm: async (method, path, body) => {
-      const headers = {
-        Authorization: `Bearer ${await token(`${service.endpoint}/.default`)}`,
-        ...(body === undefined ? {} : { "Content-Type": "application/json" }),
-      };
-      const text = body === undefined ? "" : JSON.stringify(body);
-      return armAnswer(await send(method, `${service.endpoint}${path}`, text, authority, headers));
+    arm: async (method, path, body) => armAnswer(await sendArm(method, `${service.endpoint}${path}`, body)),
+    armToEnd: async (method, path, body) => {
+      const url = `${service.endpoint}${path}`;
+      const first = await sendArm(method, url, body);
+      return followOperation(first, method === "POST" ? undefined : url, (next) => sendArm("GET", next, undefined));
     },
     postJson: async (path, body) => {
       const headers = {
@@ -72,11 +81,39 @@ const form = { "Content-Type": "application/x-www-form-urlencoded" };
 interface Answer {
   readonly status: number;
   readonly text: string;
+  readonly headers: IncomingHttpHeaders;
 }
 
 const errorSchema = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
 
-function armAnswer({ status, text }: Answer): unknown {
+const operationSchema = z.object({
+  status: z.string(),
+  error: z.object({ code: z.string(), message: z.string() }).nullish(),
+});
+
+const pollMilliseconds = 250;
+
+/** `resource`: where the result is; where the answer says when it is undefined. */
+async function followOperation(
+  first: Answer,
+  resource: string | undefined,
+  get: (url: string) => Promise<Answer>,
+): Promise<unknown> {
+  const body = armAnswer(first);
+  const statusUrl = first.headers["azure-asyncoperation"];
+  if (typeof statusUrl !== "string") return body;
+  for (;;) {
+    const { status, error } = operationSchema.parse(armAnswer(await get(statusUrl)));
+    if (status === "Succeeded") break;
+    if (status === "Failed" || status === "Canceled")
+      throw new HoldfastError(error?.code ?? status, { status: 500 }, error?.message ?? `It ended as ${status}.`);
+    await sleep(pollMilliseconds);
+  }
+  const result = resource ?? first.headers.location;
+  return result === undefined ? undefined : armAnswer(await get(result));
+}
+
+function armAnswer({ status, text }: Pick<Answer, "status" | "text">): unknown {
   let body: unknown;
   try {
     body = text === "" ? undefined : JSON.parse(text);
@@ -107,7 +144,13 @@ function send(
     const sent = request(url, { method, ca: authority, timeout: answerMilliseconds, headers }, (answer) => {
       const chunks: Buffer[] = [];
       answer.on("data", (chunk: Buffer) => chunks.push(chunk));
-      answer.on("end", () => resolve({ status: answer.statusCode ?? 0, text: Buffer.concat(chunks).toString("utf8") }));
+      answer.on("end", () =>
+        resolve({
+          status: answer.statusCode ?? 0,
+          text: Buffer.concat(chunks).toString("utf8"),
+          headers: answer.headers,
+        }),
+      );
     });
     sent.on("timeout", () => sent.destroy(new Error(`no answer in ${answerMilliseconds / 1000} s`)));
     sent.on("error", (cause) =>
