@@ -22,7 +22,7 @@ import { machineApiVersions, type RouteGroup } from "./route-group.ts";
 import type { ComputeServices } from "./services.ts";
 import { findMachine, machinePath } from "./find-machine.ts";
 
-const publishers = ["microsoft.recoveryservices", "microsoft.azure.recoveryservices"];
+const publishers = ["Microsoft.Azure.RecoveryServices", "Microsoft.RecoveryServices"];
 const types = ["VMSnapshot", "VMSnapshotLinux"];
 const versions = ["1.0", "1.9"];
 
@@ -145,8 +145,7 @@ function checkName(name: string): void {
 }
 
 function checkKind({ publisher, type }: ExtensionProperties): void {
-  const isOurs =
-    publishers.includes(publisher.toLowerCase()) && types.some((known) => known.toLowerCase() === type.toLowerCase());
+  const isOurs = isOurPublisher(publisher) && types.some((known) => known.toLowerCase() === type.toLowerCase());
   if (isOurs) return;
   throw computeErrors.ArtifactNotFound(
     `The VM extension with publisher '${publisher}' and type '${type}' could not be found. There is publisher Microsoft.Azure.RecoveryServices with the types ${types.join(" and ")}; to run a script in the guest use az vm run-command invoke.`,
@@ -154,26 +153,39 @@ function checkKind({ publisher, type }: ExtensionProperties): void {
   );
 }
 
+function isOurPublisher(name: string): boolean {
+  return publishers.some((known) => known.toLowerCase() === name.toLowerCase());
+}
+
 /** `az vm extension set` without a version asks which there are. */
 function imageRoutes(): RouteGroup["routes"] {
-  const base =
-    "/subscriptions/{subscriptionId}/providers/Microsoft.Compute/locations/{location}/publishers/{publisher}";
-  const artifacts = `${base}/artifacttypes/vmextension/types`;
-  const idOf = (request: ArmRequest, rest: string): string =>
-    `/Subscriptions/${param(request, "subscriptionId")}/Providers/Microsoft.Compute/Locations/${param(request, "location")}/Publishers/${param(request, "publisher")}/ArtifactTypes/VMExtension/Types${rest}`;
+  const all = "/subscriptions/{subscriptionId}/providers/Microsoft.Compute/locations/{location}/publishers";
+  const artifacts = `${all}/{publisher}/artifacttypes/vmextension/types`;
   const item = (request: ArmRequest, rest: string, name: string): Record<string, unknown> => ({
-    id: idOf(request, rest),
+    id: `/Subscriptions/${param(request, "subscriptionId")}/Providers/Microsoft.Compute/Locations/${param(request, "location")}/Publishers/${rest}`,
     name,
     location: param(request, "location"),
   });
-  const isOurs = (request: ArmRequest): boolean => publishers.includes(param(request, "publisher").toLowerCase());
   const action = "Microsoft.Compute/locations/publishers/artifacttypes/types/read";
   return [
     {
       method: "GET",
+      path: all,
+      action: "Microsoft.Compute/locations/publishers/read",
+      handle: async (request) => ok(publishers.map((publisher) => item(request, publisher, publisher))),
+    },
+    {
+      method: "GET",
       path: artifacts,
       action,
-      handle: async (request) => ok(isOurs(request) ? types.map((type) => item(request, `/${type}`, type)) : []),
+      handle: async (request) =>
+        ok(
+          isOurPublisher(param(request, "publisher"))
+            ? types.map((type) =>
+                item(request, `${param(request, "publisher")}/ArtifactTypes/VMExtension/Types/${type}`, type),
+              )
+            : [],
+        ),
     },
     {
       method: "GET",
@@ -182,7 +194,8 @@ function imageRoutes(): RouteGroup["routes"] {
       handle: async (request) => {
         const type = param(request, "extensionType");
         checkKind({ publisher: param(request, "publisher"), type });
-        return ok(versions.map((version) => item(request, `/${type}/Versions/${version}`, version)));
+        const base = `${param(request, "publisher")}/ArtifactTypes/VMExtension/Types/${type}/Versions`;
+        return ok(versions.map((version) => item(request, `${base}/${version}`, version)));
       },
     },
   ];
