@@ -8,13 +8,14 @@
 // - What a host says of changes is a hint: where there is none, or a disk of the last point cannot be
 //   read, the whole disk is read, and a remark says so.
 
+import { vmSnapshot } from "../../extension/consistency-agent.ts";
 import type { Host, Machine, SnapshotDisk, SnapshotSession, WantedConsistency } from "../../hosts/host.ts";
 import { faultPoint } from "../../lib/faults.ts";
 import { HoldfastError } from "../../lib/errors.ts";
 import { randomBytes } from "../../lib/random.ts";
 import { beginSession, type AddedDisk, type BackupSession, type Point, type Vault } from "../../store/index.ts";
 import type { Metadata } from "../../store/format/point.ts";
-import { noConsistencyAgent, type ConsistencyAgent } from "./consistency.ts";
+import type { ConsistencyAgent } from "./consistency.ts";
 import type { CapturedConsistency, CapturedFacts } from "./captured-point.ts";
 import { chooseDisks, type ChosenDisks, type DiskChoice } from "./disk-choice.ts";
 import { captureErrors } from "./errors.ts";
@@ -42,6 +43,7 @@ export interface CaptureRequest {
   readonly lockedUntil?: number;
   /** Most room that the guest's own writes may take on the host meanwhile. */
   readonly overlayLimitBytes?: number;
+  /** What runs around the snapshot in the guest; the VMSnapshot extension when absent. */
   readonly consistencyAgent?: ConsistencyAgent;
   /** The snapshot stands: the guest runs on, the transfer begins. */
   readonly onSnapshot?: (snapshot: SnapshotTaken) => void | Promise<void>;
@@ -106,7 +108,7 @@ export async function captureMachine(request: CaptureRequest, signal?: AbortSign
       since: last?.since,
       overlayLimitBytes: request.overlayLimitBytes,
     },
-    request.consistencyAgent ?? noConsistencyAgent,
+    request.consistencyAgent ?? vmSnapshot(),
     signal,
   );
   await using _session = session;

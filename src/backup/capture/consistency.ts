@@ -36,9 +36,3 @@ export interface Aftermath {
   readonly stayedAtRest: boolean;
   readonly remarks: readonly Remark[];
 }
-
-/** Leaves the applications alone: what is reached is what the host reaches. */
-export const noConsistencyAgent: ConsistencyAgent = {
-  prepare: async () => ({ isAtRest: false, freezes: true, remarks: [] }),
-  finish: async () => ({ stayedAtRest: false, remarks: [] }),
-};

@@ -9,7 +9,7 @@ export {
   type SnapshotTaken,
 } from "./capture-machine.ts";
 export { capturedFacts, mustBeCaptured, type CapturedConsistency, type CapturedFacts } from "./captured-point.ts";
-export { noConsistencyAgent, type ConsistencyAgent } from "./consistency.ts";
+export type { ConsistencyAgent } from "./consistency.ts";
 export type { DiskChoice } from "./disk-choice.ts";
 export type { CaptureProgress } from "./progress.ts";
 export { writePointDisks, type DiskFile, type WriteProgress, type WrittenFile } from "./point-disks.ts";
