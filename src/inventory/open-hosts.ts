@@ -22,7 +22,7 @@ export interface OpenHostsOptions {
 }
 
 const openMilliseconds = 10_000;
-const cleanUpMilliseconds = 20_000;
+const cleanUpMilliseconds = 10_000;
 const lookMilliseconds = 30_000;
 
 interface Opened {
