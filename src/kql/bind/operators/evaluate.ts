@@ -15,26 +15,18 @@ import { typeNamed } from "../../types.ts";
 import { parseDynamic } from "../../values/dynamic.ts";
 import { cast } from "../casts.ts";
 import type { Scope } from "../scope.ts";
-import { SchemaNeeded, type Bound, type KnownColumn, type SchemaQuestion, type Session } from "../session.ts";
+import type { Bound, KnownColumn, Session } from "../session.ts";
 import { environmentOf, keep, numbered, project } from "../tables.ts";
 import { columnNamed } from "./shape.ts";
+import { argument, constantOf, learn, type PluginCall } from "./plugins/call.ts";
+import { bindPluginText, hasPluginText } from "./plugins/in-kql.ts";
+import { dcountIntersect, preview, rowsNear } from "./plugins/rows.ts";
 import { unite, type Source } from "./union.ts";
-
-interface PluginCall {
-  readonly session: Session;
-  readonly node: SyntaxNode;
-  readonly args: readonly SyntaxNode[];
-  readonly named: ReadonlyMap<string, SyntaxNode>;
-  readonly input: Bound;
-  readonly scope: Scope;
-  /** `: (a:long, …)` behind the call. */
-  readonly schema: readonly KnownColumn[] | undefined;
-}
 
 export function bindEvaluate(session: Session, node: SyntaxNode, input: Bound, scope: Scope): Bound {
   const callNode = child(node, "FunctionCall");
   const name = nameOf(child(callNode, "Name"));
-  const plugin = plugins[name];
+  const plugin = plugins[name] ?? (hasPluginText(name) ? inKql(name) : undefined);
   if (plugin === undefined) throw unsupported(`The plugin ${name}`, spanOf(callNode));
   const all = items(child(callNode, "ArgumentList"), "Expressions");
   const named = new Map<string, SyntaxNode>();
@@ -53,33 +45,6 @@ function givenSchema(node: SyntaxNode): readonly KnownColumn[] | undefined {
     name: nameOf(child(entry, "Name")),
     type: typeNamed(tokenText(child(entry, "Type"), "Type")) ?? "dynamic",
   }));
-}
-
-/** The columns that data decides; asks the engine when it has not answered yet. */
-function learn(
-  plugin: PluginCall,
-  relation_: Relation,
-  column: SchemaQuestion["column"],
-  kind: SchemaQuestion["kind"],
-): readonly KnownColumn[] {
-  const { start } = spanOf(plugin.node);
-  const key = `${kind} ${start} ${column.id}`;
-  const known = plugin.session.knownSchemas.get(key);
-  if (known === undefined) throw new SchemaNeeded({ key, relation: relation_, column, kind });
-  return known;
-}
-
-function constantOf(plugin: PluginCall, node: SyntaxNode | undefined): string | undefined {
-  if (node === undefined) return undefined;
-  const value = plugin.session.expression(node, { scope: plugin.scope, columns: [] });
-  if (value.kind !== "literal") throw unsupported("A computed option of a plugin", spanOf(node));
-  return value.value === null ? undefined : String(value.value);
-}
-
-function argument(plugin: PluginCall, index: number): SyntaxNode {
-  const arg = plugin.args[index];
-  if (arg === undefined) throw semantic("The plugin misses an argument.", spanOf(plugin.node));
-  return arg;
 }
 
 function bagUnpack(plugin: PluginCall): Bound {
@@ -246,8 +211,16 @@ function lookup(input: Bound, other: Bound, condition: Expression, unmatched: bo
   };
 }
 
+const inKql =
+  (name: string) =>
+  (plugin: PluginCall): Bound =>
+    bindPluginText(name, plugin);
+
 const plugins: Readonly<Record<string, (plugin: PluginCall) => Bound>> = {
   bag_unpack: bagUnpack,
+  dcount_intersect: dcountIntersect,
+  preview,
+  rows_near: rowsNear,
   pivot,
   narrow,
   geo_polygon_lookup: polygonLookup,
