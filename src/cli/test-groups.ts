@@ -68,6 +68,7 @@ export const testGroups: readonly TestGroup[] = [
       "test/keyvault/**/*.test.ts",
       "test/logs/**/*.test.ts",
       "test/compute/**/*.test.ts",
+      "test/disks/*.test.ts",
     ],
     packages: [azureCli, ...nbdTools],
     serial: true,
@@ -89,7 +90,7 @@ export const testGroups: readonly TestGroup[] = [
   {
     name: "guests",
     about: "real QEMU guests: snapshots, freeze, failures",
-    files: ["test/guests/**/*.test.ts"],
+    files: ["test/guests/**/*.test.ts", "test/disks/guest/**/*.test.ts"],
     packages: guestTools,
     serial: true,
   },

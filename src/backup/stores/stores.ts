@@ -25,7 +25,7 @@ import { storesErrors } from "./errors.ts";
 import { openPlace, ownFolder, type StoreCredential, type StoreLocation } from "./location.ts";
 import { findRecord, insertRecord, type StoreRecord } from "./rows.ts";
 import type { KeyOfStore, StoreKey } from "./store-key.ts";
-import type { StoreName } from "./store-name.ts";
+import { parseStoreName, type StoreName } from "./store-name.ts";
 
 export interface StoreDraft {
   readonly location: StoreLocation;
@@ -48,6 +48,8 @@ export interface Stores extends AsyncDisposable {
   /** Takes over a store that another server made. `opener` opens it now, for example a recovery key. */
   attach(name: StoreName, draft: StoreDraft, opener: KeyProvider, signal?: AbortSignal): Promise<void>;
   find(name: StoreName): Promise<Omit<StoreRecord, "credential"> | undefined>;
+  /** Names that begin so, in order. */
+  list(prefix: string): Promise<StoreName[]>;
   /** One instance in this process; disposing gives it back. Fails with BackupStoreUnknown. */
   open(name: StoreName): Promise<OpenVaults>;
   /** A new recovery key; it is shown once and kept nowhere. */
@@ -139,6 +141,10 @@ export function openStores(options: StoresOptions): Stores {
       if (record === undefined) return undefined;
       const { credential: _, ...shown } = record;
       return shown;
+    },
+    list: async (prefix) => {
+      const rows = await database.kysely.selectFrom("backup_stores").select("name").orderBy("name").execute();
+      return rows.filter(({ name }) => name.startsWith(prefix)).map(({ name }) => parseStoreName(name));
     },
     open: async (name) => {
       const share = await shared.take(name, () => openAll(name));

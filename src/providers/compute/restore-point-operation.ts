@@ -1,6 +1,7 @@
 // Making a restore point. Run again after a crash it first looks whether its point stands already.
 
 import { z } from "zod";
+import { asHoldfastError } from "../../arm/operations/operation.ts";
 import type { OperationHandler } from "../../arm/operations/runner.ts";
 import { findResource, getResource } from "../../arm/resources/resource-store.ts";
 import type { Resource } from "../../arm/resources/resource.ts";
@@ -15,6 +16,7 @@ import { newestPoint } from "../../store/points/points.ts";
 import { changeResource } from "./change-resource.ts";
 import type { DiskServices } from "./disk-services.ts";
 import type { CollectionHidden, PointDiskRow, RestorePointHidden } from "./restore-point-rows.ts";
+import { tellRestorePoint } from "./restore-point-events.ts";
 import { modeOfLevel } from "./restore-point-shape.ts";
 import { renderMachine } from "./virtual-machine-shape.ts";
 
@@ -67,6 +69,11 @@ export function registerRestorePointOperation(services: DiskServices): void {
         provisioningState: "Succeeded",
         ...settled(operation.resourceId, machine, store, point),
       });
+      const { consistency, takenAt, disks } = mustBeCaptured(point);
+      tellRestorePoint(trx, "created", operation.resourceId, operation, {
+        subjects: [machine.resourceId],
+        data: { consistency: consistency.level, takenAt, disks: disks.length },
+      });
     });
     return undefined;
   };
@@ -79,6 +86,8 @@ export function registerRestorePointOperation(services: DiskServices): void {
       await database.transaction(async (trx) => {
         await work.assertHeld(trx);
         await changeResource(trx, work.operation.resourceId, { provisioningState: "Failed" });
+        const data = { code: asHoldfastError(error).code };
+        tellRestorePoint(trx, "failed", work.operation.resourceId, work.operation, { data });
       });
       throw error;
     }

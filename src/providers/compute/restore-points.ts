@@ -35,6 +35,7 @@ import {
   registerRestorePointOperation,
   type CreateRestorePointInput,
 } from "./restore-point-operation.ts";
+import { tellRestorePoint } from "./restore-point-events.ts";
 import { consistencyModes, levelOfMode, renderDiskRestorePoint, renderRestorePoint } from "./restore-point-shape.ts";
 
 const one = `/subscriptions/{subscriptionId}/resourceGroups/{resourceGroup}/providers/${collectionType}/{collection}/restorePoints/{point}`;
@@ -191,6 +192,8 @@ async function remove({ database, disks, stores }: DiskServices, request: ArmReq
       if (!isErrorCode(error, "PointMissing")) throw error; // an earlier attempt came as far as here
     }
   }
-  await database.transaction((trx) => deleteResource(trx, point.id));
+  await database.transaction(async (trx) => {
+    if (await deleteResource(trx, point.id)) tellRestorePoint(trx, "deleted", point.id, request);
+  });
   return { status: 200 };
 }

@@ -1,9 +1,9 @@
 // One capture of the guest behind FOLDER in a process of its own, for tests that kill it: FOLDER STORE KEY(hex)
 
-import { captureMachine } from "../../src/backup/capture/index.ts";
-import { openQemuHost } from "../../src/hosts/qemu/host.ts";
-import { openFsStore } from "../../src/store/backends/fs.ts";
-import { keyFromBytes, openVault } from "../../src/store/index.ts";
+import { captureMachine } from "../../../src/backup/capture/index.ts";
+import { openQemuHost } from "../../../src/hosts/qemu/host.ts";
+import { openFsStore } from "../../../src/store/backends/fs.ts";
+import { keyFromBytes, openVault } from "../../../src/store/index.ts";
 
 const [folder = "", store = "", key = ""] = process.argv.slice(2);
 const host = openQemuHost({ socketFolder: folder });

@@ -9,10 +9,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { captureMachine, type Captured, type CaptureRequest } from "../../src/backup/capture/index.ts";
-import type { Host } from "../../src/hosts/host.ts";
-import { connectQmp } from "../../src/hosts/qemu/qmp.ts";
-import { openFsStore } from "../../src/store/backends/fs.ts";
+import { captureMachine, type Captured, type CaptureRequest } from "../../../src/backup/capture/index.ts";
+import type { Host } from "../../../src/hosts/host.ts";
+import { connectQmp } from "../../../src/hosts/qemu/qmp.ts";
+import { openFsStore } from "../../../src/store/backends/fs.ts";
 import {
   createVault,
   keyFromBytes,
@@ -20,11 +20,11 @@ import {
   openVault,
   type ObjectStore,
   type Vault,
-} from "../../src/store/index.ts";
-import { restore } from "../../src/store/testing/vaults.ts";
-import { isLong } from "../guests/long.ts";
-import { deviceOf, digest, newDisk, readWhole, startRig, untilAgentAnswers, type Rig } from "../guests/rig.ts";
-import { controlSocket, startGuest } from "../guests/running-guest.ts";
+} from "../../../src/store/index.ts";
+import { restore } from "../../../src/store/testing/vaults.ts";
+import { isLong } from "../../guests/long.ts";
+import { deviceOf, digest, newDisk, readWhole, startRig, untilAgentAnswers, type Rig } from "../../guests/rig.ts";
+import { controlSocket, startGuest } from "../../guests/running-guest.ts";
 
 const points = isLong ? 30 : 4;
 const key = Buffer.alloc(32, 3);
@@ -155,7 +155,7 @@ test(`a chain of ${points} points under load equals its snapshots, with disks le
   for (const arrow of ["snapshot.after-cut", "capture.snapshot-open", "capture.after-point"]) {
     const child = spawn(
       process.execPath,
-      [join(import.meta.dirname, "capture-guest.ts"), rig.folder, join(folder, "store"), key.toString("hex")],
+      [join(import.meta.dirname, "capture-program.ts"), rig.folder, join(folder, "store"), key.toString("hex")],
       { env: { ...process.env, HOLDFAST_FAULTS: `${arrow}=kill` }, stdio: ["ignore", "inherit", "inherit"] },
     );
     const [, signal] = await once(child, "exit");
