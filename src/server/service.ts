@@ -18,7 +18,7 @@ import { holdDataFolder } from "../db/data-folder.ts";
 import { openDatabase, type Database } from "../db/database.ts";
 import { endLeasesOf } from "../db/leases.ts";
 import { purgeEvents } from "../events/retention.ts";
-import { openDisks, type Disks } from "../disks/disks.ts";
+import { openDisks } from "../disks/disks.ts";
 import { openIdentity, type Identity } from "../identity/identity.ts";
 import { challengeOf } from "../identity/tokens/verifier.ts";
 import { openKeyVaults, type KeyVaults } from "../keys/key-vaults.ts";
@@ -29,6 +29,7 @@ import { disk } from "../lib/files.ts";
 import { secretBox } from "../lib/secret-box.ts";
 import { openLogs, type Logs } from "../logs/logs.ts";
 import { routeDiagnostics } from "../providers/insights/diagnostic-routing.ts";
+import { maintainCollections } from "../providers/compute/collection-stores.ts";
 import { retentionOf } from "../providers/operationalinsights/tables.ts";
 import { createInProcessClient } from "../providers/resources/deployments/in-process-client.ts";
 import { createApp } from "./app.ts";
@@ -236,7 +237,7 @@ export async function startService(settings: Settings): Promise<Service> {
   });
 
   const maintenance = setInterval(
-    () => void maintain(identity, blobs, disks, keyVaults, logs, database, log),
+    () => void maintain(identity, blobs, services, keyVaults, logs, database, log),
     maintenanceMilliseconds,
   );
   maintenance.unref();
@@ -300,7 +301,7 @@ async function answers(database: Database): Promise<boolean> {
 async function maintain(
   identity: Identity,
   blobs: Blobs,
-  disks: Disks,
+  services: Pick<ProviderServices, "database" | "disks" | "stores">,
   keyVaults: KeyVaults,
   logs: Logs,
   database: Database,
@@ -309,7 +310,8 @@ async function maintain(
   try {
     await identity.maintain();
     await blobs.maintain();
-    await disks.maintain();
+    await services.disks.maintain();
+    await maintainCollections(services);
     await keyVaults.maintain();
     await logs.maintain(await retentionOf(database.kysely));
     await database.transaction((trx) => removeOldActivity(trx, database.clock));
