@@ -11,6 +11,7 @@ import type { CompiledRoute } from "../arm/routes.ts";
 import { createThrottle } from "../arm/throttle.ts";
 import { removeOldActivity } from "../arm/activity/activity.ts";
 import { recordOperationEnd } from "../arm/activity/operation-end.ts";
+import { openBackupService } from "../backup/service.ts";
 import { platformKeyOf } from "../backup/stores/store-key.ts";
 import { openStores } from "../backup/stores/stores.ts";
 import { openBlobs, type Blobs } from "../blobs/blobs.ts";
@@ -31,6 +32,7 @@ import { openLogs, type Logs } from "../logs/logs.ts";
 import { routeDiagnostics } from "../providers/insights/diagnostic-routing.ts";
 import { maintainCollections } from "../providers/compute/collection-stores.ts";
 import { retentionOf } from "../providers/operationalinsights/tables.ts";
+import { describeMachine } from "../providers/recoveryservices/machine-description.ts";
 import { createInProcessClient } from "../providers/resources/deployments/in-process-client.ts";
 import { createApp } from "./app.ts";
 import { mountBlobs } from "./blob-endpoint.ts";
@@ -61,6 +63,8 @@ export interface Service {
   stop(): Promise<void>;
 }
 
+/** Each job reads disks and compresses what it reads: more of them at once make none of them sooner. */
+const backupLimits = { server: 4, vault: 4, host: 4 };
 const drainMilliseconds = 5000;
 const maintenanceMilliseconds = 3_600_000;
 /** How long the stream keeps what every subscriber has seen: for live views and late questions. */
@@ -161,11 +165,22 @@ export async function startService(settings: Settings): Promise<Service> {
   const inventory = ends.use(
     openInventory({ database, holder: node, report: (error) => log.error({ err: error }, "inventory") }),
   );
+  const backup = ends.use(
+    openBackupService({
+      database,
+      inventory,
+      stores,
+      holder: node,
+      limits: backupLimits,
+      describeMachine: (machine) => describeMachine(database, machine),
+      report: (error) => log.error({ err: error }, "backup"),
+    }),
+  );
   const inProcess = createInProcessClient();
   const services: ProviderServices = {
     blobs,
     stores,
-    vaultUses: [],
+    vaultUses: [backup.vaultUse],
     disks,
     keyVaults,
     logs,
@@ -198,6 +213,7 @@ export async function startService(settings: Settings): Promise<Service> {
   inProcess.connect(dispatcher);
   await operations.start();
   inventory.start();
+  await backup.start();
 
   const ending = new AbortController();
   const app = createApp({

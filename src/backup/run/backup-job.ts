@@ -21,6 +21,7 @@ import { planRetention } from "../retention/retention.ts";
 import type { OpenVaults, Stores } from "../stores/stores.ts";
 import { findPolicy } from "../vaults/policies.ts";
 import { findVault, type Vault } from "../vaults/vaults.ts";
+import { recheckBroken } from "../verification/verify-vault.ts";
 import { newestPoint } from "../../store/points/points.ts";
 import type { Point, Vault as Store } from "../../store/index.ts";
 import { transferPoint } from "./transfer.ts";
@@ -84,6 +85,7 @@ async function backUp(parts: BackupParts, context: JobContext): Promise<void> {
   context.setProperty("Recovery Point", detailsOf(point)?.id ?? "");
   try {
     await retainItem(database, opened, item, policy.policy, signal);
+    await recheckBroken(database, opened, vault, signal);
   } catch (error) {
     // The point stands; the daily round tries again.
     signal.throwIfAborted();

@@ -2,7 +2,14 @@
 // of one thing. To add one, write its part and list it here.
 
 import { providerDirectory, type Provider } from "../../arm/provider.ts";
+import { backupStatusPart } from "./backup-status.ts";
+import { containersPart } from "./containers.ts";
+import { discoveryPart } from "./discovery.ts";
+import { jobsPart } from "./jobs.ts";
+import { operationsPart } from "./operations.ts";
 import { policiesPart } from "./policies.ts";
+import { protectedItemsPart } from "./protected-items.ts";
+import { recoveryPointsPart } from "./recovery-points.ts";
 import { resourceGuardProxiesPart } from "./resource-guard-proxies.ts";
 import { resourceGuardsPart } from "./resource-guards.ts";
 import type { RecoveryServices } from "./services.ts";
@@ -19,6 +26,13 @@ const parts: readonly ((services: RecoveryServices) => Provider)[] = [
   vaultLocationsPart,
   usagesPart,
   policiesPart,
+  discoveryPart,
+  containersPart,
+  protectedItemsPart,
+  recoveryPointsPart,
+  jobsPart,
+  operationsPart,
+  backupStatusPart,
   resourceGuardProxiesPart,
   resourceGuardsPart,
 ];

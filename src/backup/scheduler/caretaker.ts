@@ -1,0 +1,176 @@
+// What is due without anybody asking: purges and their reminders, retention, the collection of what no
+// point needs, scrub and deep verification. One process of all does it, under a lease.
+
+import type { Database } from "../../db/database.ts";
+import { withLease } from "../../db/leases.ts";
+import { sleep } from "../../lib/time.ts";
+import { collect, defaultLimits } from "../../store/index.ts";
+import { openJobsOf } from "../jobs/read-jobs.ts";
+import { retainItem } from "../points/retain-item.ts";
+import { sweepPoints } from "../points/sweep.ts";
+import { openVaultStore } from "../points/tiers.ts";
+import { ownDoer, tellOfItem } from "../protection/item-events.ts";
+import { itemFromRow, listItems } from "../protection/item.ts";
+import { purgeItem } from "../soft-delete/purge-item.ts";
+import { vaultStore } from "../stores/store-name.ts";
+import type { OpenVaults, Stores } from "../stores/stores.ts";
+import { findPolicy } from "../vaults/policies.ts";
+import { findVault, listVaults, type Vault, type Writer } from "../vaults/vaults.ts";
+import { scrubVault, verifyPoints } from "../verification/verify-vault.ts";
+
+export interface CaretakerParts {
+  readonly database: Database;
+  readonly stores: Stores;
+  readonly holder: string;
+  readonly report: (error: unknown) => void;
+}
+
+const roundMilliseconds = 2000;
+const leaseMilliseconds = 30_000;
+const dayMilliseconds = 86_400_000;
+/** Azure reminds on day 12 of 14. */
+const reminderMilliseconds = 2 * dayMilliseconds;
+
+/** Works until `signal`. */
+export async function runCaretaker(parts: CaretakerParts, signal: AbortSignal): Promise<void> {
+  const terms = { name: "backup-care", milliseconds: leaseMilliseconds, holder: parts.holder };
+  while (!signal.aborted) {
+    try {
+      await withLease(parts.database, terms, (_lease, held) => careRound(parts, held), signal);
+    } catch (error) {
+      if (!signal.aborted) parts.report(error);
+    }
+    await sleep(roundMilliseconds, signal).catch(() => {});
+  }
+}
+
+/** One round: what is due now is done, the rest is left alone. */
+export async function careRound(parts: CaretakerParts, signal?: AbortSignal): Promise<void> {
+  await purgeDue(parts, signal);
+  await remindOfPurges(parts.database);
+  for (const vault of await listVaults(parts.database.kysely)) {
+    signal?.throwIfAborted();
+    if ((await parts.stores.find(vaultStore(vault.guid))) === undefined) continue;
+    try {
+      await careForVault(parts, vault, signal);
+    } catch (error) {
+      signal?.throwIfAborted();
+      // One vault that cannot be reached must not keep the others waiting.
+      parts.report(error);
+    }
+  }
+}
+
+async function careForVault(parts: CaretakerParts, vault: Vault, signal: AbortSignal | undefined): Promise<void> {
+  const { database } = parts;
+  const { scrubEveryDays, deepVerifyEveryDays } = vault.settings.verification;
+  const cares: readonly [string, number, (opened: OpenVaults) => Promise<unknown>][] = [
+    ["retention", 1, (opened) => retainVault(parts, opened, vault, signal)],
+    ["collect", 1, (opened) => collectVault(opened, vault, signal)],
+    ["scrub", scrubEveryDays, (opened) => scrubVault(database, opened, vault, signal)],
+    ["verify", deepVerifyEveryDays, (opened) => verifyPoints(database, opened, vault, undefined, signal)],
+  ];
+  const done = await lastCares(database, vault);
+  for (const [care, everyDays, work] of cares) {
+    const now = database.clock.now();
+    const last = done.get(care);
+    // A vault begins with nothing to look after; a clock that was set back waits for no time to return.
+    if (last === undefined || last > now) {
+      await noteCare(database, vault, care, now);
+      continue;
+    }
+    if (everyDays === 0 || now - last < everyDays * dayMilliseconds) continue;
+    // Noted first: what fails each time must not be begun again each round.
+    await noteCare(database, vault, care, now);
+    await using opened = await openVaultStore(parts.stores, vault);
+    await work(opened);
+  }
+}
+
+async function retainVault(
+  { database }: CaretakerParts,
+  opened: OpenVaults,
+  vault: Vault,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  for (const item of await listItems(database.kysely, vault)) {
+    const stored = item.policyKey === undefined ? undefined : await findPolicy(database.kysely, vault, item.policyKey);
+    await retainItem(database, opened, item, stored?.policy, signal);
+  }
+  await sweepPoints(database, opened, vault, signal);
+}
+
+async function collectVault(opened: OpenVaults, vault: Vault, signal: AbortSignal | undefined): Promise<void> {
+  const options = signal === undefined ? {} : { signal };
+  const isSoft = vault.settings.softDelete.state !== "Disabled";
+  const windowMilliseconds = isSoft ? defaultLimits.windowMilliseconds : dayMilliseconds;
+  await collect(opened.vault, { ...options, limits: { ...defaultLimits, windowMilliseconds } });
+  // The vault has what leaves the snapshot tier.
+  if (opened.hot !== undefined)
+    await collect(opened.hot, { ...options, limits: { ...defaultLimits, windowMilliseconds: dayMilliseconds } });
+}
+
+async function purgeDue(parts: CaretakerParts, signal: AbortSignal | undefined): Promise<void> {
+  const { database } = parts;
+  const rows = await database.kysely
+    .selectFrom("protected_items")
+    .selectAll()
+    .where("purge_at", "<=", database.clock.now())
+    .execute();
+  for (const item of rows.map(itemFromRow)) {
+    // The job of the deletion itself does it, where nothing is kept.
+    if ((await openJobsOf(database.kysely, item.key)).length > 0) continue;
+    const vault = await findVault(database.kysely, item.vaultKey);
+    if (vault === undefined) continue;
+    try {
+      await purgeItem(parts, vault, item, ownDoer(item.itemId), signal);
+    } catch (error) {
+      signal?.throwIfAborted();
+      parts.report(error);
+    }
+  }
+}
+
+async function remindOfPurges(database: Database): Promise<void> {
+  const now = database.clock.now();
+  const rows = await database.kysely
+    .selectFrom("protected_items")
+    .selectAll()
+    .where("purge_at", "<=", now + reminderMilliseconds)
+    .where("purge_at", ">", now)
+    .execute();
+  for (const item of rows.map(itemFromRow)) {
+    // A further deletion of the same item reminds again.
+    const care = `purge-reminder/${item.itemId}/${item.deletion?.at ?? 0}`;
+    await database.transaction(async (trx) => {
+      if (!(await noteOnce(trx, item.vaultKey, care, now))) return;
+      tellOfItem(trx, "item.purge-upcoming", item, ownDoer(item.itemId));
+    });
+  }
+}
+
+async function noteOnce(trx: Writer, vaultKey: string, care: string, now: number): Promise<boolean> {
+  const { numInsertedOrUpdatedRows } = await trx
+    .insertInto("vault_care")
+    .values({ vault_key: vaultKey, care, last_at: now })
+    .onConflict((conflict) => conflict.columns(["vault_key", "care"]).doNothing())
+    .executeTakeFirstOrThrow();
+  return (numInsertedOrUpdatedRows ?? 0n) > 0n;
+}
+
+async function lastCares(database: Database, vault: Vault): Promise<ReadonlyMap<string, number>> {
+  const rows = await database.kysely
+    .selectFrom("vault_care")
+    .select(["care", "last_at"])
+    .where("vault_key", "=", vault.key)
+    .execute();
+  return new Map(rows.map(({ care, last_at }) => [care, last_at]));
+}
+
+async function noteCare(database: Database, vault: Vault, care: string, now: number): Promise<void> {
+  await database.kysely
+    .insertInto("vault_care")
+    .values({ vault_key: vault.key, care, last_at: now })
+    .onConflict((conflict) => conflict.columns(["vault_key", "care"]).doUpdateSet({ last_at: now }))
+    .execute();
+}

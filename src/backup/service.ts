@@ -1,0 +1,92 @@
+// The backup service put together: the job engine with its handlers, the scheduler, the caretaker. What
+// the wire does it does through the functions of the folders here; restores register their handlers with
+// `jobs` before `start`.
+
+import type { Database } from "../db/database.ts";
+import { registerSubscriber, runSubscriber } from "../events/subscribe.ts";
+import type { Inventory, InventoryMachine } from "../inventory/inventory.ts";
+import type { ConsistencyAgent } from "./capture/index.ts";
+import type { JobLimits } from "./jobs/choose-jobs.ts";
+import { createJobEngine, type JobEngine, type RetryTerms } from "./jobs/job-engine.ts";
+import type { JobHandler } from "./jobs/handler.ts";
+import type { JobOperation } from "./jobs/job.ts";
+import { itemJobHandlers } from "./protection/item-jobs.ts";
+import { itemsInVault } from "./protection/vault-use.ts";
+import { backupHandler } from "./run/backup-job.ts";
+import { runCaretaker } from "./scheduler/caretaker.ts";
+import { runScheduler } from "./scheduler/scheduler.ts";
+import { vaultStore } from "./stores/store-name.ts";
+import type { Stores } from "./stores/stores.ts";
+import type { VaultUse } from "./vaults/vaults.ts";
+
+export interface BackupServiceOptions {
+  readonly database: Database;
+  readonly inventory: Inventory;
+  readonly stores: Stores;
+  /** The node's name in leases. */
+  readonly holder: string;
+  readonly limits: JobLimits;
+  /** A machine as the wire shows it: kept in each point for restores. */
+  readonly describeMachine: (machine: InventoryMachine) => Promise<Readonly<Record<string, unknown>>>;
+  /** What brings guests' applications to rest; file systems are frozen without it too. */
+  readonly consistencyAgent?: ConsistencyAgent;
+  readonly retry?: RetryTerms;
+  readonly report: (error: unknown) => void;
+}
+
+export interface BackupService extends AsyncDisposable {
+  readonly jobs: Pick<JobEngine, "register">;
+  readonly vaultUse: VaultUse;
+  /** Begins to work. */
+  start(): Promise<void>;
+}
+
+export function openBackupService(options: BackupServiceOptions): BackupService {
+  const { database, stores, holder, report } = options;
+  const engine = createJobEngine({ ...options, report: (error) => report(error) });
+  const handlers: Readonly<Partial<Record<JobOperation, JobHandler>>> = {
+    Backup: backupHandler(options),
+    ...itemJobHandlers(options),
+  };
+  for (const [operation, handler] of Object.entries(handlers)) engine.register(operation as JobOperation, handler);
+  const ending = new AbortController();
+  const loops: Promise<void>[] = [];
+  return {
+    jobs: engine,
+    vaultUse: itemsInVault,
+    start: async () => {
+      const subscriber = { name: "backup-vault-stores", from: "beginning" } as const;
+      await registerSubscriber(database, subscriber);
+      engine.start();
+      loops.push(
+        runScheduler(options, ending.signal),
+        runCaretaker(options, ending.signal),
+        runSubscriber(
+          database,
+          {
+            ...subscriber,
+            holder,
+            types: ["vault.deleted"],
+            handle: { deliver: (events, signal) => dropStores(stores, events, signal) },
+            report,
+          },
+          ending.signal,
+        ),
+      );
+    },
+    [Symbol.asyncDispose]: async () => {
+      ending.abort(new Error("the service is ending"));
+      await engine[Symbol.asyncDispose]();
+      await Promise.allSettled(loops);
+    },
+  };
+}
+
+/** The bytes of vaults that are gone. No vault is deleted while it keeps an item. */
+async function dropStores(
+  stores: Stores,
+  events: readonly { readonly data: unknown }[],
+  signal: AbortSignal,
+): Promise<void> {
+  for (const { data } of events) await stores.drop(vaultStore((data as { guid: string }).guid), signal);
+}
