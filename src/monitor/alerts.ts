@@ -83,6 +83,19 @@ export async function resolveAlert(trx: Writer, openKey: string, correlationId: 
   return tell(trx, alertResolved, row, { actor: ownName, correlationId });
 }
 
+/** Of a rule that is gone, or that asks anew. */
+export async function resolveAlertsOf(trx: Writer, ruleKey: string): Promise<void> {
+  const open = await trx
+    .selectFrom("alerts")
+    .select("open_key")
+    // "}" is the character after "|".
+    .where("open_key", ">", `${ruleKey}|`)
+    .where("open_key", "<", `${ruleKey}}`)
+    .execute();
+  const correlationId = newGuid();
+  for (const { open_key: key } of open) if (key !== null) await resolveAlert(trx, key, correlationId);
+}
+
 export async function changeAlertState(
   trx: Writer,
   id: string,

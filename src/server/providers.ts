@@ -2,12 +2,16 @@
 
 import { providerDirectory, type Provider, type ProviderDirectory } from "../arm/provider.ts";
 import type { SecretBox } from "../lib/secret-box.ts";
+import { alertsProvider } from "../providers/alertsmanagement/alerts.ts";
 import { authorizationProvider } from "../providers/authorization/provider.ts";
 import { computeProvider } from "../providers/compute/provider.ts";
 import type { ComputeServices } from "../providers/compute/services.ts";
 import { featuresProvider } from "../providers/features/features.ts";
 import { activityLogProvider } from "../providers/insights/activity-log.ts";
 import { diagnosticSettingsProvider } from "../providers/insights/diagnostic-settings.ts";
+import { resourceLogsProvider } from "../providers/insights/resource-logs.ts";
+import { scheduledQueryRulesProvider } from "../providers/insights/scheduled-query-rules.ts";
+import { workbooksProvider } from "../providers/insights/workbooks.ts";
 import type { DiskServices } from "../providers/compute/disk-services.ts";
 import { holdfastProvider } from "../providers/holdfast/hosts.ts";
 import type { KeyVaultServices } from "../providers/keyvault/services.ts";
@@ -35,6 +39,7 @@ export interface ProviderServices
 export function assembleProviders(services: ProviderServices): ProviderDirectory {
   const own: Provider[] = [
     activityLogProvider(services),
+    alertsProvider(services),
     authorizationProvider(services, () => directory.providers),
     computeProvider(services),
     deploymentsProvider({
@@ -52,7 +57,10 @@ export function assembleProviders(services: ProviderServices): ProviderDirectory
     managedIdentityProvider(services),
     networkProvider(services),
     ...recoveryServicesProviders(services),
+    resourceLogsProvider(services),
+    scheduledQueryRulesProvider(services),
     storageProvider(services),
+    workbooksProvider(services),
     workspacesProvider(services),
   ];
   const namespaces = [...new Set([...own.map(({ namespace }) => namespace), "Microsoft.Resources"])];

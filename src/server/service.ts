@@ -29,7 +29,6 @@ import { HoldfastError } from "../lib/errors.ts";
 import { disk } from "../lib/files.ts";
 import { secretBox } from "../lib/secret-box.ts";
 import { openLogs, type Logs } from "../logs/logs.ts";
-import { routeDiagnostics } from "../providers/insights/diagnostic-routing.ts";
 import { maintainCollections } from "../providers/compute/collection-stores.ts";
 import { retentionOf } from "../providers/operationalinsights/tables.ts";
 import { describeMachine } from "../providers/recoveryservices/machine-description.ts";
@@ -50,6 +49,7 @@ import { listen } from "./listener.ts";
 import { createLog, type Log } from "./log.ts";
 import { mountLogs } from "./logs-endpoint.ts";
 import { createMetrics } from "./metrics.ts";
+import { runMonitoring } from "./monitoring.ts";
 import { assembleProviders, type ProviderServices } from "./providers.ts";
 import { listenAddress, type Settings } from "./settings.ts";
 import { mountVaults, vaultUrls } from "./vault-endpoint.ts";
@@ -238,18 +238,10 @@ export async function startService(settings: Settings): Promise<Service> {
   ends.defer(() => listener.drain(drainMilliseconds));
   origins = originsOf(listener.port, settings.hostNames);
 
-  const routing = routeDiagnostics(
-    {
-      database,
-      logs,
-      holder: node,
-      report: (error) => log.error({ err: error }, "diagnostics were not routed; they are tried again"),
-    },
-    ending.signal,
-  );
+  const monitoring = runMonitoring({ database, access: identity.access, logs, holder: node, log }, ending.signal);
   ends.defer(() => {
     ending.abort(new Error("the service is ending"));
-    return routing;
+    return monitoring;
   });
 
   const maintenance = setInterval(

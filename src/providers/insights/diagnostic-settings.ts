@@ -7,6 +7,7 @@ import { noContent, ok, param, parseBody, type ArmRequest } from "../../arm/requ
 import { idKey } from "../../arm/resource-id.ts";
 import { deleteResource, findResource, getResource, putResource } from "../../arm/resources/resource-store.ts";
 import type { Resource } from "../../arm/resources/resource.ts";
+import { appendEvent } from "../../events/append.ts";
 import type { Services } from "../services.ts";
 import { categoriesOf } from "./diagnostic-categories.ts";
 import { diagnosticSettingsOf, diagnosticSettingType, type DiagnosticSetting } from "./settings-of-resource.ts";
@@ -81,9 +82,17 @@ export function diagnosticSettingsProvider({ database, access }: Services): Prov
     const others = (await settingsOf(scope)).filter(({ id }) => idKey(id) !== idKey(request.resourceId));
     if (others.length >= largestCount)
       throw armErrors.Conflict(`A resource has at most ${largestCount} diagnostic settings; delete one first.`);
-    const { resource } = await database.transaction((trx) =>
-      putResource(trx, { id: request.resourceId, properties }, { caller: request.caller, clock: database.clock }),
-    );
+    const { resource } = await database.transaction(async (trx) => {
+      appendEvent(trx, {
+        type: "diagnosticSetting.changed",
+        subject: idKey(scope),
+        data: { id: request.resourceId },
+        actor: request.caller.principalId,
+        correlationId: request.correlationId,
+      });
+      const draft = { id: request.resourceId, properties };
+      return putResource(trx, draft, { caller: request.caller, clock: database.clock });
+    });
     return ok(render(resource as Resource<DiagnosticSetting>));
   };
 
