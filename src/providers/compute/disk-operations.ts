@@ -3,12 +3,14 @@
 
 import { z } from "zod";
 import type { OperationHandler, OperationWork } from "../../arm/operations/runner.ts";
+import type { Resource } from "../../arm/resources/resource.ts";
 import { openSnapshotSource } from "../../backup/capture/snapshot-source.ts";
 import type { DiskContent } from "../../disks/images.ts";
 import { imageById } from "../../disks/image-rows.ts";
 import { randomBytes } from "../../lib/random.ts";
 import { changeResource } from "./change-resource.ts";
 import { contentInput, type ContentInput } from "./disk-content.ts";
+import { renderDisk } from "./disk-properties.ts";
 import type { DiskServices } from "./disk-services.ts";
 
 export const writeDiskKind = "disk.write";
@@ -39,24 +41,24 @@ export function registerDiskOperations(services: DiskServices): void {
   operations.register(growDiskKind, settling(services, grow));
 }
 
-/** The resource says what came of its operation. */
+/** The resource says what came of its operation; clients that follow the operation get it as the result. */
 function settling(services: DiskServices, handle: OperationHandler): OperationHandler {
-  const settle = (work: OperationWork, provisioningState: string): Promise<unknown> =>
-    services.database.transaction(async (trx) => {
+  const { database } = services;
+  const settle = (work: OperationWork, provisioningState: string): Promise<Resource | undefined> =>
+    database.transaction(async (trx) => {
       await work.assertHeld(trx);
-      await changeResource(trx, work.operation.resourceId, { provisioningState });
+      return changeResource(trx, work.operation.resourceId, { provisioningState });
     });
   return async (work) => {
-    let result: unknown;
     try {
-      result = await handle(work);
+      await handle(work);
     } catch (error) {
       work.signal.throwIfAborted(); // handed back: somebody goes on with it
       await settle(work, "Failed");
       throw error;
     }
-    await settle(work, "Succeeded");
-    return result;
+    const resource = await settle(work, "Succeeded");
+    return resource && renderDisk(resource, database.clock.now());
   };
 }
 
