@@ -8,8 +8,8 @@ import { appendEvent } from "../events/append.ts";
 import type { Host, Machine, MachineDefinition } from "../hosts/host.ts";
 import { isErrorCode } from "../lib/errors.ts";
 import { inventoryErrors } from "./errors.ts";
-import { inventoryChannel, ownDeed, type RegisteredHost } from "./host-registry.ts";
-import { machineResourceId, type InventoryMachine } from "./machine.ts";
+import { inventoryChannel, ownDeed, readHosts, type RegisteredHost } from "./host-registry.ts";
+import { machineResourceId, readMachines, type InventoryMachine } from "./machine.ts";
 import { namesTaken, registerMachine } from "./record-look.ts";
 
 export interface Adoption {
@@ -90,20 +90,46 @@ export async function forgetMachine(
   signal?: AbortSignal,
 ): Promise<void> {
   await assertForgettable(database.kysely, machine);
-  if (machine.present) {
-    const { lifecycle } = await openHost();
-    try {
-      await lifecycle?.undefine(machine.machineId);
-    } catch (error) {
-      if (!isErrorCode(error, "MachineRunning")) throw error;
-      await lifecycle?.stop(machine.machineId, 0, signal);
-      await lifecycle?.undefine(machine.machineId);
-    }
-  }
+  if (machine.present) await endMachine(await openHost(), machine.machineId, signal);
   await database.transaction(async (trx) => {
     await also?.(trx, machine.resourceId);
     await dropMachine(trx, machine.resourceId);
   });
+}
+
+async function endMachine({ lifecycle }: Host, machineId: string, signal?: AbortSignal): Promise<void> {
+  try {
+    await lifecycle?.undefine(machineId);
+  } catch (error) {
+    if (!isErrorCode(error, "MachineRunning")) throw error;
+    await lifecycle?.stop(machineId, 0, signal);
+    await lifecycle?.undefine(machineId);
+  }
+}
+
+/**
+ * The resource is being deleted with its group: the machine is forgotten with it, and one that was
+ * defined here is ended once that is durable. Should we die before, it stays on its host and is found
+ * there again, if the host is still known.
+ */
+export async function forgetWithGroup(
+  trx: Writer,
+  vmResourceId: string,
+  openHost: (host: RegisteredHost) => Promise<Host>,
+  report: (error: unknown) => void,
+): Promise<void> {
+  const [machine] = await readMachines(trx, { keys: [idKey(vmResourceId)] });
+  if (machine === undefined) return;
+  const resource = await findResource<object, { isAdopted?: boolean }>(trx, vmResourceId);
+  const [host] = await readHosts(trx, { hostId: machine.hostId });
+  if (resource?.hidden.isAdopted === true && machine.present && host !== undefined) {
+    scopeOf(trx).afterCommit(() => {
+      openHost(host)
+        .then((driver) => endMachine(driver, machine.machineId))
+        .catch(report);
+    });
+  }
+  await forgetMachineRow(trx, vmResourceId);
 }
 
 /** Deletes what is known of a machine, with its resource. */
@@ -112,8 +138,7 @@ export async function dropMachine(trx: Writer, vmResourceId: string): Promise<vo
   await deleteResource(trx, vmResourceId);
 }
 
-/** What goes with the resource of a machine when that is deleted. */
-export async function forgetMachineRow(trx: Writer, vmResourceId: string): Promise<void> {
+async function forgetMachineRow(trx: Writer, vmResourceId: string): Promise<void> {
   const deleted = await trx.deleteFrom("machines").where("key", "=", idKey(vmResourceId)).executeTakeFirst();
   if (deleted.numDeletedRows === 0n) return;
   appendEvent(trx, { ...ownDeed, type: "machine.forgotten", subject: vmResourceId, data: {} });

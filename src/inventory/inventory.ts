@@ -7,7 +7,7 @@ import type { Database } from "../db/database.ts";
 import type { Host, Machine, MachineDefinition } from "../hosts/host.ts";
 import { isoTime } from "../lib/clock.ts";
 import { isErrorCode } from "../lib/errors.ts";
-import { adoptMachine, assertForgettable, forgetMachine, type Adoption } from "./adopt.ts";
+import { adoptMachine, assertForgettable, forgetMachine, forgetWithGroup, type Adoption } from "./adopt.ts";
 import { discover } from "./discovery.ts";
 import { hostSettings, type HostSettings } from "./drivers.ts";
 import { inventoryErrors } from "./errors.ts";
@@ -79,6 +79,8 @@ export interface Inventory {
     /** In the transaction that forgets it, before. */
     also?: (trx: Writer, vmResourceId: string) => Promise<void>,
   ): Promise<void>;
+  /** In the transaction that deletes a machine's resource with its group; one that was adopted is ended. */
+  forgetWithGroup(trx: Writer, vmResourceId: string): Promise<void>;
   /** Rings when hosts or machines have changed, in whichever process; rings may be lost or come in vain. */
   onChange(heard: () => void): () => void;
 }
@@ -200,6 +202,8 @@ export function openInventory({ database, holder, report }: InventoryOptions): R
       const machine = await getMachine(vmResourceId);
       await forgetMachine(database, machine, () => openHost(machine.hostId, signal), also, signal);
     },
+    forgetWithGroup: (trx, vmResourceId) =>
+      forgetWithGroup(trx, vmResourceId, (host) => drivers.open(host, ending.signal), report),
     onChange: (heard) => database.notices.listen(inventoryChannel, heard),
     start: () => {
       discovery ??= discover({ database, holder, look, forgetOthers: drivers.keepOnly, report }, ending.signal);

@@ -35,12 +35,19 @@ export function openHosts({ cleanUpFirst, report }: OpenHostsOptions): OpenHosts
 
   const openNow = async (host: RegisteredHost): Promise<Host> => {
     const driver = await openDriver(host.settings);
-    if (!cleanUpFirst) return driver;
+    // On a host that nobody has looked at there is no work of a predecessor.
+    if (!cleanUpFirst || host.lookedAt === undefined) return driver;
     try {
       // Before anybody gets the driver: afterwards what it would remove may be somebody's work.
       const { failures } = await driver.cleanUp(AbortSignal.timeout(cleanUpMilliseconds));
-      for (const { machine, explanation } of failures)
-        report(inventoryErrors.HostUnreachable(`${machine} on ${host.name} was not cleaned up: ${explanation}`));
+      const [first] = failures;
+      if (first !== undefined) {
+        report(
+          inventoryErrors.HostUnreachable(
+            `${failures.length} machines on ${host.name} were not cleaned up; the first is ${first.machine}: ${first.explanation}`,
+          ),
+        );
+      }
     } catch (error) {
       report(error);
     }

@@ -30,6 +30,10 @@ export async function startFakeMonitor(
     "query-memory-size-summary": () => ({ "base-memory": 512 * 1024 * 1024 }),
     "query-cpus-fast": () => [{}, {}],
     "query-block": () => [block],
+    "query-block-exports": () => [],
+    "query-block-jobs": () => [],
+    "query-jobs": () => [],
+    "query-named-block-nodes": () => [],
   };
   const server = createServer((socket) => {
     open.add(socket);

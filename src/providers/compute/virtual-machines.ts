@@ -7,7 +7,6 @@ import type { ResourceLifecycle } from "../../arm/provider.ts";
 import { noContent, ok, param, parseBody, type ArmReply, type ArmRequest } from "../../arm/request.ts";
 import type { JsonObject } from "../../arm/resources/resource.ts";
 import { listResources } from "../../arm/resources/resource-store.ts";
-import { forgetMachineRow } from "../../inventory/adopt.ts";
 import { listAllExtensions, listExtensions } from "../../inventory/extensions.ts";
 import { machineType } from "../../inventory/machine.ts";
 import { beginOperation } from "./begin-operation.ts";
@@ -35,7 +34,7 @@ export function virtualMachines(services: ComputeServices): RouteGroup {
   const lifecycle: ResourceLifecycle = {
     remove: async (trx, resource) => {
       await releaseParts(trx, resource.id);
-      await forgetMachineRow(trx, resource.id);
+      await inventory.forgetWithGroup(trx, resource.id);
     },
   };
   const bound =
