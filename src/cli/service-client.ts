@@ -1,6 +1,7 @@
 // How a command talks to the service that runs on a data folder: over HTTPS, trusting its authority.
 
-import type { IncomingHttpHeaders } from "node:http";
+import { once } from "node:events";
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { request } from "node:https";
 import { z } from "zod";
 import { defineErrors, HoldfastError } from "../lib/errors.ts";
@@ -21,6 +22,8 @@ export interface ServiceClient {
   arm(method: string, path: string, body?: unknown): Promise<unknown>;
   /** The same, and waits for the end of what the service does afterwards; gives its result. */
   armToEnd(method: string, path: string, body?: unknown): Promise<unknown>;
+  /** What a path or a URL of the service answers, written to a new file. A URL carries its own right. */
+  download(pathOrUrl: string, to: string): Promise<void>;
   /** A POST of JSON to the service as its administrator. */
   postJson(path: string, body: unknown): Promise<{ readonly status: number; readonly text: string }>;
 }
@@ -63,6 +66,12 @@ export async function connectService(data: string): Promise<ServiceClient> {
       const first = await sendArm(method, url, body);
       return followOperation(first, method === "POST" ? undefined : url, (next) => sendArm("GET", next, undefined));
     },
+    download: async (pathOrUrl, to) => {
+      const isOwn = pathOrUrl.startsWith("/");
+      const headers: Record<string, string> = {};
+      if (isOwn) headers["Authorization"] = `Bearer ${await token(`${service.endpoint}/.default`)}`;
+      await receive(isOwn ? `${service.endpoint}${pathOrUrl}` : pathOrUrl, authority, headers, to);
+    },
     postJson: async (path, body) => {
       const headers = {
         "Content-Type": "application/json",
@@ -82,6 +91,31 @@ interface Answer {
   readonly status: number;
   readonly text: string;
   readonly headers: IncomingHttpHeaders;
+}
+
+/** Streams an answer to a file. */
+async function receive(
+  url: string,
+  authority: Buffer,
+  headers: Readonly<Record<string, string>>,
+  to: string,
+): Promise<void> {
+  const sent = request(url, { ca: authority, timeout: answerMilliseconds, headers });
+  sent.on("timeout", () => sent.destroy(new Error(`no answer in ${answerMilliseconds / 1000} s`)));
+  sent.end();
+  const [answer] = (await once(sent, "response")) as [IncomingMessage];
+  if (answer.statusCode !== 200) {
+    const chunks: Buffer[] = [];
+    for await (const chunk of answer) chunks.push(chunk as Buffer);
+    armAnswer({ status: answer.statusCode ?? 0, text: Buffer.concat(chunks).toString("utf8") });
+    throw clientErrors.RequestRefused(`The service answered ${answer.statusCode} where a file was expected.`);
+  }
+  await using file = await disk.open(to, "createNew");
+  let position = 0;
+  for await (const chunk of answer) {
+    await file.write(chunk as Buffer, position);
+    position += (chunk as Buffer).length;
+  }
 }
 
 const errorSchema = z.object({ error: z.object({ code: z.string(), message: z.string() }) });

@@ -5,7 +5,7 @@ import type { Command } from "commander";
 import { run as runNodeTests } from "node:test";
 import { defineErrors } from "../lib/errors.ts";
 import { findFiles } from "../lib/files.ts";
-import { ended, findProgram, start } from "../lib/processes.ts";
+import { aptInstall, mayInstall } from "./apt-install.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { projectRoot } from "./project.ts";
 import { testGroups, type DebianPackage, type TestGroup } from "./test-groups.ts";
@@ -81,16 +81,12 @@ async function installPackages(groups: readonly TestGroup[]): Promise<Set<string
   const missing: string[] = [];
   for (const entry of wanted.values()) if (!(await isInstalled(entry))) missing.push(entry.name);
   if (missing.length === 0) return new Set();
-  if (findProgram("apt-get") === undefined || process.getuid?.() !== 0) {
+  if (!mayInstall()) {
     process.stdout.write(`missing on this machine (Debian packages): ${missing.join(" ")}\n`);
     return new Set(missing);
   }
   process.stdout.write(`installing Debian packages for the tests: ${missing.join(" ")}\n`);
-  const env = { DEBIAN_FRONTEND: "noninteractive" };
-  const apt = async (...args: string[]): Promise<number> =>
-    ended(start("apt-get", args, { env, stdio: ["ignore", "ignore", "inherit"] }), "apt-get");
-  await apt("update", "-qq");
-  await apt("install", "-y", "-qq", "--no-install-recommends", ...missing);
+  await aptInstall(missing);
   const stillMissing = new Set<string>();
   for (const entry of wanted.values()) if (!(await isInstalled(entry))) stillMissing.add(entry.name);
   return stillMissing;

@@ -2,12 +2,16 @@
 
 import { Option, type Command } from "commander";
 import { dataFolder } from "../server/data-folder.ts";
+import type { Demo } from "./demo/demo.ts";
 import type { Service } from "../server/service.ts";
 import type { SettingsFlags } from "../server/settings.ts";
 
 interface UpOptions extends SettingsFlags {
   readonly json?: boolean;
+  readonly demo?: boolean;
 }
+
+const demoFolder = "./.holdfast-demo";
 
 /** After this the process ends, whatever still hangs. */
 const lastResortMilliseconds = 9000;
@@ -23,9 +27,13 @@ export function addUpCommand(program: Command): void {
     .addOption(
       new Option("--test-clock <file>", "run on real time plus the seconds that stand in this file").hideHelp(),
     )
+    .option("--demo", "show what it does: back up a machine and restore it (data folder: ./.holdfast-demo)")
     .option("--json", "print one line of JSON when ready")
     .action(async (options: UpOptions) => {
-      const { json, ...flags } = options;
+      const { json, demo: wantsDemo, ...given } = options;
+      const flags: { -readonly [name in keyof SettingsFlags]: SettingsFlags[name] } = given;
+      // The demo's own folder, unless one is named.
+      if (wantsDemo === true && process.env["HOLDFAST_DATA"] === undefined) flags.data ??= demoFolder;
       const [{ readSettings }, { startService }] = await Promise.all([
         import("../server/settings.ts"),
         import("../server/service.ts"),
@@ -33,11 +41,19 @@ export function addUpCommand(program: Command): void {
       const settings = await readSettings(flags, process.env);
       const stopped = waitForStop();
       const service = await startService(settings);
-      announce(service, settings.data, json === true);
+      const demo = wantsDemo === true ? await showDemo(settings.data, stopped) : undefined;
+      announce(service, settings.data, json === true, demo);
       service.log.info({ signal: await stopped }, "ending");
       setTimeout(() => process.exit(1), lastResortMilliseconds).unref();
+      await demo?.stop();
       await service.stop();
     });
+}
+
+/** Undefined when it was interrupted. */
+async function showDemo(data: string, stopped: Promise<string>): Promise<Demo | undefined> {
+  const { runDemo } = await import("./demo/demo.ts");
+  return await Promise.race([runDemo(data), stopped.then(() => undefined)]);
 }
 
 function waitForStop(): Promise<string> {
@@ -46,12 +62,13 @@ function waitForStop(): Promise<string> {
   });
 }
 
-function announce({ running }: Service, data: string, json: boolean): void {
+function announce({ running }: Service, data: string, json: boolean, demo: Demo | undefined): void {
   const { endpoint, ca, tenantId, subscriptionId, pid } = running;
   const adminFile = dataFolder(data).admin;
   if (json) {
     const line = { ready: true, endpoint, portal: `${endpoint}/`, data, ca, tenantId, subscriptionId, adminFile, pid };
-    process.stdout.write(`${JSON.stringify(line)}\n`);
+    const shown = demo === undefined ? line : { ...line, demo: { ok: demo.ok, steps: demo.steps } };
+    process.stdout.write(`${JSON.stringify(shown)}\n`);
     return;
   }
   const flag = process.env["HOLDFAST_DATA"] === undefined && data.endsWith("/.holdfast") ? "" : ` --data ${data}`;
