@@ -1,0 +1,120 @@
+// Who may create a disk may not read every disk by it: the source of a copy asks for a right of its own.
+// Templates make disks and collections like any client.
+
+import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { waitFor } from "../../src/lib/time.ts";
+import { clientFor } from "../support/client.ts";
+import { startDiskRig, type DiskRig } from "./support.ts";
+
+let rig: DiskRig;
+before(async () => {
+  rig = await startDiskRig();
+});
+after(() => rig[Symbol.asyncDispose]());
+
+const version = "?api-version=2024-03-02";
+const virtualMachineContributor = "9980e02c-c2be-4d73-94e8-173b1dc7cf3c";
+const contributor = "b24988ac-6180-42a0-ab88-20f7382dd24c";
+
+test("a copy of a disk needs the right to read that disk, an empty disk does not", async () => {
+  const { endpoint, ca, pid, admin, data } = rig.service;
+  const running = { endpoint, ca, pid, tenantId: admin.tenantId, subscriptionId: admin.subscriptionId };
+  const owner = await clientFor(running, data);
+  const put = (creationData: object, name: string): [string, string, { body: object }] => [
+    "PUT",
+    rig.compute(`disks/${name}`) + version,
+    { body: { location: "local", properties: { creationData, diskSizeGB: 1 } } },
+  ];
+  const copy = { createOption: "Copy", sourceResourceId: rig.compute("disks/web_b-data.qcow2") };
+  const machines = await owner.createPrincipal("machines");
+  await owner.assign(machines.principalId, virtualMachineContributor, rig.group);
+  assert.equal((await machines.call(...put({ createOption: "Empty" }, "mine"))).status, 202);
+  const refused = await machines.call(...put(copy, "theirs"));
+  assert.equal(refused.status, 403);
+  assert.match(refused.text, /disks\/beginGetAccess\/action/);
+  assert.equal((await rig.service.call("GET", rig.compute("disks/theirs") + version)).status, 404);
+
+  const all = await owner.createPrincipal("all");
+  await owner.assign(all.principalId, contributor, rig.group);
+  assert.equal((await all.call(...put(copy, "theirs"))).status, 202);
+});
+
+test("a template makes a disk, a snapshot of it and a collection of restore points", async () => {
+  const resources = [
+    {
+      type: "Microsoft.Compute/disks",
+      apiVersion: "2024-03-02",
+      name: "templated",
+      location: "local",
+      properties: { creationData: { createOption: "Empty" }, diskSizeGB: 1 },
+    },
+    {
+      type: "Microsoft.Compute/snapshots",
+      apiVersion: "2024-03-02",
+      name: "templated",
+      location: "local",
+      dependsOn: ["[resourceId('Microsoft.Compute/disks', 'templated')]"],
+      properties: {
+        creationData: {
+          createOption: "Copy",
+          sourceResourceId: "[resourceId('Microsoft.Compute/disks', 'templated')]",
+        },
+      },
+    },
+    {
+      type: "Microsoft.Compute/restorePointCollections",
+      apiVersion: "2024-03-01",
+      name: "templated",
+      location: "local",
+      properties: { source: { id: "[resourceId('Microsoft.Compute/virtualMachines', 'web')]" } },
+    },
+    {
+      type: "Microsoft.Compute/restorePointCollections/restorePoints",
+      apiVersion: "2024-03-01",
+      name: "templated/one",
+      dependsOn: ["[resourceId('Microsoft.Compute/restorePointCollections', 'templated')]"],
+      properties: { consistencyMode: "CrashConsistent" },
+    },
+  ];
+  const template = {
+    $schema: "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
+    contentVersion: "1.0.0.0",
+    resources,
+  };
+  const deployment = `${rig.group}/providers/Microsoft.Resources/deployments/disks`;
+  const body = { properties: { mode: "Incremental", template } };
+  const ended = await rig.follow("PUT", deployment, 201, body);
+  assert.equal(ended.status, "Succeeded", JSON.stringify(ended));
+  for (const path of [
+    "disks/templated",
+    "snapshots/templated",
+    "restorePointCollections/templated/restorePoints/one",
+  ]) {
+    const { json } = await rig.ask("GET", rig.compute(path), 200);
+    assert.equal(json.properties.provisioningState, "Succeeded", path);
+  }
+});
+
+test("deleting the group takes disks, snapshots and restore points with it", async () => {
+  const answer = await rig.ask("DELETE", rig.group, 202);
+  const location = new URL(String(answer.headers["location"]));
+  await waitFor(
+    "the end of the group",
+    async () => {
+      const { status } = await rig.service.call("GET", `${location.pathname}${location.search}`);
+      return status === 202 ? undefined : true;
+    },
+    20_000,
+  );
+  await rig.ask("GET", rig.group, 404);
+  assert.equal((await rig.service.call("GET", rig.compute("disks/templated") + version)).status, 404);
+  const left = (folder: string): string[] => readdirSync(join(rig.service.data, folder));
+  await waitFor(
+    "their bytes to go",
+    () => (left("disks").length + left("collections").length === 0 ? true : undefined),
+    5_000,
+  );
+});
