@@ -11,6 +11,7 @@ import { raiseBackupAlerts } from "../providers/alertsmanagement/backup-alerts.t
 import { pushInventories, routeBackupRecords } from "../providers/insights/backup-routing.ts";
 import { routeDiagnostics } from "../providers/insights/diagnostic-routing.ts";
 import { askForRule, findRule } from "../providers/insights/scheduled-query-rules.ts";
+import { forgetDeletedWorkspaces } from "../providers/operationalinsights/deleted-workspaces.ts";
 import type { Log } from "./log.ts";
 
 export interface MonitoringParts {
@@ -53,12 +54,15 @@ export async function runMonitoring(
       signal,
     ),
     runPeriodically(
-      reporting("old alerts were not removed"),
+      reporting("old alerts and deleted workspaces were not removed"),
       {
         name: "old-alerts",
         everyMilliseconds: dayMilliseconds,
         run: () =>
-          database.transaction((trx) => dropOldAlerts(trx, database.clock.now() - alertDays * dayMilliseconds)),
+          database.transaction(async (trx) => {
+            await dropOldAlerts(trx, database.clock.now() - alertDays * dayMilliseconds);
+            await forgetDeletedWorkspaces(trx);
+          }),
       },
       signal,
     ),

@@ -33,6 +33,7 @@ import { maintainCollections } from "../providers/compute/collection-stores.ts";
 import { retentionOf } from "../providers/operationalinsights/tables.ts";
 import { describeMachine } from "../providers/recoveryservices/machine-description.ts";
 import { createInProcessClient } from "../providers/resources/deployments/in-process-client.ts";
+import { registerRestoreJobs } from "../providers/recoveryservices/restore-job.ts";
 import { createApp } from "./app.ts";
 import { mountBlobs } from "./blob-endpoint.ts";
 import { ensureCertificate, givenCertificate } from "./certificates.ts";
@@ -48,9 +49,11 @@ import {
 import { listen } from "./listener.ts";
 import { createLog, type Log } from "./log.ts";
 import { mountLogs } from "./logs-endpoint.ts";
+import { mountDownloads } from "./download-endpoint.ts";
 import { createMetrics } from "./metrics.ts";
 import { runMonitoring } from "./monitoring.ts";
 import { assembleProviders, type ProviderServices } from "./providers.ts";
+import { openRestores } from "./restores.ts";
 import { listenAddress, type Settings } from "./settings.ts";
 import { mountVaults, vaultUrls } from "./vault-endpoint.ts";
 
@@ -176,8 +179,18 @@ export async function startService(settings: Settings): Promise<Service> {
       report: (error) => log.error({ err: error }, "backup"),
     }),
   );
+  const restores = ends.use(
+    await openRestores({
+      settings,
+      database,
+      stores,
+      certificate,
+      report: (error) => log.error({ err: error }, "file recovery"),
+    }),
+  );
   const inProcess = createInProcessClient();
   const services: ProviderServices = {
+    ...restores,
     blobs,
     stores,
     vaultUses: [backup.vaultUse],
@@ -194,6 +207,7 @@ export async function startService(settings: Settings): Promise<Service> {
     operations,
     tenantId,
   };
+  registerRestoreJobs(services, backup.jobs.register);
   const directory = assembleProviders(services);
   const dispatcher = createDispatcher({
     database,
@@ -222,6 +236,7 @@ export async function startService(settings: Settings): Promise<Service> {
     dataPlanes: [
       mountBlobs(blobs, identity, () => origins, tenantId, log),
       mountVaults(keyVaults, identity, database, () => origins, log),
+      mountDownloads(restores.downloads, restores.fileSessions, log),
     ],
     metrics: createMetrics(),
     log,
@@ -321,7 +336,7 @@ async function maintain(
     await services.disks.maintain();
     await maintainCollections(services);
     await keyVaults.maintain();
-    await logs.maintain(await retentionOf(database.kysely));
+    await logs.maintain(await retentionOf(database.kysely, database.clock.now()));
     await database.transaction((trx) => removeOldActivity(trx, database.clock));
     await purgeEvents(database, database.clock.now() - eventDays * 86_400_000);
   } catch (error) {

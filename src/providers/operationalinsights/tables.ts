@@ -15,6 +15,7 @@ import type { Route } from "../../arm/routes.ts";
 import { logTables } from "../../logs/schema/tables.ts";
 import type { LogTable } from "../../logs/schema/log-table.ts";
 import type { Retention, WorkspaceRetention } from "../../logs/store/retention.ts";
+import { deletedRetention } from "./deleted-workspaces.ts";
 import type { LogServices } from "./services.ts";
 import { listWorkspaces, workspacePath, type Workspace, type WorkspaceProperties } from "./workspace.ts";
 
@@ -128,7 +129,7 @@ export function tableRoutes({ database, logs }: LogServices): Route[] {
 }
 
 /** For how many days each table of each workspace keeps its rows. */
-export async function retentionOf(reader: Reader): Promise<Retention> {
+export async function retentionOf(reader: Reader, now: number): Promise<Retention> {
   const own = await listResources<TableSettings>(reader, { type });
   const workspaces = (await listWorkspaces(reader)).map(({ id, properties }): [string, WorkspaceRetention] => {
     const prefix = `${idKey(id)}/tables/`;
@@ -139,5 +140,9 @@ export async function retentionOf(reader: Reader): Promise<Retention> {
     );
     return [properties.customerId, { days: properties.retentionInDays, tables: new Map(tables) }];
   });
-  return { workspaces: new Map(workspaces) };
+  const deleted = (await deletedRetention(reader, now)).map(([customerId, days]): [string, WorkspaceRetention] => [
+    customerId,
+    { days, tables: new Map() },
+  ]);
+  return { workspaces: new Map([...deleted, ...workspaces]) };
 }

@@ -2,12 +2,14 @@
 
 import { z } from "zod";
 import { armErrors } from "../../arm/errors.ts";
-import type { Provider } from "../../arm/provider.ts";
+import type { Provider, ResourceLifecycle } from "../../arm/provider.ts";
 import { ok, param, type ArmReply, type ArmRequest } from "../../arm/request.ts";
 import { getResource } from "../../arm/resources/resource-store.ts";
 import { trackedRoutes, type TrackedType } from "../../arm/resources/tracked-routes.ts";
+import type { Route } from "../../arm/routes.ts";
 import { isoTime } from "../../lib/clock.ts";
 import { newGuid, randomBytes } from "../../lib/random.ts";
+import { deletedWorkspaceRoutes, purgeWorkspace, recoverWorkspace, rememberWorkspace } from "./deleted-workspaces.ts";
 import { savedSearchRoutes } from "./saved-searches.ts";
 import type { LogServices } from "./services.ts";
 import { tableRoutes } from "./tables.ts";
@@ -47,27 +49,30 @@ export function workspacesProvider(services: LogServices): Provider {
         { target: "name" },
       );
     },
-    settle: async ({ existing, properties }) => {
+    settle: async ({ trx, id, existing, properties }) => {
+      const before = existing ?? (await recoverWorkspace(trx, id));
+      const kept: Readonly<Record<string, unknown>> = { ...before?.properties };
       const now = isoTime(database.clock.now());
       const sku = properties.sku?.name ?? "PerGB2018";
       return {
         properties: {
-          customerId: existing?.properties["customerId"] ?? newGuid(),
+          customerId: kept["customerId"] ?? newGuid(),
           provisioningState: "Succeeded",
           sku: { ...properties.sku, name: sku, lastSkuUpdate: now },
-          retentionInDays: properties.retentionInDays ?? defaultDays,
+          retentionInDays: properties.retentionInDays ?? kept["retentionInDays"] ?? defaultDays,
           features: { enableLogAccessUsingOnlyResourcePermissions: true, ...properties.features },
           workspaceCapping: { dailyQuotaGb: -1, dataIngestionStatus: "RespectQuota", ...properties.workspaceCapping },
           publicNetworkAccessForIngestion: properties.publicNetworkAccessForIngestion ?? "Enabled",
           publicNetworkAccessForQuery: properties.publicNetworkAccessForQuery ?? "Enabled",
-          createdDate: existing?.properties["createdDate"] ?? now,
+          createdDate: kept["createdDate"] ?? now,
           modifiedDate: now,
         },
-        hidden: existing?.hidden ?? { keys: [newKey(), newKey()] },
+        hidden: before?.hidden ?? { keys: [newKey(), newKey()] },
       };
     },
   };
 
+  const lifecycle: ResourceLifecycle = { remove: rememberWorkspace };
   const newKey = (): string => secretBox.seal(randomBytes(64)).toString("base64");
 
   const sharedKeys = async (request: ArmRequest): Promise<ArmReply> => {
@@ -77,6 +82,15 @@ export function workspacesProvider(services: LogServices): Provider {
     );
     return ok({ primarySharedKey, secondarySharedKey });
   };
+
+  const removing =
+    (remove: Route["handle"]): Route["handle"] =>
+    async (request) => {
+      const reply = await remove(request);
+      if (request.query.get("force")?.toLowerCase() === "true")
+        await database.transaction((trx) => purgeWorkspace(trx, request.resourceId));
+      return reply;
+    };
 
   const query = async (request: ArmRequest): Promise<ArmReply> => {
     const { lookUp } = workspacesFor(services, { objectId: request.caller.principalId, name: request.caller.name });
@@ -95,11 +109,15 @@ export function workspacesProvider(services: LogServices): Provider {
     namespace,
     resourceTypes: [
       { name: workspaceType, apiVersions: versions, capabilities: "SupportsTags, SupportsLocation" },
+      { name: "deletedWorkspaces", apiVersions: versions },
       { name: "workspaces/tables", apiVersions: versions },
       { name: "workspaces/savedSearches", apiVersions: versions },
     ],
     routes: [
-      ...trackedRoutes(services, type),
+      ...trackedRoutes(services, { ...type, lifecycle }).map((route) =>
+        route.method === "DELETE" ? { ...route, handle: removing(route.handle) } : route,
+      ),
+      ...deletedWorkspaceRoutes(services),
       {
         method: "POST",
         path: `${workspacePath}/sharedKeys`,
@@ -112,7 +130,7 @@ export function workspacesProvider(services: LogServices): Provider {
       ...tableRoutes(services),
       ...savedSearchRoutes(services),
     ],
-    lifecycles: { [workspaceType]: {} },
+    lifecycles: { [workspaceType]: lifecycle },
   };
 }
 
