@@ -1,7 +1,6 @@
 // The calls of the demo: the same that az makes.
 
 import { z } from "zod";
-import { itemIdOf } from "../../backup/protection/names.ts";
 import { sleep } from "../../lib/time.ts";
 import type { ServiceClient } from "../service-client.ts";
 import type { DemoMachine } from "./machine.ts";
@@ -27,6 +26,12 @@ const backupVersion = "api-version=2024-04-01";
 const storageVersion = "api-version=2023-01-01";
 
 const machineList = z.object({ value: z.array(z.object({ id: z.string() })) });
+const itemList = z.object({
+  value: z.array(z.object({ id: z.string(), properties: z.object({ sourceResourceId: z.string() }) })),
+});
+const protectableList = z.object({
+  value: z.array(z.object({ id: z.string(), properties: z.object({ virtualMachineId: z.string() }) })),
+});
 const jobList = z.object({
   value: z.array(z.object({ name: z.string(), properties: z.object({ operation: z.string(), status: z.string() }) })),
 });
@@ -92,6 +97,19 @@ export function demoBackups(client: ServiceClient): DemoBackups {
     });
   };
 
+  const itemOf = async (machineId: string): Promise<string | undefined> => {
+    const { value } = itemList.parse(await client.arm("GET", `${vault}/backupProtectedItems?${backupVersion}`));
+    return value.find(({ properties }) => properties.sourceResourceId.toLowerCase() === machineId.toLowerCase())?.id;
+  };
+
+  /** What becomes the protected item has the protectable one's names, as az reads them. */
+  const protectable = async (machineId: string): Promise<string | undefined> => {
+    const path = `${vault}/backupProtectableItems?${backupVersion}&$filter=backupManagementType eq 'AzureIaasVM'`;
+    const { value } = protectableList.parse(await client.arm("GET", path.replaceAll(" ", "%20")));
+    const found = value.find(({ properties }) => properties.virtualMachineId.toLowerCase() === machineId.toLowerCase());
+    return found?.id.replace(/\/protectableItems\//i, "/protectedItems/");
+  };
+
   const points = async (): Promise<z.output<typeof pointList>["value"]> => {
     const { value } = pointList.parse(await client.arm("GET", `${item}/recoveryPoints?${backupVersion}`));
     return value.toSorted((a, b) => (a.properties.recoveryPointTime < b.properties.recoveryPointTime ? 1 : -1));
@@ -122,8 +140,8 @@ export function demoBackups(client: ServiceClient): DemoBackups {
         sku: { name: "Standard_LRS" },
         properties: {},
       });
-      item = itemIdOf(vault, machineId);
-      const known = await client.arm("GET", `${item}?${backupVersion}`).catch(() => undefined);
+      const known = await itemOf(machineId);
+      item = known ?? (await until("the machine to become protectable", () => protectable(machineId)));
       if (known !== undefined) return;
       await runJob("ConfigureBackup", () =>
         client.arm("PUT", `${item}?${backupVersion}`, {
