@@ -5,6 +5,7 @@ import { aggregate, literal, type AggregateExpression, type Expression } from ".
 import { aggregateInfos } from "../syntax/signatures.ts";
 import { child, items, kindOf, nameOf, spanOf, type SyntaxNode } from "../syntax/node.ts";
 import type { ScalarType } from "../types.ts";
+import { isNumber, parseDynamic } from "../values/dynamic.ts";
 import { cast } from "./casts.ts";
 import { canonicalName } from "./functions.ts";
 import type { Environment, Session } from "./session.ts";
@@ -58,12 +59,22 @@ export function makeAggregate(
   requireSupport(session, `${plain}()`, span);
   const given = args[at];
   const predicate = given === undefined ? undefined : cast(given, "bool");
-  const rest = args.filter((_, index) => index !== at);
+  const rest = args
+    .filter((_, index) => index !== at)
+    .flatMap((arg) => (plain.endsWith("_array") ? listed(arg) : [arg]));
   if (plain === "count") return aggregate("count", [], "long", predicate, span);
   const first = rest[0];
   if (first === undefined) throw semantic(`${name}() needs an argument.`, span);
   const adapted = [adapt(plain, first), ...rest.slice(1)];
   return aggregate(plain, adapted, aggregateType(plain, adapted[0] ?? first), predicate, span);
+}
+
+/** Percentages may come as one array. */
+function listed(arg: Expression): Expression[] {
+  if (arg.kind !== "literal" || arg.type !== "dynamic" || typeof arg.value !== "string") return [arg];
+  const found = parseDynamic(arg.value);
+  if (!Array.isArray(found)) return [arg];
+  return found.map((item) => literal("real", isNumber(item) ? Number(item) : null));
 }
 
 const numeric = new Set(["sum", "avg", "stdev", "stdevp", "variance", "variancep", "covariance", "covariancep"]);

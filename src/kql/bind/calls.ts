@@ -61,6 +61,7 @@ function bindScalarCall(
   const span = spanOf(node);
   const special = specialCalls[name];
   if (special !== undefined) return special(session, args, environment, node);
+  if (name === "extract" && args.length === 4) return extractAs(session, node, args, environment);
   const info = functionInfos.get(name);
   if (info === undefined) {
     const known = [...functionInfos.keys(), ...aggregateInfos.keys(), ...environment.scope.all().keys()];
@@ -72,6 +73,20 @@ function bindScalarCall(
     args.map((arg) => session.expression(arg, environment)),
     span,
   );
+}
+
+/** extract(regex, group, text, typeof(long)): the text that was found, read as that type. */
+function extractAs(
+  session: Session,
+  node: SyntaxNode,
+  args: readonly SyntaxNode[],
+  environment: Environment,
+): Expression {
+  const found = bindScalarCall(session, "extract", node, args.slice(0, 3), environment);
+  const wanted = session.expression(need(args, 3, node), environment);
+  const type = wanted.kind === "literal" ? typeNamed(String(wanted.value)) : undefined;
+  if (type === undefined) throw semantic("The fourth argument of extract() is a type: typeof(long).", spanOf(node));
+  return cast(found, type);
 }
 
 type SpecialCall = (

@@ -42,7 +42,11 @@ export function orderClause(order: readonly SortKey[], emitter: Pick<Emitter, "c
     const value = emitter.columns.get(column.id);
     if (value === undefined) return [];
     const text = value.type === "string" ? plain(value) : value.text;
-    return [`${text} ${descending ? "DESC" : "ASC"} NULLS ${nullsFirst ? "FIRST" : "LAST"}`];
+    const key = `${text} ${descending ? "DESC" : "ASC"} NULLS ${nullsFirst ? "FIRST" : "LAST"}`;
+    // Not-a-number stands next to null, whichever way the numbers run.
+    return value.type === "real"
+      ? [`isnan(${text}) ${nullsFirst ? "DESC NULLS FIRST" : "ASC NULLS LAST"}`, key]
+      : [key];
   });
   return keys.length === 0 ? "" : ` ORDER BY ${keys.join(", ")}`;
 }
@@ -213,15 +217,25 @@ const aggregateEmitters: Readonly<Record<string, AggregateEmitter>> = {
   percentilew: (call) => {
     const [value, weight, percent] = call.args;
     if (value === undefined || weight === undefined || percent === undefined) return undefined as never;
-    const pairs = `list({'v': ${plain(value)}, 'w': ${weight.text}} ORDER BY ${plain(value)})${call.filter(`${value.text} IS NOT NULL`)}`;
-    return runtimeCall(
-      "weighted_percentile",
-      [sql("dynamic", `to_json(${pairs})`), percent],
-      value.type,
-      call.emitter.context,
-    );
+    return weighted(call, value, weight, percent);
+  },
+  percentilesw_array: (call) => {
+    const [value, weight, ...percents] = call.args;
+    if (value === undefined || weight === undefined) return undefined as never;
+    const found = percents.map((percent) => weighted(call, value, weight, percent).text);
+    return sql("dynamic", `to_json([${found.join(", ")}])`);
   },
 };
+
+function weighted(call: AggregateCall, value: Sql, weight: Sql, percent: Sql): Sql {
+  const pairs = `list({'v': ${plain(value)}, 'w': ${weight.text}} ORDER BY ${plain(value)})${call.filter(`${value.text} IS NOT NULL`)}`;
+  return runtimeCall(
+    "weighted_percentile",
+    [sql("dynamic", `to_json(${pairs})`), percent],
+    value.type,
+    call.emitter.context,
+  );
+}
 
 function distinctText(value: Sql): string {
   if (value.type === "dynamic") return `(${value.text})::VARCHAR`;
