@@ -9,7 +9,7 @@ import { backupFailure } from "../run/failures.ts";
 import { ensureVaultStore } from "../points/tiers.ts";
 import { purgeItem } from "../soft-delete/purge-item.ts";
 import type { Stores } from "../stores/stores.ts";
-import { findVault, type Vault } from "../vaults/vaults.ts";
+import { findVault } from "../vaults/vaults.ts";
 import { findItem } from "./item.ts";
 
 export interface ItemJobParts {
@@ -29,7 +29,9 @@ export function itemJobHandlers(parts: ItemJobParts): Readonly<Partial<Record<Jo
 
 /** So that a vault whose place cannot be used says so at once, not at night. */
 async function prepareStore({ database, stores }: ItemJobParts, { job, signal }: JobContext): Promise<void> {
-  const vault = await vaultOf(database, job.vaultKey);
+  const vault = await findVault(database.kysely, job.vaultKey);
+  if (vault === undefined)
+    throw new JobFailure("UserErrorBcmDatasourceNotPresent", "The vault does not exist any more.");
   try {
     await ensureVaultStore(stores, vault, signal);
   } catch (error) {
@@ -41,13 +43,6 @@ async function prepareStore({ database, stores }: ItemJobParts, { job, signal }:
 async function deleteData(parts: ItemJobParts, { job, signal }: JobContext): Promise<void> {
   const item = job.itemKey === undefined ? undefined : await findItem(parts.database.kysely, job.itemKey);
   if (item?.deletion === undefined || item.deletion.days > 0) return;
-  const vault = await vaultOf(parts.database, job.vaultKey);
+  const vault = await findVault(parts.database.kysely, job.vaultKey);
   await purgeItem(parts, vault, item, { actor: job.actor, correlationId: job.correlationId }, signal);
-}
-
-async function vaultOf(database: Database, key: string): Promise<Vault> {
-  const vault = await findVault(database.kysely, key);
-  if (vault === undefined)
-    throw new JobFailure("UserErrorBcmDatasourceNotPresent", "The vault does not exist any more.");
-  return vault;
 }

@@ -7,7 +7,8 @@ const mostNamed = 10;
 
 export const itemsInVault: VaultUse = {
   blockers: async (reader, vault) => {
-    const items = await listItems(reader, vault);
+    // Items whose data is going right now are in nobody's way.
+    const items = (await listItems(reader, vault)).filter(({ deletion }) => deletion?.days !== 0);
     const shown = items
       .slice(0, mostNamed)
       .map(({ friendlyName, deletion }) =>

@@ -121,7 +121,6 @@ async function purgeDue(parts: CaretakerParts, signal: AbortSignal | undefined):
     // The job of the deletion itself does it, where nothing is kept.
     if ((await openJobsOf(database.kysely, item.key)).length > 0) continue;
     const vault = await findVault(database.kysely, item.vaultKey);
-    if (vault === undefined) continue;
     try {
       await purgeItem(parts, vault, item, ownDoer(item.itemId), signal);
     } catch (error) {

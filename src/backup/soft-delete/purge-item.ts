@@ -16,7 +16,7 @@ import type { Vault, Writer } from "../vaults/vaults.ts";
 
 export async function purgeItem(
   { database, stores }: { readonly database: Database; readonly stores: Stores },
-  vault: Vault,
+  vault: Vault | undefined,
   item: ProtectedItem,
   by: Doer = ownDoer(item.itemId),
   signal?: AbortSignal,
@@ -25,7 +25,8 @@ export async function purgeItem(
     signal?.throwIfAborted();
     await database.transaction((trx) => removePoint(trx, point, by));
   }
-  if ((await stores.find(vaultStore(vault.guid))) !== undefined) {
+  // The bytes of a vault that is gone go with its store.
+  if (vault !== undefined && (await stores.find(vaultStore(vault.guid))) !== undefined) {
     await using opened = await openVaultStore(stores, vault);
     for (const store of opened.hot === undefined ? [opened.vault] : [opened.hot, opened.vault]) {
       const { points } = await listPoints(store, item.storeItem, signal);
