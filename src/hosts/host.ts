@@ -1,5 +1,5 @@
-// What a host of machines offers, whatever runs them. Drivers: qemu/ (monitor and agent sockets) and
-// images/ (a folder of disk images, powered off).
+// What a host of machines offers, whatever runs them. Drivers: qemu/ (monitor and agent sockets),
+// libvirt/ (libvirt's own API) and images/ (a folder of disk images, powered off).
 //
 // Always true, whoever implements it:
 // - A machine's and a disk's `id` stay the same over renames, restarts and re-discovery; names do not.
@@ -132,12 +132,14 @@ export interface Lifecycle {
   /** Asks the guest to shut down; switches it off when it has not after `graceMilliseconds`. */
   stop(machineId: string, graceMilliseconds: number, signal?: AbortSignal): Promise<void>;
   restart(machineId: string, signal?: AbortSignal): Promise<void>;
+  /** Gives a machine that does not run other images for some of its disks, by their ids. */
+  replaceDisks(machineId: string, sources: Readonly<Record<string, DiskSource>>): Promise<void>;
   /** Copies what a disk still reads from a recovery point into its overlay, while the machine runs. */
   bringHome(machineId: string, diskId: string, signal?: AbortSignal): Promise<void>;
 }
 
 export interface Host {
-  readonly kind: "images" | "qemu";
+  readonly kind: "images" | "qemu" | "libvirt";
   readonly lifecycle: Lifecycle | undefined;
   listMachines(signal?: AbortSignal): Promise<Machine[]>;
   findMachine(id: string, signal?: AbortSignal): Promise<Machine>;

@@ -9,6 +9,8 @@ export interface NbdExport {
   readonly description?: string;
   readonly size: number;
   readonly readOnly: boolean;
+  /** Whether clients that ask for a list are told of it; true when absent. */
+  readonly isListed?: boolean;
   /** Several connections see each other's flushed writes; always so for read-only exports. */
   readonly multiConnection?: boolean;
   /** The length of request that suits it best; 64 KiB when absent. */

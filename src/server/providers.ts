@@ -23,6 +23,9 @@ import { networkProvider } from "../providers/network/provider.ts";
 import type { InProcessClient } from "../providers/resources/deployments/in-process-client.ts";
 import { deploymentsProvider } from "../providers/resources/deployments/provider.ts";
 import { recoveryServicesProviders } from "../providers/recoveryservices/provider.ts";
+import { fileRecoveryPart } from "../providers/recoveryservices/file-recovery.ts";
+import { restorePart } from "../providers/recoveryservices/restore.ts";
+import type { RestoreServices } from "../providers/recoveryservices/restore-services.ts";
 import type { RecoveryServices } from "../providers/recoveryservices/services.ts";
 import { resourcesProvider } from "../providers/resources/provider.ts";
 import { storageProvider } from "../providers/storage/storage-accounts.ts";
@@ -30,7 +33,7 @@ import type { LogServices } from "../providers/operationalinsights/services.ts";
 import { workspacesProvider } from "../providers/operationalinsights/workspaces.ts";
 
 export interface ProviderServices
-  extends ComputeServices, DiskServices, KeyVaultServices, LogServices, RecoveryServices {
+  extends ComputeServices, DiskServices, KeyVaultServices, LogServices, RecoveryServices, RestoreServices {
   readonly secretBox: SecretBox;
   /** By which deployments send their resources through the dispatcher. */
   readonly inProcess: InProcessClient;
@@ -57,6 +60,8 @@ export function assembleProviders(services: ProviderServices): ProviderDirectory
     managedIdentityProvider(services),
     networkProvider(services),
     ...recoveryServicesProviders(services),
+    fileRecoveryPart(services),
+    restorePart(services),
     resourceLogsProvider(services),
     scheduledQueryRulesProvider(services),
     storageProvider(services),

@@ -37,6 +37,10 @@ const settingsSchema = z.strictObject({
   tls: z.strictObject({ certificate: z.string().min(1), key: z.string().min(1) }).optional(),
   /** More names that the own certificate covers. */
   hostNames: z.array(z.string().regex(/^[A-Za-z0-9.*-]{1,253}$/, "must be a host name")).default([]),
+  /** Folders of this machine below which disks may be restored. */
+  restoreFolders: z.array(z.string().refine(isAbsolute, "must be an absolute path")).max(100).default([]),
+  /** Where scripts of file recovery reach the disks of recovery points; 0 takes a free port. */
+  fileRecoveryPort: z.number().int().min(0).max(65_535).default(0),
   subscriptions: z
     .array(z.strictObject({ id: guid, name: z.string().min(1).max(64) }))
     .max(100)
@@ -78,6 +82,8 @@ const environmentNames: Readonly<Record<string, readonly string[]>> = {
   HOLDFAST_TLS_CERTIFICATE: ["tls", "certificate"],
   HOLDFAST_TLS_KEY: ["tls", "key"],
   HOLDFAST_HOST_NAMES: ["hostNames"],
+  HOLDFAST_RESTORE_FOLDERS: ["restoreFolders"],
+  HOLDFAST_FILE_RECOVERY_PORT: ["fileRecoveryPort"],
   HOLDFAST_LIMITS_REQUESTS_PER_SECOND: ["limits", "requestsPerSecond"],
   HOLDFAST_LIMITS_BURST: ["limits", "burst"],
   HOLDFAST_LIMITS_BODY_BYTES: ["limits", "bodyBytes"],
@@ -171,8 +177,9 @@ function fromEnvironment(environment: Environment, mistakes: HoldfastError[]): R
       mistakes.push(mistake(name, `is no setting; known are ${Object.keys(environmentNames).join(", ")}`, undefined));
       continue;
     }
-    const isNumber = path[0] === "limits";
-    const value = isNumber ? Number(text) : path[0] === "hostNames" ? text.split(",").map((host) => host.trim()) : text;
+    const isNumber = path[0] === "limits" || path[0] === "fileRecoveryPort";
+    const isList = path[0] === "hostNames" || path[0] === "restoreFolders";
+    const value = isNumber ? Number(text) : isList ? text.split(",").map((each) => each.trim()) : text;
     merge(given, path.reduceRight<unknown>((inner, key) => ({ [key]: inner }), value) as Record<string, unknown>);
   }
   return given;

@@ -88,6 +88,8 @@ export interface RigOptions {
   readonly machines?: Readonly<Record<string, number>>;
   /** Seconds since the epoch at which the service believes to start. */
   readonly startAt?: number;
+  /** More settings, as the environment gives them. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 export async function startRig(options: RigOptions = {}): Promise<Rig> {
@@ -100,7 +102,7 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
   const service = await startService(
     await readSettings(
       { data: join(data, "service"), listen: "127.0.0.1:0", testClock: clockFile },
-      { HOLDFAST_LOG_LEVEL: "error", HOLDFAST_ALLOW_TEST_CLOCK: "1" },
+      { HOLDFAST_LOG_LEVEL: "error", HOLDFAST_ALLOW_TEST_CLOCK: "1", ...options.environment },
     ),
   );
   let client = await clientFor(service.running, join(data, "service"));

@@ -1,6 +1,7 @@
 // Entries of a folder as the helper guest lists them. Names are bytes of a hostile file system: they
 // are shown as text, and asked for by the bytes that they were.
 
+import { isoTime } from "../../lib/clock.ts";
 import { fileRecoveryErrors } from "./errors.ts";
 
 export type EntryKind = "file" | "folder" | "link" | "other";
@@ -16,6 +17,17 @@ export interface Entry {
   readonly owner: number;
   readonly group: number;
   readonly linkTarget: string | undefined;
+}
+
+/** As the wire tells it. */
+export function shownEntry({ path, kind, sizeBytes, modifiedAt, mode, owner, group, linkTarget }: Entry): {
+  readonly path: string;
+} {
+  return {
+    path,
+    ...{ kind, sizeBytes, modifiedAt: isoTime(modifiedAt), mode: mode.toString(8).padStart(4, "0"), owner, group },
+    ...(linkTarget === undefined ? {} : { linkTarget }),
+  };
 }
 
 const kinds: Readonly<Record<string, EntryKind>> = { f: "file", d: "folder", l: "link" };
@@ -45,7 +57,8 @@ function parseEntry(record: Buffer, link: Buffer): Entry {
     rawPath,
     kind: kinds[kind] ?? "other",
     sizeBytes: Number(size),
-    modifiedAt: Number(seconds) * 1000,
+    // A hostile file system says any time it likes; what no calendar knows is shown as the epoch.
+    modifiedAt: Math.abs(Number(seconds)) > 8e12 ? 0 : Number(seconds) * 1000,
     mode: Number.parseInt(mode, 8) & 0o7777,
     owner: Number(owner),
     group: Number(group),

@@ -22,6 +22,8 @@ export interface FileSessions extends AsyncDisposable {
 export interface SessionOf {
   readonly store: StoreName;
   readonly point: PointName;
+  /** It is read from the tier before the vault. */
+  readonly isInSnapshotTier?: boolean;
   /** Who looks: what one opened with a key, another does not see. */
   readonly owner: string;
 }
@@ -50,11 +52,12 @@ export function openFileSessions(options: FileSessionsOptions): FileSessions {
   const scratchFolder = join(options.folder, "helper", "scratch");
   const running = new Map<string, Running>();
 
-  const begin = async ({ store, point: name }: SessionOf): Promise<HelperSession> => {
+  const begin = async ({ store, point: name, isInSnapshotTier }: SessionOf): Promise<HelperSession> => {
     const helper = await prepareHelper(imageFolder);
     await disk.makeDirectory(scratchFolder);
     await using ends = new AsyncDisposableStack();
-    const { vault } = ends.use(await stores.open(store));
+    const opened = ends.use(await stores.open(store));
+    const vault = isInSnapshotTier === true && opened.hot !== undefined ? opened.hot : opened.vault;
     const point = await readPoint(vault, name);
     const exports = await Promise.all(point.disks.map((each) => exportPointDisk(vault, point, each.name)));
     const session = ends.use(await startHelper(exports, { helper, scratchFolder }));

@@ -17,6 +17,10 @@ export const restoreErrors = defineErrors({
   UserErrorInvalidDiskLunList: { status: 400, remedy: "Name only LUNs that the recovery point lists." },
   UserErrorInvalidRestoreRequest: { status: 400 },
   UserErrorRestoreNotSupported: { status: 400 },
+  UserErrorCrpReportedUserError: {
+    status: 409,
+    remedy: "The restored disks are there: correct what is said, then make the machine from them.",
+  },
   UserErrorKeyvaultPermissionsNotConfigured: {
     status: 403,
     remedy: "Grant the right to the vault's keys and secrets, then repeat.",

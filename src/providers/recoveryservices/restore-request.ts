@@ -63,7 +63,10 @@ export function checked(asked: RestoreRequest): RestoreRequest {
     );
   }
   if ((asked.zones ?? []).length > 0)
-    throw refuse("zones", `There are no zones here (zones is ${JSON.stringify(asked.zones)}). Leave --target-zone out.`);
+    throw refuse(
+      "zones",
+      `There are no zones here (zones is ${JSON.stringify(asked.zones)}). Leave --target-zone out.`,
+    );
   if (asked.diskEncryptionSetId != null) {
     throw refuse(
       "diskEncryptionSetId",
