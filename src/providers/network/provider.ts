@@ -5,8 +5,10 @@
 import type { Provider } from "../../arm/provider.ts";
 import { armErrors } from "../../arm/errors.ts";
 import type { ResourceLifecycle } from "../../arm/provider.ts";
+import { findResource } from "../../arm/resources/resource-store.ts";
 import type { Resource } from "../../arm/resources/resource.ts";
 import { trackedRoutes, type TrackedType } from "../../arm/resources/tracked-routes.ts";
+import type { Route } from "../../arm/routes.ts";
 import { namespace, networkTypes, type NetworkServices, type NetworkType } from "./network-types.ts";
 import { interfaceRoutes } from "./network-interfaces.ts";
 import { subnetRoutes } from "./subnets.ts";
@@ -23,7 +25,9 @@ export function networkProvider(services: NetworkServices): Provider {
     ],
     routes: [
       ...made.flatMap(({ type, lifecycle }) => {
-        const routes = trackedRoutes(services, trackedType(type, lifecycle));
+        const routes = trackedRoutes(services, trackedType(type, lifecycle)).map((route) =>
+          refusedInUse(services, type, route),
+        );
         return type.name === "networkInterfaces" ? interfaceRoutes(services, routes) : routes;
       }),
       ...subnetRoutes(services),
@@ -51,12 +55,33 @@ function trackedType(type: NetworkType, lifecycle: ResourceLifecycle): TrackedTy
   };
 }
 
-/** What another resource leans on stays. */
+/** A group goes with all that is in it; what others lean on from outside keeps it. */
 function lifecycleOf(type: NetworkType): ResourceLifecycle {
   return {
     blockers: async (reader, resource: Resource) => {
-      const users = await type.users(reader, resource);
-      return users.map((id) => `It is in use by ${id}.`);
+      const group = `${resource.id.toLowerCase().split("/providers/")[0] ?? ""}/`;
+      const users = (await type.users(reader, resource)).filter((id) => !id.toLowerCase().startsWith(group));
+      return users.map(inUse);
     },
   };
+}
+
+/** Alone, nothing goes that is in use. */
+function refusedInUse({ database }: NetworkServices, type: NetworkType, route: Route): Route {
+  if (route.method !== "DELETE") return route;
+  return {
+    ...route,
+    handle: async (request) => {
+      const resource = await findResource(database.kysely, request.resourceId);
+      const users = resource === undefined ? [] : await type.users(database.kysely, resource);
+      if (users.length === 0) return route.handle(request);
+      throw armErrors.Conflict(`${request.resourceId} cannot be deleted: ${users.map(inUse).join(" ")}`, {
+        target: request.resourceId,
+      });
+    },
+  };
+}
+
+function inUse(id: string): string {
+  return `It is in use by ${id}.`;
 }
