@@ -2,14 +2,14 @@
 // restore point, it is whole, and the store holds no second one of it.
 
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { once } from "node:events";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { promisify } from "node:util";
 import { waitFor } from "../../src/lib/time.ts";
-import { openFsStore } from "../../src/store/backends/fs.ts";
-import { keyFromBytes, listPoints, openVault } from "../../src/store/index.ts";
-import { disk } from "../../src/lib/files.ts";
-import { startTestService, type TestService } from "../support/service.ts";
+import { holdfast, startTestService, type TestService } from "../support/service.ts";
 import { startDiskRig, type DiskRig } from "./support.ts";
 
 let rig: DiskRig;
@@ -32,13 +32,16 @@ function restart(faults: string): Promise<TestService> {
   return startTestService({ data: rig.service.data, keepData: true, env: { HOLDFAST_FAULTS: faults } });
 }
 
+/** As the offline tool lists them, with the platform's key alone. */
 async function pointsInStore(): Promise<number> {
   const folder = join(rig.service.data, "collections");
-  const [guid = ""] = await disk.list(folder);
-  await using place = await openFsStore(join(folder, guid), { readOnly: true });
-  const key = keyFromBytes(await disk.read(join(rig.service.data, "keys", "platform.key")));
-  await using vault = await openVault(place, key, { workers: 1 });
-  return (await listPoints(vault)).points.length;
+  const [guid = ""] = readdirSync(folder);
+  const key = join(rig.service.data, "keys", "platform.key");
+  const args = ["store", "points", "--store", join(folder, guid), "--key", key, "--json"];
+  const { stdout } = await promisify(execFile)(holdfast, args);
+  const { points, problems } = JSON.parse(stdout) as { points: unknown[]; problems: unknown[] };
+  assert.deepEqual(problems, []);
+  return points.length;
 }
 
 for (const [number, arrow] of ["capture.snapshot-open", "capture.before-point", "capture.after-point"].entries()) {
