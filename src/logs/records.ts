@@ -13,6 +13,7 @@ export type StoredValue = string | number | boolean;
 export type StoredRow = Readonly<Record<string, StoredValue>>;
 
 const largestRecord = 1024 * 1024;
+const farthestAhead = 86_400_000;
 
 export interface Typed {
   readonly rows: readonly StoredRow[];
@@ -58,7 +59,9 @@ export function typeRecords(
         `A record for ${table.name} has ${size} characters; ${largestRecord} are allowed.`,
       );
     }
-    if (!row.has("TimeGenerated")) row.set("TimeGenerated", now * 1000);
+    const at = row.get("TimeGenerated");
+    // A clock that is wrong by days must not hide its records from every query that looks back.
+    if (typeof at !== "number" || at > (now + farthestAhead) * 1000) row.set("TimeGenerated", now * 1000);
     if (types.has("Type")) row.set("Type", table.name);
     return Object.fromEntries(row);
   });

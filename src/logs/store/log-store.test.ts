@@ -124,6 +124,7 @@ describe("the store of logs", () => {
   test("rows are found by time in memory and in files, and days are joined", async () => {
     await using store = await openIn("time");
     for (let day = 0; day < 3; day += 1) {
+      clock.set(start + day * 86_400_000);
       await append(store, [job(day, start + day * 86_400_000)]);
       await store.seal();
       await append(store, [job(10 + day, start + day * 86_400_000)]);
@@ -181,6 +182,26 @@ describe("the store of logs", () => {
       [null, null],
     ]);
     connection.closeSync();
+  });
+
+  test("a record from the future counts as of now", async () => {
+    await using store = await openIn("future");
+    await append(store, [job(1, start + 3_600_000), job(2, start + 300 * 86_400_000)]);
+    assert.deepEqual(await jobs(store, { from: start, to: start + 1 }), ["job 2"]);
+    assert.deepEqual(await jobs(store, { from: start + 1 }), ["job 1"]);
+  });
+
+  test("a value of another type than its column's is refused, whoever made the column", async () => {
+    await using store = await openIn("conflict");
+    const write = (record: object): Promise<void> =>
+      store.append([{ workspace, table: "AzureDiagnostics", records: [{ Category: "c", ...record }] }]);
+    await write({ Size_d: 1 });
+    await assert.rejects(write({ Size_d: "large" }), { code: "RecordInvalid", message: /Size_d is of type real/ });
+    await write({ Size_s: "large" });
+    assert.deepEqual(store.columnsOf(workspace, "AzureDiagnostics").slice(-2), [
+      { name: "Size_d", type: "real" },
+      { name: "Size_s", type: "string" },
+    ]);
   });
 
   test("records that do not fit are refused, with the whole batch", async () => {
