@@ -74,6 +74,13 @@ export const testGroups: readonly TestGroup[] = [
     serial: true,
   },
   {
+    name: "backup",
+    about: "vaults at work: az, SDK, schedules through a year, crashes",
+    files: ["test/backup/**/*.test.ts", "test/vaults/**/*.test.ts"],
+    packages: [azureCli, ...nbdTools],
+    serial: true,
+  },
+  {
     name: "access",
     about: "every route and every built-in role",
     files: ["test/access/**/*.test.ts"],

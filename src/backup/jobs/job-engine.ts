@@ -92,7 +92,8 @@ export function createJobEngine(options: JobEngineOptions): JobEngine {
   const takeUp = (id: string): void => {
     const cancel = new AbortController();
     const done = runOne(id, cancel.signal)
-      .catch((error: unknown) => options.report(error, undefined))
+      // A service that ends hands its jobs back: nothing went wrong.
+      .catch((error: unknown) => (ending.signal.aborted ? undefined : options.report(error, undefined)))
       .finally(() => {
         running.delete(id);
         wake();

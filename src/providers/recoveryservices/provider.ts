@@ -16,6 +16,7 @@ import type { RecoveryServices } from "./services.ts";
 import { usagesPart } from "./usages.ts";
 import { vaultConfigPart } from "./vault-config.ts";
 import { vaultLocationsPart } from "./vault-locations.ts";
+import { vaultSettingsPart } from "./vault-settings.ts";
 import { vaultStorageConfigPart } from "./vault-storage-config.ts";
 import { vaultsPart } from "./vaults.ts";
 
@@ -23,6 +24,7 @@ const parts: readonly ((services: RecoveryServices) => Provider)[] = [
   vaultsPart,
   vaultConfigPart,
   vaultStorageConfigPart,
+  vaultSettingsPart,
   vaultLocationsPart,
   usagesPart,
   policiesPart,
