@@ -52,6 +52,16 @@ describeEachDialect("stores by name", ({ newPlace }) => {
     assert.ok(points[0] !== undefined && (await restore(vault, points[0], "os")).equals(content));
   });
 
+  test("creations at the same moment make one store", async () => {
+    const name = vaultStore(newGuid());
+    await using stores = storesOf(database, folder);
+    const draft = { location: { kind: "folder" }, hot: { kind: "folder" } } as const;
+    await Promise.all(Array.from({ length: 5 }, () => stores.create(name, draft)));
+    await using opened = await stores.open(name);
+    await backUp(opened.vault, { item: "vm" }, { os: bufferSource(content) });
+    assert.ok(opened.hot !== undefined);
+  });
+
   test("credentials come back from the row, which does not show them", async () => {
     const name = vaultStore(newGuid());
     const other = join(folder, "elsewhere");

@@ -72,6 +72,7 @@ export interface StoresOptions {
   readonly trustFileSystem?: boolean;
 }
 
+const creationAttempts = 5;
 const platform: StoreKey = { kind: "platform" };
 
 export function openStores(options: StoresOptions): Stores {
@@ -116,15 +117,26 @@ export function openStores(options: StoresOptions): Stores {
     return { vault, hot, [Symbol.asyncDispose]: () => owned.disposeAsync() };
   };
 
+  const createOnce = async (name: StoreName, draft: StoreDraft, signal: AbortSignal | undefined): Promise<void> => {
+    const record = draftRecord(name, draft);
+    const provider = await keyOf(record.key, name);
+    await database.transaction((trx) => insertRecord(trx, secretBox, record));
+    await using place = await placeOf(record, true);
+    await makeVault(place, provider, record.key.kind, database, signal);
+    await using hotPlace = await hotPlaceOf(record, true);
+    if (hotPlace !== undefined) await copyConfig(place, hotPlace, provider, signal);
+  };
+
   return {
     create: async (name, draft, signal) => {
-      const record = draftRecord(name, draft);
-      const provider = await keyOf(record.key, name);
-      await database.transaction((trx) => insertRecord(trx, secretBox, record));
-      await using place = await placeOf(record, true);
-      await makeVault(place, provider, record.key.kind, database, signal);
-      await using hotPlace = await hotPlaceOf(record, true);
-      if (hotPlace !== undefined) await copyConfig(place, hotPlace, provider, signal);
+      for (let attempt = 1; ; attempt += 1) {
+        try {
+          return await createOnce(name, draft, signal);
+        } catch (error) {
+          // Somebody else makes it in the same moment: what they made is found by trying again.
+          if (!isErrorCode(error, "ConfigChanged") || attempt === creationAttempts) throw error;
+        }
+      }
     },
     attach: async (name, draft, opener, signal) => {
       const record = draftRecord(name, draft);
