@@ -1,8 +1,8 @@
 // A running service with a host of disk images: one machine `web` with a system disk and a data disk.
 
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { get } from "node:https";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { waitFor } from "../../src/lib/time.ts";
@@ -23,6 +23,7 @@ export interface DiskRig extends AsyncDisposable {
   /** Fails when an image and a disk of the machine differ. */
   compare(disk: string, format: string, path: string): void;
   download(url: string, path: string): Promise<void>;
+  upload(path: string, url: string): Promise<void>;
 }
 
 export interface Ended {
@@ -80,7 +81,10 @@ export async function startDiskRig(): Promise<DiskRig> {
     compare: (disk, format, path) => {
       execFileSync("qemu-img", ["compare", "-f", format, "-F", "qcow2", path, image(disk)]);
     },
-    download: (url, path) => download(url, path, service),
+    download: async (url, path) => writeFileSync(path, await fetched(service, url, "GET", 200)),
+    upload: async (path, url) => {
+      await fetched(service, url, "PUT", 201, readFileSync(path));
+    },
     [Symbol.asyncDispose]: async () => {
       await service[Symbol.asyncDispose]();
       rmSync(folder, { recursive: true, force: true });
@@ -99,20 +103,20 @@ export async function startDiskRig(): Promise<DiskRig> {
 }
 
 /** As any client would, without a token. */
-async function download(url: string, path: string, service: TestService): Promise<void> {
-  const { readFile } = await import("node:fs/promises");
-  const ca = await readFile(service.ca);
-  const content = await new Promise<Buffer>((resolve, reject) => {
-    get(url, { ca }, (answer) => {
+function fetched(service: TestService, url: string, method: string, status: number, body?: Buffer): Promise<Buffer> {
+  const headers = body === undefined ? {} : { "x-ms-blob-type": "BlockBlob", "Content-Length": body.length };
+  return new Promise((resolve, reject) => {
+    const sent = request(url, { ca: readFileSync(service.ca), method, headers }, (answer) => {
       const pieces: Buffer[] = [];
       answer.on("data", (piece: Buffer) => pieces.push(piece));
       answer.on("end", () => {
         const whole = Buffer.concat(pieces);
-        if (answer.statusCode === 200) resolve(whole);
+        if (answer.statusCode === status) resolve(whole);
         else reject(new Error(`${answer.statusCode}: ${whole.toString("utf8")}`));
       });
       answer.on("error", reject);
-    }).on("error", reject);
+    });
+    sent.on("error", reject);
+    sent.end(body);
   });
-  writeFileSync(path, content);
 }

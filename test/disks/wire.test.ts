@@ -1,6 +1,7 @@
 // Disks, snapshots and restore points on the wire of a running service.
 
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { startDiskRig, type DiskRig } from "./support.ts";
@@ -159,4 +160,52 @@ test("restore points hold all disks of one instant, become disks, and go with th
   await rig.ask("GET", diskPoint, 404);
   await rig.ask("DELETE", collection, 200);
   await rig.ask("GET", point, 404);
+});
+
+test("a fixed VHD in a storage account becomes a disk; anything else there does not", async () => {
+  const account = `${rig.group}/providers/Microsoft.Storage/storageAccounts/vhds`;
+  await rig.ask("PUT", account, 200, {
+    location: "local",
+    sku: { name: "Standard_LRS" },
+    kind: "StorageV2",
+    properties: {},
+  });
+  await rig.ask("PUT", `${account}/blobServices/default/containers/images`, 201, { properties: {} });
+  const sas = await rig.ask("POST", `${account}/listServiceSas`, 200, {
+    canonicalizedResource: "/blob/vhds/images",
+    signedResource: "c",
+    signedPermission: "rcw",
+    signedExpiry: new Date(Date.now() + 3_600_000).toISOString(),
+  });
+  const urlOf = (name: string): string => `${rig.service.endpoint}/vhds/images/${name}`;
+  const raw = join(rig.folder, "import.raw");
+  const vhd = join(rig.folder, "import.vhd");
+  execFileSync("qemu-img", ["create", "-q", "-f", "raw", raw, "6M"]);
+  execFileSync("qemu-io", ["-f", "raw", "-c", "write -P 5 1M 2M", raw]);
+  const asVhd = ["-f", "raw", "-O", "vpc", "-o", "subformat=fixed,force_size=on"];
+  execFileSync("qemu-img", ["convert", ...asVhd, raw, vhd]);
+  await rig.upload(vhd, `${urlOf("good.vhd")}?${sas.json.serviceSasToken}`);
+  await rig.upload(raw, `${urlOf("bad.vhd")}?${sas.json.serviceSasToken}`);
+  const importOf = (sourceUri: string): object => newDisk({ creationData: { createOption: "Import", sourceUri } });
+
+  const disk = rig.compute("disks/imported");
+  const signed = `${urlOf("good.vhd")}?${sas.json.serviceSasToken}`;
+  assert.equal((await rig.follow("PUT", disk, 202, importOf(signed))).status, "Succeeded");
+  const { properties } = (await rig.ask("GET", disk, 200)).json;
+  assert.equal(properties.creationData.sourceUri, urlOf("good.vhd"));
+  execFileSync("qemu-img", [
+    "compare",
+    "-f",
+    "raw",
+    "-F",
+    "raw",
+    raw,
+    join(rig.service.data, "disks", `${properties.uniqueId}.raw`),
+  ]);
+
+  const ended = await rig.follow("PUT", rig.compute("disks/bad"), 202, importOf(urlOf("bad.vhd")));
+  assert.deepEqual([ended.status, ended.error?.code], ["Failed", "DiskImportRefused"]);
+  assert.equal((await rig.ask("GET", rig.compute("disks/bad"), 200)).json.properties.provisioningState, "Failed");
+  await rig.ask("DELETE", rig.compute("disks/bad"), 200);
+  await refused("PUT", rig.compute("disks/none"), 404, "BlobNotFound", importOf(urlOf("none.vhd")));
 });

@@ -1,16 +1,8 @@
 // What the rest of the service uses of capturing machines. See docs/capture.md.
 
-export {
-  captureMachine,
-  type Captured,
-  type CaptureAttachment,
-  type CapturedDisk,
-  type CaptureRequest,
-  type SnapshotTaken,
-} from "./capture-machine.ts";
+export { captureMachine, type Captured, type CaptureAttachment, type CaptureRequest } from "./capture-machine.ts";
 export { capturedFacts, mustBeCaptured, type CapturedConsistency, type CapturedFacts } from "./captured-point.ts";
 export type { ConsistencyAgent } from "./consistency.ts";
 export type { DiskChoice } from "./disk-choice.ts";
-export type { CaptureProgress } from "./progress.ts";
-export { writePointDisks, type DiskFile, type WriteProgress, type WrittenFile } from "./point-disks.ts";
+export { writePointDisks, type DiskFile, type WriteProgress } from "./point-disks.ts";
 export type { Remark } from "./remarks.ts";
