@@ -1,11 +1,11 @@
 // mv-expand, mv-apply and partition: rows out of arrays, and pipes that run for each group apart.
 
 import { unsupported } from "../../errors.ts";
-import { columnOf, type Column, type Expression } from "../../plan/expression.ts";
+import { call, columnOf, type Column, type Expression } from "../../plan/expression.ts";
 import { relation, type ExpandItem, type Item } from "../../plan/relation.ts";
 import { child, items, kindOf, optional, parametersOf, spanOf, wordOf, type SyntaxNode } from "../../syntax/node.ts";
 import type { ScalarType } from "../../types.ts";
-import { typeNamed } from "../../types.ts";
+import { isNumeric, typeNamed } from "../../types.ts";
 import { cast } from "../casts.ts";
 import { typeOfNames } from "../literals.ts";
 import { suggestedName, UniqueNames } from "../names.ts";
@@ -67,7 +67,9 @@ function expansion(session: Session, node: SyntaxNode, input: Bound, scope: Scop
 
 /** An element becomes a value of the wanted type; a text is not read as a number. */
 function elementAs(column: Column, type: ScalarType): Expression {
-  return cast(columnOf(column), type);
+  const value = columnOf(column);
+  const isPlain = isNumeric(type) || type === "bool";
+  return cast(isPlain ? call("notText", [value], "dynamic") : value, type);
 }
 
 function sourceOf(

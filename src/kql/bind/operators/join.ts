@@ -1,7 +1,7 @@
 // join and lookup.
 
 import { semantic, unsupported } from "../../errors.ts";
-import { type Column, type Expression } from "../../plan/expression.ts";
+import { columnOf, type Column, type Expression } from "../../plan/expression.ts";
 import { relation, type JoinKind } from "../../plan/relation.ts";
 import {
   child,
@@ -19,7 +19,6 @@ import { comparable } from "../operators-scalar.ts";
 import type { Scope } from "../scope.ts";
 import type { Bound, Session } from "../session.ts";
 import { columnNamed } from "./shape.ts";
-import { columnOf } from "../../plan/expression.ts";
 
 type Pair = readonly [Expression, Expression];
 
@@ -77,7 +76,11 @@ function conditions(session: Session, clause: SyntaxNode, left: Bound, right: Bo
 function condition(session: Session, node: SyntaxNode, left: Bound, right: Bound, scope: Scope): Pair[] {
   const kind = kindOf(node);
   if (kind === "NameReference") {
-    return [comparable(columnOf(columnNamed(node, left.columns)), columnOf(columnNamed(node, right.columns)))];
+    const [a, b] = [columnNamed(node, left.columns), columnNamed(node, right.columns)];
+    if (a.type !== b.type) {
+      throw semantic(`'${a.name}' is ${a.type} on the left side and ${b.type} on the right.`, spanOf(node));
+    }
+    return [comparable(columnOf(a), columnOf(b))];
   }
   if (kind === "AndExpression") {
     return ["Left", "Right"].flatMap((side) => condition(session, child(node, side), left, right, scope));

@@ -19,6 +19,12 @@ function walked(value: Sql, step: string, type: Sql["type"]): Sql {
 }
 
 export const dynamicFunctions: Readonly<Record<string, FunctionEmitter>> = {
+  /** Null for a text; the names of what JSON has no numbers for are none. */
+  notText: ([value]) => {
+    const text = value?.text ?? "NULL";
+    const isText = `json_type(${text}) = 'VARCHAR' AND ${text}::VARCHAR NOT IN ('"NaN"', '"Infinity"', '"-Infinity"')`;
+    return sql("dynamic", `(CASE WHEN ${isText} THEN NULL ELSE ${text} END)`);
+  },
   member: ([value, key], call) => {
     if (value === undefined || key === undefined) return undefined as never;
     if (typeof key.constant !== "string") return undefined as never;
