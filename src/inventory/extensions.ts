@@ -11,7 +11,7 @@ import {
   type Reader,
   type Writer,
 } from "../arm/resources/resource-store.ts";
-import type { Resource } from "../arm/resources/resource.ts";
+import { fromRow, type Resource } from "../arm/resources/resource.ts";
 import { scopeOf } from "../db/transaction.ts";
 import { appendEvent } from "../events/append.ts";
 import type { SecretBox } from "../lib/secret-box.ts";
@@ -157,12 +157,23 @@ export async function listExtensions(reader: Reader, vmResourceId: string): Prom
   return found.map(toExtension);
 }
 
-/** Of all machines in a subscription, or in one of its groups. */
-export async function listAllExtensions(
+/** Of several machines, by their lower-case ids. */
+export async function listExtensionsOf(
   reader: Reader,
-  scope: { readonly subscriptionId: string; readonly resourceGroup?: string },
-): Promise<MachineExtension[]> {
-  return (await listResources(reader, { ...scope, type: extensionType })).map(toExtension);
+  machineKeys: readonly string[],
+): Promise<Map<string, MachineExtension[]>> {
+  if (machineKeys.length === 0) return new Map();
+  const rows = await reader
+    .selectFrom("resources")
+    .selectAll()
+    .where("parent_key", "in", machineKeys)
+    .where("type_key", "=", extensionType.toLowerCase())
+    .orderBy("key")
+    .execute();
+  return Map.groupBy(
+    rows.map((row) => toExtension(fromRow(row))),
+    ({ machineKey }) => machineKey,
+  );
 }
 
 /** For the guest only. */

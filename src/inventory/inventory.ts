@@ -7,6 +7,7 @@ import type { Database } from "../db/database.ts";
 import type { Host, Machine, MachineDefinition } from "../hosts/host.ts";
 import { isoTime } from "../lib/clock.ts";
 import { isErrorCode } from "../lib/errors.ts";
+import { withDeadline } from "../lib/time.ts";
 import { adoptMachine, assertForgettable, forgetMachine, forgetWithGroup, type Adoption } from "./adopt.ts";
 import { discover } from "./discovery.ts";
 import { hostSettings, type HostSettings } from "./drivers.ts";
@@ -97,6 +98,8 @@ export interface InventoryOptions {
   readonly report: (error: unknown) => void;
 }
 
+const findMilliseconds = 30_000;
+
 export function openInventory({ database, holder, report }: InventoryOptions): RunningInventory {
   // With SQLite this is the only process there is.
   const drivers = openHosts({ cleanUpFirst: database.dialect === "sqlite", report });
@@ -137,7 +140,15 @@ export function openInventory({ database, holder, report }: InventoryOptions): R
     const machine = await getMachine(vmResourceId);
     const host = await openHost(machine.hostId, signal);
     try {
-      const seen = await host.findMachine(machine.machineId, signal);
+      const seen = await withDeadline(
+        findMilliseconds,
+        (both) => host.findMachine(machine.machineId, both),
+        () =>
+          inventoryErrors.HostUnreachable(
+            `The host of ${machine.name} did not answer in ${findMilliseconds / 1000} s.`,
+          ),
+        signal,
+      );
       return { host, machineId: machine.machineId, machine, seen };
     } catch (error) {
       signal?.throwIfAborted();

@@ -10,6 +10,7 @@ import { after, before, test } from "node:test";
 import { startFakeMonitor } from "../../src/inventory/testing/fake-monitor.ts";
 import { waitFor } from "../../src/lib/time.ts";
 import { azFails } from "../support/az.ts";
+import { clientFor } from "../support/client.ts";
 import { startTestService } from "../support/service.ts";
 import { startRack, type Rack } from "./rack.ts";
 
@@ -76,7 +77,9 @@ test("what is wrong with a host is said in one line, with the exit code that fit
 });
 
 test("a host is refused a second name, a change of place, and unknown settings", async () => {
-  const path = `${rack.group.replace("/lab", "/cellar")}/providers/Microsoft.Holdfast/hosts`;
+  const group = rack.group.replace("/lab", "/shed");
+  await rack.service.call("PUT", `${group}?api-version=2021-04-01`, { body: { location: "local" } });
+  const path = `${group}/providers/Microsoft.Holdfast/hosts`;
   const put = (name: string, properties: object) =>
     rack.service.call("PUT", `${path}/${name}?api-version=2026-01-01`, { body: { location: "local", properties } });
   assert.equal((await put("one", { kind: "images", path: attic })).status, 201);
@@ -88,7 +91,6 @@ test("a host is refused a second name, a change of place, and unknown settings",
   const again = await rack.service.call("GET", `${path}/one?api-version=2026-01-01`);
   const echoed = await rack.service.call("PUT", `${path}/one?api-version=2026-01-01`, { body: again.json });
   assert.equal(echoed.status, 200, echoed.text);
-  const group = path.slice(0, path.indexOf("/providers"));
   assert.equal((await rack.service.call("DELETE", `${group}?api-version=2021-04-01`)).status, 202);
   await waitFor(
     "the group's end",
@@ -97,6 +99,21 @@ test("a host is refused a second name, a change of place, and unknown settings",
     10_000,
   );
   assert.deepEqual(await rack.az("vm", "list"), []);
+});
+
+test("a contributor of one group may not add hosts: they read folders of the service's machine", async () => {
+  const admin = await clientFor(
+    { ...rack.service.admin, endpoint: rack.service.endpoint, ca: rack.service.ca, pid: rack.service.pid },
+    rack.service.data,
+  );
+  const client = await admin.createPrincipal("group contributor");
+  const group = `/subscriptions/${rack.service.admin.subscriptionId}/resourceGroups/theirs`;
+  await rack.service.call("PUT", `${group}?api-version=2021-04-01`, { body: { location: "local" } });
+  await admin.assign(client.principalId, "b24988ac-6180-42a0-ab88-20f7382dd24c", group);
+  const body = { location: "local", properties: { kind: "images", path: attic } };
+  const path = `${group}/providers/Microsoft.Holdfast/hosts/x?api-version=2026-01-01`;
+  const answer = await client.call("PUT", path, { body });
+  assert.deepEqual([answer.status, answer.json.error.code], [403, "AuthorizationFailed"]);
 });
 
 test("machines and hosts are there after the service is killed, and a socket that is dead makes no second machine", async () => {
@@ -136,7 +153,17 @@ test("machines and hosts are there after the service is killed, and a socket tha
 
 test("az vm create makes a machine from disks, runs it, and gives the disks free when it is deleted", async () => {
   const { exitCode, stderr } = await rack.cli(
-    ...["host", "add", "qemu", "-n", "rack1", "-g", "lab", "--socket-dir", rack.folder, "--accelerator", "tcg"],
+    "host",
+    "add",
+    "qemu",
+    "-n",
+    "rack1",
+    "-g",
+    "lab",
+    "--socket-dir",
+    rack.folder,
+    "--accelerator",
+    "tcg",
   );
   assert.equal(exitCode, 0, stderr);
   const lab = ["--resource-group", "lab"];
@@ -159,7 +186,14 @@ test("az vm create makes a machine from disks, runs it, and gives the disks free
   ]);
   const second = await azFails(
     rack.az,
-    ...["vm", "create", ...lab, "--name", "other", "--attach-os-disk", "system", ...size],
+    "vm",
+    "create",
+    ...lab,
+    "--name",
+    "other",
+    "--attach-os-disk",
+    "system",
+    ...size,
   );
   assert.match(second.text, /belongs to/);
 

@@ -74,7 +74,14 @@ test("a script runs in the guest, and what it prints and how it ends comes back"
   assert.match(bad.value[0].message, /exit code 7[^]*out x; reboot/);
   const { text } = await azFails(
     rack.az,
-    ...["vm", "run-command", "invoke", ...where, "--command-id", "RunPowerShellScript", "--scripts", "dir"],
+    "vm",
+    "run-command",
+    "invoke",
+    ...where,
+    "--command-id",
+    "RunPowerShellScript",
+    "--scripts",
+    "dir",
   );
   assert.match(text, /CommandNotSupported[^]*RunShellScript/);
 });
@@ -118,8 +125,16 @@ test("the backup extension is set, listed and removed, and its protected setting
   assert.ok(text.includes("VMSnapshotLinux") && !text.includes("hidden"));
   const other = await azFails(
     rack.az,
-    ...["vm", "extension", "set", ...vm, "--publisher", "Microsoft.Azure.Extensions", "--name", "CustomScript"],
-    ...["--version", "2.0"],
+    "vm",
+    "extension",
+    "set",
+    ...vm,
+    "--publisher",
+    "Microsoft.Azure.Extensions",
+    "--name",
+    "CustomScript",
+    "--version",
+    "2.0",
   );
   assert.match(other.text, /ArtifactNotFound[^]*run-command/);
   await rack.az("vm", "extension", "delete", ...vm, "--name", "VMSnapshotLinux");

@@ -7,7 +7,7 @@ import type { ResourceLifecycle } from "../../arm/provider.ts";
 import { noContent, ok, param, parseBody, type ArmReply, type ArmRequest } from "../../arm/request.ts";
 import type { JsonObject } from "../../arm/resources/resource.ts";
 import { listResources } from "../../arm/resources/resource-store.ts";
-import { listAllExtensions, listExtensions } from "../../inventory/extensions.ts";
+import { listExtensions, listExtensionsOf } from "../../inventory/extensions.ts";
 import { machineType } from "../../inventory/machine.ts";
 import { beginOperation } from "./begin-operation.ts";
 import { findMachine, machinePath, machinesInGroup } from "./find-machine.ts";
@@ -81,7 +81,7 @@ async function list({ database, paging, inventory }: ComputeServices, request: A
   const machines = new Map(
     (await inventory.listMachines({ keys })).map((machine) => [machine.resourceId.toLowerCase(), machine]),
   );
-  const extensions = Map.groupBy(await listAllExtensions(database.kysely, scope), ({ machineKey }) => machineKey);
+  const extensions = await listExtensionsOf(database.kysely, keys);
   const withStatus = request.query.get("statusOnly")?.toLowerCase() === "true";
   // A row without its machine is being forgotten at this moment.
   const shown = rows.filter(({ id }) => machines.has(id.toLowerCase()));

@@ -4,7 +4,7 @@
 import { z } from "zod";
 import { armErrors } from "../../arm/errors.ts";
 import type { Provider, ResourceLifecycle } from "../../arm/provider.ts";
-import { ok, type ArmReply, type ArmRequest } from "../../arm/request.ts";
+import { ok, param, type ArmReply, type ArmRequest } from "../../arm/request.ts";
 import { findResource, getResource } from "../../arm/resources/resource-store.ts";
 import type { Resource } from "../../arm/resources/resource.ts";
 import { trackedRoutes, type TrackedType } from "../../arm/resources/tracked-routes.ts";
@@ -102,7 +102,7 @@ function withInventory(services: HoldfastServices, route: Route): Route {
       return {
         ...route,
         handle: async (request) => {
-          await checkReachable(services, request);
+          await checkNewHost(services, request);
           const reply = await route.handle(request);
           try {
             await inventory.refresh(request.resourceId, request.signal);
@@ -121,10 +121,16 @@ function withInventory(services: HoldfastServices, route: Route): Route {
 }
 
 /** Before anything is written: a host that was never reachable is a mistake in its place. */
-async function checkReachable({ database }: HoldfastServices, request: ArmRequest): Promise<void> {
+async function checkNewHost({ access, database }: HoldfastServices, request: ArmRequest): Promise<void> {
   if ((await findResource(database.kysely, request.resourceId)) !== undefined) return;
   const body = z.object({ properties }).safeParse(request.body);
   if (!body.success) return; // the route says what is wrong
+  // A host has the service read folders of its machine: that is no matter of one group.
+  await access.check({
+    principal: { objectId: request.caller.principalId, name: request.caller.name },
+    action: `${hostType}/write`,
+    scope: `/subscriptions/${param(request, "subscriptionId")}`,
+  });
   const place = JSON.stringify(body.data.properties);
   const driver = await withDeadline(
     checkMilliseconds,
