@@ -1,11 +1,13 @@
 // Restores over the wire from a folder of images: every target, byte for byte; what is refused, and why.
 
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { promisify } from "node:util";
+import { makeServiceSas } from "../../src/blobs/sas/make-sas.ts";
 import type { Answer } from "../support/service.ts";
 import { startRig, writeDisk, type Rig, type WireJob } from "../backup/rig.ts";
 
@@ -18,8 +20,11 @@ const account = `stage${process.pid}`;
 before(async () => {
   allowed = mkdtempSync(join(tmpdir(), "holdfast-allowed-"));
   rig = await startRig({ machines: { vm1: 3 }, environment: { HOLDFAST_RESTORE_FOLDERS: allowed } });
-  for (const number of [0, 1, 2]) writeDisk(join(rig.images, `vm1/disk${number}.raw`), 2 << 20, Buffer.alloc(5000, `disk ${number} `));
-  contents = Object.fromEntries([0, 1, 2].map((number) => [number - 1, readFileSync(join(rig.images, `vm1/disk${number}.raw`))]));
+  for (const number of [0, 1, 2])
+    writeDisk(join(rig.images, `vm1/disk${number}.raw`), 2 << 20, Buffer.alloc(5000, `disk ${number} `));
+  contents = Object.fromEntries(
+    [0, 1, 2].map((number) => [number - 1, readFileSync(join(rig.images, `vm1/disk${number}.raw`))]),
+  );
   await rig.protect("vm1");
   const backup = await rig.backUp("vm1");
   assert.equal(backup.properties.status, "Completed", JSON.stringify(backup.properties.errorDetails));
@@ -71,8 +76,9 @@ async function readBlob(uri: string): Promise<Buffer> {
     { account, container, blob: decodeURIComponent(name) },
     { permissions: "r", expiresAt: Date.now() + 3_600_000 },
   );
-  const curl = ["-sSf", "--cacert", rig.service.running.ca, `${uri}?${query}`];
-  return execFileSync("curl", curl, { maxBuffer: 1 << 28 });
+  const curl = ["-sSf", "-m", "20", "--cacert", rig.service.running.ca, `${uri}?${query}`];
+  // The service runs in this process: waiting for curl must not stop it.
+  return (await promisify(execFile)("curl", curl, { maxBuffer: 1 << 28, encoding: "buffer" })).stdout;
 }
 
 test("disks go to managed disks of the target group, with a template and the machine's configuration", async () => {
@@ -85,9 +91,15 @@ test("disks go to managed disks of the target group, with a template and the mac
   assert.equal(propertyBag["Job Type"], "Recover disks");
   assert.equal(propertyBag["Target resource group"], "target");
   assert.equal(propertyBag["Target Storage Account Name"], account);
-  const disks = (await rig.call("GET", `${target()}/providers/Microsoft.Compute/disks`)).json.value as { name: string; properties: { uniqueId: string; provisioningState: string; osType?: string } }[];
+  const disks = (await rig.call("GET", `${target()}/providers/Microsoft.Compute/disks`)).json.value as {
+    name: string;
+    properties: { uniqueId: string; provisioningState: string; osType?: string };
+  }[];
   const sorted = disks.toSorted((a, b) => (a.name < b.name ? -1 : 1));
-  assert.deepEqual(sorted.map(({ name }) => name.replace(/-\d{8}-\d{6}$/, "")), ["vm1-datadisk-000", "vm1-datadisk-001", "vm1-osdisk"]);
+  assert.deepEqual(
+    sorted.map(({ name }) => name.replace(/-\d{8}-\d{6}$/, "")),
+    ["vm1-datadisk-000", "vm1-datadisk-001", "vm1-osdisk"],
+  );
   for (const [index, lun] of [0, 1, -1].entries()) {
     const { properties } = sorted[index]!;
     assert.equal(properties.provisioningState, "Succeeded");
@@ -112,8 +124,10 @@ test("without a target group they become VHDs in the storage account", async () 
     for (const [index, lun] of [-1, 0, 1].entries()) {
       const path = join(folder, `${index}.vhd`);
       writeFileSync(path, await readBlob(sources[index].properties.creationData.sourceUri));
-      const info = JSON.parse(execFileSync("qemu-img", ["info", "--output=json", path], { encoding: "utf8" }));
-      assert.equal(info.format, "vpc");
+      const info = JSON.parse(
+        execFileSync("qemu-img", ["info", "-f", "vpc", "--output=json", path], { encoding: "utf8" }),
+      );
+      assert.equal(info.format, "vpc"); // its footer is read and its checksum is right
       assert.equal(info["virtual-size"], contents[lun]!.length);
       assert.ok(readFileSync(path).subarray(0, contents[lun]!.length).equals(contents[lun]!), `LUN ${lun}`);
     }
@@ -147,19 +161,72 @@ test("an empty list of LUNs is the system disk", async () => {
 });
 
 const refusals: readonly [what: string, body: () => object, code: string, status: number][] = [
-  ["a LUN that the point does not hold", () => ({ targetResourceGroupId: target(), restoreDiskLunList: [7] }), "UserErrorInvalidDiskLunList", 400],
+  [
+    "a LUN that the point does not hold",
+    () => ({ targetResourceGroupId: target(), restoreDiskLunList: [7] }),
+    "UserErrorInvalidDiskLunList",
+    400,
+  ],
   ["no storage account", () => ({}), "UserErrorInvalidRestoreRequest", 400],
-  ["a storage account that is not there", () => ({ storageAccountId: `${rig.group}/providers/Microsoft.Storage/storageAccounts/nowhere` }), "UserErrorInvalidRestoreRequest", 400],
-  ["a group that is not there", () => ({ targetResourceGroupId: `${rig.group}x` }), "UserErrorInvalidRestoreRequest", 400],
-  ["another machine's id", () => ({ sourceResourceId: rig.machineId("other"), targetResourceGroupId: target() }), "UserErrorInvalidRestoreRequest", 400],
+  [
+    "a storage account that is not there",
+    () => ({ storageAccountId: `${rig.group}/providers/Microsoft.Storage/storageAccounts/nowhere` }),
+    "UserErrorInvalidRestoreRequest",
+    400,
+  ],
+  [
+    "a group that is not there",
+    () => ({ targetResourceGroupId: `${rig.group}x` }),
+    "UserErrorInvalidRestoreRequest",
+    400,
+  ],
+  [
+    "another machine's id",
+    () => ({ sourceResourceId: rig.machineId("other"), targetResourceGroupId: target() }),
+    "UserErrorInvalidRestoreRequest",
+    400,
+  ],
   ["zones", () => ({ targetResourceGroupId: target(), zones: ["1"] }), "UserErrorRestoreNotSupported", 400],
-  ["rehydration", () => ({ targetResourceGroupId: target(), objectType: "IaasVMRestoreWithRehydrationRequest" }), "UserErrorRestoreNotSupported", 400],
-  ["a disk encryption set", () => ({ targetResourceGroupId: target(), diskEncryptionSetId: `${rig.group}/providers/Microsoft.Compute/diskEncryptionSets/a` }), "UserErrorRestoreNotSupported", 400],
+  [
+    "rehydration",
+    () => ({ targetResourceGroupId: target(), objectType: "IaasVMRestoreWithRehydrationRequest" }),
+    "UserErrorRestoreNotSupported",
+    400,
+  ],
+  [
+    "a disk encryption set",
+    () => ({
+      targetResourceGroupId: target(),
+      diskEncryptionSetId: `${rig.group}/providers/Microsoft.Compute/diskEncryptionSets/a`,
+    }),
+    "UserErrorRestoreNotSupported",
+    400,
+  ],
   ["a folder that is not allowed", () => ({ holdfast: { folder: tmpdir() } }), "UserErrorRestoreTargetInvalid", 400],
-  ["a folder that leaves the allowed one", () => ({ holdfast: { folder: `${allowed}/..` } }), "UserErrorRestoreTargetInvalid", 400],
-  ["replacing the disks of a machine that was not made here", () => ({ recoveryType: "OriginalLocation" }), "UserErrorRestoreNotSupported", 400],
-  ["a new machine under a name that is taken", () => ({ recoveryType: "AlternateLocation", targetVirtualMachineId: rig.machineId("vm1") }), "UserErrorRestoreTargetExists", 409],
-  ["a new machine without a name", () => ({ recoveryType: "AlternateLocation" }), "UserErrorInvalidRestoreRequest", 400],
+  [
+    "a folder that leaves the allowed one",
+    () => ({ holdfast: { folder: `${allowed}/..` } }),
+    "UserErrorRestoreTargetInvalid",
+    400,
+  ],
+  [
+    "replacing the disks of a machine that was not made here",
+    () => ({ recoveryType: "OriginalLocation" }),
+    "UserErrorRestoreNotSupported",
+    400,
+  ],
+  [
+    "a new machine under a name that is taken",
+    () => ({ recoveryType: "AlternateLocation", targetVirtualMachineId: rig.machineId("vm1") }),
+    "UserErrorRestoreTargetExists",
+    409,
+  ],
+  [
+    "a new machine without a name",
+    () => ({ recoveryType: "AlternateLocation" }),
+    "UserErrorInvalidRestoreRequest",
+    400,
+  ],
 ];
 for (const [what, body, code, status] of refusals) {
   test(`refused, by validation and by the restore itself: ${what}`, async () => {

@@ -51,11 +51,15 @@ export async function makeMachine(
   context.setProperty("Target VM Name", name);
 }
 
-/** What the machine had; what the point remembers of its size when that is all there is. */
-export function sizeOf({ point, row }: Restoring): string {
+/** Of machines that were not running nobody knows the size: something small that boots. */
+const unknownSize = "Standard_B1ms";
+
+/** What the machine had. */
+export function sizeOf({ point, row }: Pick<Restoring, "point" | "row">): string {
   const { machine } = mustBeCaptured(point);
-  if (machine.memoryBytes === undefined || machine.processors === undefined) return row.facts.vmSize;
-  return `Holdfast_${machine.processors}_${Math.round(machine.memoryBytes / 1024 ** 2)}`;
+  if (machine.memoryBytes !== undefined && machine.processors !== undefined)
+    return `Holdfast_${machine.processors}_${Math.round(machine.memoryBytes / 1024 ** 2)}`;
+  return /unknown/i.test(row.facts.vmSize) || row.facts.vmSize === "" ? unknownSize : row.facts.vmSize;
 }
 
 async function put({ services, context, input }: Restoring, id: string, version: string, body: object): Promise<void> {

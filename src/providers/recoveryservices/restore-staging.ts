@@ -19,6 +19,7 @@ import { readDisk } from "../../store/index.ts";
 import { fixedVhdFooter, footerBytes } from "../../store/images/vhd-footer.ts";
 import type { RestorableDisk } from "../../backup/restore/choose-disks.ts";
 import type { Restoring } from "./restore-job.ts";
+import { sizeOf } from "./restore-machine.ts";
 
 export interface StagedSource {
   readonly lun: number;
@@ -103,7 +104,7 @@ export async function writeStaging(restoring: Restoring, sources: readonly Stage
     name: item.friendlyName,
     location: shape.location,
     osType: row.facts.osType,
-    vmSize: row.facts.vmSize,
+    vmSize: sizeOf(restoring),
     tags: shape.tags,
   };
   await putJson(restoring, config, shape.raw, signal);
