@@ -223,6 +223,24 @@ test("chains of one machine do not see each other, and a deleted last point cost
   await assertEqual(rig, increment.point, "a-os", "b-data");
 });
 
+const isLong = process.env["HOLDFAST_TEST_LONG"] === "1";
+
+test("thirty-two disks are one point, in bounded memory", { skip: isLong ? false : "long" }, async () => {
+  await using rig = await imagesRig();
+  const names = Array.from({ length: 30 }, (_, index) => `d-${String(index).padStart(2, "0")}`);
+  for (const [index, name] of names.entries()) {
+    rig.create(name, 64);
+    rig.write(name, `write -P ${index + 1} ${index}M 32M`);
+  }
+  const first = await capture(rig);
+  assert.equal(first.point.disks.length, 32);
+  for (const [index, name] of names.entries()) rig.write(name, `write -P ${index + 101} ${index}M 64k`);
+  const next = await capture(rig);
+  assert.ok(next.bytesRead <= 30 * 65_536);
+  await assertEqual(rig, next.point, "a-os", ...names);
+  assert.ok(process.resourceUsage().maxRSS < 600 * 1024, `${process.resourceUsage().maxRSS} KiB`);
+});
+
 test("disks of a point become image files, all of them or none", async () => {
   await using rig = await imagesRig();
   const { point } = await capture(rig);
