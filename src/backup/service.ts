@@ -21,7 +21,7 @@ import type { VaultUse } from "./vaults/vaults.ts";
 
 export interface BackupServiceOptions {
   readonly database: Database;
-  readonly inventory: Inventory;
+  readonly inventory: Pick<Inventory, "open">;
   readonly stores: Stores;
   /** The node's name in leases. */
   readonly holder: string;

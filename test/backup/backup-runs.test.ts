@@ -158,11 +158,11 @@ describe("with a snapshot tier", () => {
       "the snapshot tier to be left",
       async () => {
         const known = await tiers();
-        return known.length >= 2 && known.at(-1)?.join() === "HardenedRP" ? true : undefined;
+        return known.length >= 2 && known[0]?.length === 2 && known.at(-1)?.join() === "HardenedRP" ? true : undefined;
       },
       20_000,
     );
-    assert.deepEqual((await tiers())[0], ["InstantRP", "HardenedRP"]);
+    assert.ok((await tiers())[0]?.includes("InstantRP"));
   });
 });
 

@@ -31,7 +31,7 @@ import { describePoint, detailsOf, pointAttachments, type PointSubject } from ".
 
 export interface BackupParts {
   readonly database: Database;
-  readonly inventory: Inventory;
+  readonly inventory: Pick<Inventory, "open">;
   readonly stores: Stores;
   /** A machine as the wire shows it: what a restore rebuilds it from. */
   readonly describeMachine: (machine: InventoryMachine) => Promise<Readonly<Record<string, unknown>>>;
