@@ -29,17 +29,19 @@ export function typeRecords(
 ): Typed {
   const types = new Map(known.map(({ name, type }) => [name, type]));
   const grown: ColumnSchema[] = [];
-  const rows = records.map((record) => {
-    const row = new Map<string, StoredValue>();
-    const additional = new Map<string, unknown>();
+  const hasType = types.has("Type");
+  const rows = records.map((record): StoredRow => {
+    const row: Record<string, StoredValue> = {};
+    let additional: Record<string, unknown> | undefined;
     let size = 0;
-    for (const [name, value] of Object.entries(record)) {
+    for (const name in record) {
+      const value = record[name];
       if (value === null || value === undefined) continue;
       let type = types.get(name);
       if (type === undefined && table.grows === true) {
         type = suffixType(name);
         if (type !== undefined && types.size >= columnLimit) {
-          additional.set(name.slice(0, -2), value);
+          additional = { ...additional, [name.slice(0, -2)]: value };
           continue;
         }
         if (type !== undefined) {
@@ -51,19 +53,19 @@ export function typeRecords(
         throw logErrors.RecordInvalid(`The table ${table.name} has no column '${name}'.`, { target: name });
       const stored = toStored(table.name, name, type, value);
       size += typeof stored === "string" ? stored.length : 8;
-      row.set(name, stored);
+      row[name] = stored;
     }
-    if (additional.size > 0) row.set("AdditionalFields", JSON.stringify(Object.fromEntries(additional)));
+    if (additional !== undefined) row["AdditionalFields"] = JSON.stringify(additional);
     if (size > largestRecord) {
       throw logErrors.RecordTooLarge(
         `A record for ${table.name} has ${size} characters; ${largestRecord} are allowed.`,
       );
     }
-    const at = row.get("TimeGenerated");
+    const at = row["TimeGenerated"];
     // A clock that is wrong by days must not hide its records from every query that looks back.
-    if (typeof at !== "number" || at > (now + farthestAhead) * 1000) row.set("TimeGenerated", now * 1000);
-    if (types.has("Type")) row.set("Type", table.name);
-    return Object.fromEntries(row);
+    if (typeof at !== "number" || at > (now + farthestAhead) * 1000) row["TimeGenerated"] = now * 1000;
+    if (hasType) row["Type"] = table.name;
+    return row;
   });
   return { rows, grown };
 }

@@ -126,14 +126,25 @@ export async function openLogStore(options: LogStoreOptions): Promise<LogStore> 
     return [...known.columns, ...(grown.get(`${workspace}/${table}`) ?? [])];
   };
 
-  const apply = async ({ origin, batch }: JournalEntry): Promise<void> => {
-    if (origin !== undefined) {
-      if (origin.position <= (positions.get(origin.source) ?? -1)) return;
-      positions.set(origin.source, origin.position);
+  /** Puts batches that are in the journal into memory, rows of the same table together. */
+  const apply = async (entries: readonly JournalEntry[]): Promise<void> => {
+    const byKey = new Map<string, StoredRow[]>();
+    for (const { origin, batch } of entries) {
+      if (origin !== undefined) {
+        if (origin.position <= (positions.get(origin.source) ?? -1)) continue;
+        positions.set(origin.source, origin.position);
+      }
+      for (const { workspace, table, rows } of batch) {
+        growFrom(workspace, table, rows);
+        const key = `${workspace}/${table}`;
+        const collected = byKey.get(key);
+        if (collected === undefined) byKey.set(key, [...rows]);
+        else for (const row of rows) collected.push(row);
+      }
     }
-    for (const { workspace, table, rows } of batch) {
-      growFrom(workspace, table, rows);
-      await generations.at(-1)?.append(writing, `${workspace}/${table}`, columnsOf(workspace, table), rows);
+    for (const [key, rows] of byKey) {
+      const [workspace = "", table = ""] = key.split("/");
+      await generations.at(-1)?.append(writing, key, columnsOf(workspace, table), rows);
     }
   };
 
@@ -147,7 +158,7 @@ export async function openLogStore(options: LogStoreOptions): Promise<LogStore> 
     schemaVersion += 1;
   };
 
-  for await (const { payload } of replay()) await apply(JSON.parse(payload.toString("utf8")) as JournalEntry);
+  for await (const { payload } of replay()) await apply([JSON.parse(payload.toString("utf8")) as JournalEntry]);
 
   // The journal and memory have one writer; sealing, compacting and retention change the manifest one at a time.
   const writer = createSerial();
@@ -165,15 +176,13 @@ export async function openLogStore(options: LogStoreOptions): Promise<LogStore> 
       for (const { reject } of group) reject(error);
       return;
     }
-    for (const { entry, resolve, reject } of group) {
-      try {
-        await apply(entry);
-        resolve();
-      } catch (error) {
-        // The journal has it and memory does not: only a new start makes them agree.
-        failed = error;
-        reject(error);
-      }
+    try {
+      await apply(group.map(({ entry }) => entry));
+      for (const { resolve } of group) resolve();
+    } catch (error) {
+      // The journal has it and memory does not: only a new start makes them agree.
+      failed = error;
+      for (const { reject } of group) reject(error);
     }
     if (journal.size >= sealBytes && !sealWanted) {
       sealWanted = true;
@@ -200,11 +209,13 @@ export async function openLogStore(options: LogStoreOptions): Promise<LogStore> 
     if (sealed === undefined) return;
     const parts: Part[] = [];
     for (const generation of sealed.old) {
-      for (const [key, table] of generation.tables) {
-        const [workspace = "", name = ""] = key.split("/");
-        parts.push(
-          ...(await writeParts(disk, folder, sealing, { workspace, table: name }, table.from, [...table.columns])),
-        );
+      for (const [key, tables] of generation.tables) {
+        const [workspace = "", table = ""] = key.split("/");
+        const used = new Set(tables.flatMap(({ columns }) => [...columns]));
+        const columns = columnsOf(workspace, table).filter(({ name }) => used.has(name));
+        const from = unionOf(tables.map((recent) => selectFrom(recent.from, columns, recent.columns, {})));
+        const names = columns.map(({ name }) => name);
+        parts.push(...(await writeParts(disk, folder, sealing, { workspace, table }, from, names)));
       }
     }
     const { through, positions: taken, grown: names, old } = sealed;
@@ -232,7 +243,11 @@ export async function openLogStore(options: LogStoreOptions): Promise<LogStore> 
       const [first] = parts;
       if (first === undefined || parts.length < compactFrom) continue;
       const columns = columnsOf(first.workspace, first.table);
-      const from = `(${[...Map.groupBy(parts, (part) => part.columns.join())].map(([, alike]) => selectFrom(partsSource(folder, alike), columns, new Set(alike[0]?.columns), {})).join(" UNION ALL ")})`;
+      const from = unionOf(
+        [...Map.groupBy(parts, (part) => part.columns.join())].map(([, alike]) =>
+          selectFrom(partsSource(folder, alike), columns, new Set(alike[0]?.columns), {}),
+        ),
+      );
       const joined = await writeParts(
         disk,
         folder,
@@ -277,8 +292,8 @@ export async function openLogStore(options: LogStoreOptions): Promise<LogStore> 
       const selects: string[] = [];
       for (const workspace of workspaces) {
         for (const generation of generations) {
-          const recent = generation.tables.get(`${workspace}/${table}`);
-          if (recent !== undefined) selects.push(selectFrom(recent.from, columns, recent.columns, slice));
+          for (const recent of generation.tables.get(`${workspace}/${table}`) ?? [])
+            selects.push(selectFrom(recent.from, columns, recent.columns, slice));
         }
         const parts = manifest.parts.filter(
           (part) => part.workspace === workspace && part.table === table && overlaps(part, slice),
@@ -289,7 +304,7 @@ export async function openLogStore(options: LogStoreOptions): Promise<LogStore> 
       }
       if (selects.length === 0) selects.push(`${selectFrom("(SELECT 1)", columns, new Set(), {})} WHERE false`);
       return {
-        from: `(${selects.join(" UNION ALL ")})`,
+        from: unionOf(selects),
         columns: new Map(columns.map((column) => [column.name, sourceColumn(column)])),
       };
     },
@@ -324,6 +339,10 @@ function takeGroup(queue: Waiting[]): Waiting[] {
   let count = 0;
   while (count < queue.length && (count === 0 || bytes < groupBytes)) bytes += queue[count++]?.payload.length ?? 0;
   return queue.splice(0, count);
+}
+
+function unionOf(selects: readonly string[]): string {
+  return `(${selects.join(" UNION ALL ")})`;
 }
 
 function selectFrom(
