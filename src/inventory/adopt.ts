@@ -133,7 +133,7 @@ export async function forgetWithGroup(
 }
 
 /** Deletes what is known of a machine, with its resource. */
-export async function dropMachine(trx: Writer, vmResourceId: string): Promise<void> {
+async function dropMachine(trx: Writer, vmResourceId: string): Promise<void> {
   await forgetMachineRow(trx, vmResourceId);
   await deleteResource(trx, vmResourceId);
 }

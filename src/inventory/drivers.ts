@@ -6,7 +6,7 @@ import { z } from "zod";
 import type { Host } from "../hosts/host.ts";
 import { openImagesHost } from "../hosts/images/host.ts";
 import { openQemuHost } from "../hosts/qemu/host.ts";
-import { HoldfastError, systemCode } from "../lib/errors.ts";
+import { systemCode } from "../lib/errors.ts";
 import { disk } from "../lib/files.ts";
 import { inventoryErrors } from "./errors.ts";
 
@@ -38,7 +38,6 @@ const libvirtSettings = z.strictObject({
 
 export const hostSettings = z.discriminatedUnion("kind", [imagesSettings, qemuSettings, libvirtSettings]);
 export type HostSettings = z.output<typeof hostSettings>;
-export type HostKind = HostSettings["kind"];
 
 /** The place that makes a host what it is: two hosts of one kind and place are one. */
 export function placeOf(settings: HostSettings): string {
@@ -111,8 +110,4 @@ async function checkFolder(path: string): Promise<void> {
   }
   if (isFolder === true) return;
   throw inventoryErrors.HostPathInvalid(`${path} ${isFolder === undefined ? "is not there" : "is no folder"}.`);
-}
-
-export function isUnavailable(error: unknown): boolean {
-  return error instanceof HoldfastError && error.code === "HostKindUnavailable";
 }

@@ -89,7 +89,7 @@ const initialStatus: ExtensionStatus = {
 
 /** Longest text that a guest may have shown for one status. */
 const longestMessage = 64 * 1024;
-const mostStatuses = 64;
+const mostStatuses = 16;
 
 export async function putExtension(
   trx: Writer,
