@@ -20,17 +20,21 @@ import { describeMachine } from "./machine-description.ts";
 import { changeResource } from "../compute/change-resource.ts";
 import { managedDisks, type RestoredDisk, type Restoring } from "./restore-job.ts";
 
-const graceMilliseconds = 60_000;
+/** Its state is kept by now: a guest that does not shut down in that time is switched off. */
+const graceMilliseconds = 15_000;
 const safetyDays = 30;
 
 export async function replaceDisks(restoring: Restoring, machineId: string): Promise<void> {
   const { services, context } = restoring;
   const { signal } = context;
+  await services.inventory.refreshMachine(machineId, signal);
   const open = await services.inventory.open(machineId, signal);
   const { lifecycle } = open.host;
   if (lifecycle === undefined)
     throw restoreErrors.UserErrorRestoreNotSupported("The host of the machine cannot stop and start machines.");
-  await takeSafetyPoint(restoring, open);
+  if (open.machine.machine.powerState === "stopped")
+    context.subStep("The machine is off: the disks that it has are its present state, and they stay.");
+  else await takeSafetyPoint(restoring, open);
   faultPoint("restore.after-safety-point");
   const disks = await managedDisks(restoring, groupOf(machineId));
   await context.setCancellable(false);
