@@ -5,6 +5,7 @@ import { renderResource, type JsonObject, type Resource } from "../../arm/resour
 import { diskErrors } from "../../disks/errors.ts";
 import { isoTime } from "../../lib/clock.ts";
 import type { PlannedContent } from "./disk-content.ts";
+import { gibibytes } from "./virtual-machine-shape.ts";
 
 export const gibibyte = 1024 ** 3;
 const largestGibibytes = 65_536;
@@ -49,7 +50,7 @@ export function sizeOf(properties: DiskProperties, planned: PlannedContent): num
     if (wanted === undefined) throw diskErrors.DiskSizeInvalid("An empty disk needs a size.", { target: "diskSizeGB" });
     return wanted * gibibyte;
   }
-  const least = Math.max(1, Math.ceil(planned.sizeBytes / gibibyte));
+  const least = gibibytes(planned.sizeBytes);
   if (wanted !== undefined && wanted < least) {
     throw diskErrors.DiskSizeInvalid(`diskSizeGB is ${wanted}; the source has ${least} GiB.`, {
       target: "diskSizeGB",
@@ -124,7 +125,7 @@ export function renderDisk(resource: Resource, now: number): Record<string, unkn
 }
 
 function sizes(bytes: number): JsonObject {
-  return { diskSizeGB: Math.max(1, Math.ceil(bytes / gibibyte)), diskSizeBytes: bytes };
+  return { diskSizeGB: gibibytes(bytes), diskSizeBytes: bytes };
 }
 
 function optional(name: string, value: unknown): JsonObject {

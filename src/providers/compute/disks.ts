@@ -10,7 +10,6 @@ import type { Resource } from "../../arm/resources/resource.ts";
 import type { Route } from "../../arm/routes.ts";
 import { imageOf, reserveImage } from "../../disks/image-rows.ts";
 import { newGuid } from "../../lib/random.ts";
-import { armErrors } from "../../arm/errors.ts";
 import { attachedDiskRoutes, findAttachedDisk } from "./attached-disks.ts";
 import { planContent } from "./disk-content.ts";
 import { diskResourceErrors } from "./disk-errors.ts";
@@ -34,6 +33,7 @@ import {
 import type { DiskServices } from "./disk-services.ts";
 import { followable } from "./followable.ts";
 import { accessRoutes } from "./grant-access.ts";
+import { checkResourceName } from "./resource-names.ts";
 import { namespace, type RouteGroup } from "./route-group.ts";
 
 const apiVersions = ["2026-03-02", "2025-01-02", "2024-03-02", "2023-04-02", "2022-07-02", "2022-03-02", "2020-05-01"];
@@ -73,7 +73,7 @@ function kindOf(services: DiskServices, name: "disks" | "snapshots", defaultSku:
     namespace,
     type: name,
     properties: diskProperties,
-    checkName: checkDiskName,
+    checkName: checkResourceName,
     settle: (change) => settle(services, change, defaultSku),
     lifecycle,
     createdStatus: 200,
@@ -82,14 +82,6 @@ function kindOf(services: DiskServices, name: "disks" | "snapshots", defaultSku:
   const tracked = trackedRoutes(services, type).map((route) => followed(services, route));
   const own = name === "disks" ? attachedDiskRoutes(services, tracked) : tracked;
   return { type, lifecycle, routes: [...own, ...accessRoutes(services, name)] };
-}
-
-function checkDiskName(name: string): void {
-  if (/^[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,78}[A-Za-z0-9_])?$/.test(name)) return;
-  throw armErrors.InvalidResourceName(
-    `'${name.slice(0, 100)}' is no name of a disk: 1 to 80 letters, digits, '_', '.' and '-', with a letter, digit or '_' at both ends.`,
-    { target: "name" },
-  );
 }
 
 /** A change that goes on after the answer is answered with the URLs of its operation. */

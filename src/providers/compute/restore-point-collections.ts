@@ -11,15 +11,10 @@ import { collectionStore } from "../../backup/stores/store-name.ts";
 import { scopeOf } from "../../db/transaction.ts";
 import { machineType } from "../../inventory/machine.ts";
 import { newGuid } from "../../lib/random.ts";
-import {
-  checkPointName,
-  diskRestorePointsOf,
-  pointsOf,
-  restorePointType,
-  type CollectionHidden,
-} from "./restore-point-rows.ts";
+import { diskRestorePointsOf, pointsOf, restorePointType, type CollectionHidden } from "./restore-point-rows.ts";
 import { diskResourceErrors } from "./disk-errors.ts";
 import type { DiskServices } from "./disk-services.ts";
+import { checkResourceName } from "./resource-names.ts";
 import { machineApiVersions, namespace, type RouteGroup } from "./route-group.ts";
 import { renderRestorePoint } from "./restore-point-shape.ts";
 import { restorePointRoutes } from "./restore-points.ts";
@@ -51,7 +46,7 @@ export function restorePointCollections(services: DiskServices): RouteGroup {
     namespace,
     type: "restorePointCollections",
     properties,
-    checkName: checkPointName,
+    checkName: checkResourceName,
     settle: (change) => settle(services, change),
     lifecycle,
     render: renderCollection,

@@ -1,7 +1,6 @@
 // Restore points as rows, and their disks, which have no rows of their own.
 
 import { z } from "zod";
-import { armErrors } from "../../arm/errors.ts";
 import { tryParseResourceId } from "../../arm/resource-id.ts";
 import { findResource, listResources, type Reader } from "../../arm/resources/resource-store.ts";
 import type { Resource } from "../../arm/resources/resource.ts";
@@ -17,14 +16,6 @@ export interface CollectionHidden {
 
 export function pointsOf(reader: Reader, collectionId: string): Promise<Resource[]> {
   return listResources(reader, { parent: collectionId, type: restorePointType });
-}
-
-export function checkPointName(name: string): void {
-  if (/^[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,78}[A-Za-z0-9_])?$/.test(name)) return;
-  throw armErrors.InvalidResourceName(
-    `'${name.slice(0, 100)}' is no name: 1 to 80 letters, digits, '_', '.' and '-', with a letter, digit or '_' at both ends.`,
-    { target: "name" },
-  );
 }
 
 const pointDiskSchema = z.object({

@@ -19,15 +19,9 @@ import type { InventoryMachine } from "../../inventory/machine.ts";
 import { isErrorCode } from "../../lib/errors.ts";
 import { deletePoint, parsePointName } from "../../store/index.ts";
 import { diskResourceErrors } from "./disk-errors.ts";
-import {
-  checkPointName,
-  collectionType,
-  diskRestorePointsOf,
-  findDiskRestorePoint,
-  hiddenOf,
-  pointsOf,
-} from "./restore-point-rows.ts";
+import { collectionType, diskRestorePointsOf, findDiskRestorePoint, hiddenOf, pointsOf } from "./restore-point-rows.ts";
 import type { DiskServices } from "./disk-services.ts";
+import { checkResourceName } from "./resource-names.ts";
 import { followable } from "./followable.ts";
 import { diskRestorePointAccessRoutes } from "./grant-access.ts";
 import {
@@ -93,7 +87,7 @@ const pointBody = z.object({
 
 async function create(services: DiskServices, request: ArmRequest): Promise<ArmReply> {
   const { database, operations } = services;
-  checkPointName(param(request, "point"));
+  checkResourceName(param(request, "point"));
   const asked = (request.body === undefined ? {} : parseBody(request, pointBody)).properties ?? {};
   if (asked.sourceRestorePoint)
     throw diskResourceErrors.RestorePointCopyUnsupported("Restore points are not copied between collections.", {
