@@ -1,6 +1,7 @@
 // A vault's stores and in which of them a point is. The first backup of a vault makes its store where its
 // settings say; from then on the place is the store's own.
 
+import { isErrorCode } from "../../lib/errors.ts";
 import type { OpenVaults, Stores } from "../stores/stores.ts";
 import { vaultStore } from "../stores/store-name.ts";
 import type { Vault as Store } from "../../store/index.ts";
@@ -8,10 +9,19 @@ import type { Vault } from "../vaults/vaults.ts";
 import { pointErrors } from "./errors.ts";
 import type { RecoveryPoint } from "./point.ts";
 
-/** Makes the store if it is not there yet. */
+/** Makes the store if it is not there yet, or was only begun when the process that made it died. */
 export async function ensureVaultStore(stores: Stores, vault: Vault, signal?: AbortSignal): Promise<void> {
   const name = vaultStore(vault.guid);
-  if ((await stores.find(name)) !== undefined) return;
+  if ((await stores.find(name)) !== undefined) {
+    try {
+      await using _opened = await stores.open(name);
+      return;
+    } catch (error) {
+      const isHalfMade = isErrorCode(error, "VaultMissing") || isErrorCode(error, "StoreMissing");
+      // A place with a credential is made by whoever gave it, and again by them if that broke off.
+      if (!isHalfMade || vault.settings.place.location.kind !== "folder") throw error;
+    }
+  }
   const { location, hot } = vault.settings.place;
   await stores.create(name, { location, ...(hot === undefined ? {} : { hot }) }, signal);
 }
