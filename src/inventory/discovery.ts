@@ -21,7 +21,7 @@ export interface DiscoveryParts {
   readonly report: (error: unknown) => void;
 }
 
-const leaseMilliseconds = 30_000;
+const leaseMilliseconds = 15_000;
 const hostListMilliseconds = 5_000;
 const signatureMilliseconds = 1_000;
 const signatureDeadline = 10_000;
