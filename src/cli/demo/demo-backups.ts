@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { sleep } from "../../lib/time.ts";
 import type { ServiceClient } from "../service-client.ts";
-import type { DemoMachine } from "./machine.ts";
+import type { DemoFile, DemoMachine } from "./machine.ts";
 
 export interface DemoBackups {
   /** Gives the id of the machine on it. */
@@ -13,7 +13,7 @@ export interface DemoBackups {
   /** Gives the newest recovery point's name, what it is like, and how much was transferred. */
   backUp(): Promise<{ readonly point: string; readonly consistency: string; readonly size: string }>;
   /** One file of a point, written to a new file here. */
-  recoverFile(point: string, path: string, lun: number, to: string): Promise<void>;
+  recoverFile(point: string, file: DemoFile, to: string): Promise<void>;
   /** A disk of a point as a managed disk, downloaded as a fixed VHD; gives the disk's size. */
   restoreDisk(point: string, lun: number, to: string): Promise<number>;
 }
@@ -53,6 +53,8 @@ const pointList = z.object({
 const restoredDisks = z.object({
   value: z.array(z.object({ id: z.string(), properties: z.object({ diskSizeBytes: z.number() }) })),
 });
+const volumeList = z.object({ value: z.array(z.object({ name: z.string(), label: z.string().nullish() })) });
+const offer = z.object({ url: z.string() });
 const access = z.object({ accessSAS: z.string() });
 
 const pollMilliseconds = 500;
@@ -163,11 +165,14 @@ export function demoBackups(client: ServiceClient): DemoBackups {
       const { recoveryPointType: consistency } = newest.properties;
       return { point: newest.name, consistency, size: properties["Backup Size"] ?? "nothing" };
     },
-    recoverFile: (point, path, lun, to) =>
-      client.download(
-        `${item}/recoveryPoints/${point}/files/content?${hostVersion}&lun=${lun}&path=${encodeURIComponent(path)}`,
-        to,
-      ),
+    recoverFile: async (point, { label, path }, to) => {
+      const files = `${item}/recoveryPoints/${point}/providers/Microsoft.Holdfast`;
+      const { value } = volumeList.parse(await client.arm("GET", `${files}/volumes?${hostVersion}`));
+      const volume = value.find((one) => one.label === label);
+      if (volume === undefined) throw new Error(`the recovery point shows no file system called ${label}`);
+      const answer = await client.arm("POST", `${files}/downloads?${hostVersion}`, { path: `${volume.name}/${path}` });
+      await client.download(offer.parse(answer).url, to);
+    },
     restoreDisk: async (point, lun, to) => {
       const target = `${subscription}/resourceGroups/demo-restored-${point}`;
       await client.arm("PUT", `${target}?${armVersion}`, { location: "local" });

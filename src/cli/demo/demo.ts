@@ -67,15 +67,15 @@ async function tell(story: Story, data: string, machine: DemoMachine): Promise<v
   await backUp(story, backups, "firstBackup", round === 0 ? "The first backup: everything" : "A backup");
   const second = await story.step("change", "Changing the report", () => change(round + 2), told);
   const point = await backUp(story, backups, "secondBackup", "The next backup: only what changed");
-  const { path } = second;
-  if (path !== undefined) {
+  const { file } = second;
+  if (file !== undefined) {
     await story.step(
       "restoreFile",
       "Restoring the report alone, out of the recovery point",
       async () => {
         const recovered = join(data, "demo", "report.txt");
         await disk.remove(recovered);
-        await backups.recoverFile(point, path, machine.comparedDisk.lun, recovered);
+        await backups.recoverFile(point, file, recovered);
         const content = await disk.read(recovered);
         if (sha256(content) !== second.sha256) throw new Error("the report that came back is another one");
         return content.length;

@@ -29,7 +29,7 @@ export async function generatedMachine(folder: string): Promise<DemoMachine> {
       await using file = await disk.open(last, "readWrite");
       await file.write(content, 64 * 1024 * 1024);
       await file.sync();
-      return { sha256: sha256(content), bytes: content.length, path: undefined };
+      return { sha256: sha256(content), bytes: content.length, file: undefined };
     },
     comparedDisk: { path: last, format: "raw", lun: 0 },
     stop: async () => {},

@@ -26,8 +26,14 @@ export interface ChangeWays {
 export interface DemoContent {
   readonly sha256: string;
   readonly bytes: number;
-  /** The file's path in its file system, where the machine has one. */
-  readonly path: string | undefined;
+  /** The file that holds it, where the machine has file systems. */
+  readonly file: DemoFile | undefined;
+}
+
+export interface DemoFile {
+  /** Of its file system. */
+  readonly label: string;
+  readonly path: string;
 }
 
 export const dataBytes = 4 * 1024 * 1024;

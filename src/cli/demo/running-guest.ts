@@ -6,6 +6,7 @@ import { isErrorCode } from "../../lib/errors.ts";
 import { disk } from "../../lib/files.ts";
 import { findProgram } from "../../lib/processes.ts";
 import { newGuid } from "../../lib/random.ts";
+import { sleep } from "../../lib/time.ts";
 import { buildPrograms } from "../../tiny-guest/debian-packages.ts";
 import { tinyGuest } from "../../tiny-guest/tiny-guest.ts";
 import { dataBytes, type DemoMachine } from "./machine.ts";
@@ -13,6 +14,8 @@ import { dataBytes, type DemoMachine } from "./machine.ts";
 const name = "demo-vm";
 const memoryBytes = 192 * 1024 * 1024;
 const stopMilliseconds = 3000;
+const bootMilliseconds = 90_000;
+const retryMilliseconds = 1000;
 /** In the guest; its file system is on the last disk. */
 const file = "/mnt/b/report.txt";
 
@@ -54,20 +57,34 @@ export async function runningGuest(folder: string): Promise<DemoMachine> {
       description: "a Linux guest with an agent, a system disk and two data disks",
       host: { kind: "qemu", socketDirectory: sockets },
       change: async (round, { client, machineId }) => {
-        const answer = await client.armToEnd("POST", `${machineId}/runCommand?api-version=2022-11-01`, {
-          commandId: "RunShellScript",
-          script: [changeScript(round)],
-        });
+        const answer = await onceItAnswers(() =>
+          client.armToEnd("POST", `${machineId}/runCommand?api-version=2022-11-01`, {
+            commandId: "RunShellScript",
+            script: [changeScript(round)],
+          }),
+        );
         const hash = /sha256=([0-9a-f]{64})/.exec(JSON.stringify(answer))?.[1];
         if (hash === undefined)
           throw new Error(`the guest did not write its file: ${JSON.stringify(answer).slice(0, 400)}`);
-        return { sha256: hash, bytes: dataBytes, path: "/report.txt" };
+        return { sha256: hash, bytes: dataBytes, file: { label: "DATAB", path: "report.txt" } };
       },
       comparedDisk: { path: path("b"), format: "qcow2", lun: 1 },
       stop: () => stopGuest(sockets),
     };
   } finally {
     await host.close();
+  }
+}
+
+/** A guest that boots under emulation takes its time. */
+async function onceItAnswers<T>(ask: () => Promise<T>): Promise<T> {
+  for (let waited = 0; ; waited += retryMilliseconds) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (waited >= bootMilliseconds) throw error;
+      await sleep(retryMilliseconds);
+    }
   }
 }
 
