@@ -190,6 +190,16 @@ export async function openLogStore(options: LogStoreOptions): Promise<LogStore> 
     }
   };
 
+  let draining: Promise<void> | undefined;
+  const keepDraining = async (): Promise<void> => {
+    while (queue.length > 0) {
+      // Whoever was answered just now may have more: it goes with the next write, not with one of its own.
+      await new Promise((resolve) => void setImmediate(resolve));
+      await writer(drain);
+    }
+    draining = undefined;
+  };
+
   let sealWanted = false;
   const seal = async (): Promise<void> => {
     const sealed = await writer(async () => {
@@ -280,8 +290,10 @@ export async function openLogStore(options: LogStoreOptions): Promise<LogStore> 
       const payload = Buffer.from(JSON.stringify(entry), "utf8");
       if (payload.length > largestPayload)
         throw logErrors.RecordTooLarge(`A batch has ${payload.length} bytes; ${largestPayload} are allowed.`);
-      const stored = new Promise<void>((resolve, reject) => queue.push({ entry, payload, resolve, reject }));
-      await Promise.all([stored, writer(drain)]);
+      await new Promise<void>((resolve, reject) => {
+        queue.push({ entry, payload, resolve, reject });
+        draining ??= keepDraining();
+      });
     },
     columnsOf,
     get schemaVersion() {
@@ -321,6 +333,7 @@ export async function openLogStore(options: LogStoreOptions): Promise<LogStore> 
       }),
     status: () => ({ parts: manifest.parts.length, journalBytes: journal.size, generations: generations.length }),
     [Symbol.asyncDispose]: async () => {
+      await draining;
       await upkeep(async () => {});
       await writer(() => journal.close());
       await readers.settled();
