@@ -11,6 +11,7 @@ import type { CompiledRoute } from "../arm/routes.ts";
 import { createThrottle } from "../arm/throttle.ts";
 import { removeOldActivity } from "../arm/activity/activity.ts";
 import { recordOperationEnd } from "../arm/activity/operation-end.ts";
+import { customerKeys } from "../backup/keys/customer-key.ts";
 import { openBackupService } from "../backup/service.ts";
 import { platformKeyOf } from "../backup/stores/store-key.ts";
 import { openStores } from "../backup/stores/stores.ts";
@@ -55,7 +56,7 @@ import { runMonitoring } from "./monitoring.ts";
 import { assembleProviders, type ProviderServices } from "./providers.ts";
 import { openRestores } from "./restores.ts";
 import { listenAddress, type Settings } from "./settings.ts";
-import { mountVaults, vaultUrls } from "./vault-endpoint.ts";
+import { mountVaults, vaultCaller, vaultUrls } from "./vault-endpoint.ts";
 
 export interface Service {
   readonly running: RunningService;
@@ -144,7 +145,13 @@ export async function startService(settings: Settings): Promise<Service> {
       folder: folder.root,
       database,
       secretBox: secretBox(platformKey),
-      keyOf: platformKeyOf(platformKey),
+      keyOf: platformKeyOf(
+        platformKey,
+        customerKeys(
+          () => keyVaults,
+          (principalId) => vaultCaller(identity, database, principalId),
+        ),
+      ),
     }),
   );
   const disks = ends.use(

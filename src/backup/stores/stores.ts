@@ -11,6 +11,7 @@ import { shareOpened } from "../../lib/shared.ts";
 import {
   addRecoveryKey,
   createVault,
+  describeVault,
   exportConfig,
   importConfig,
   openVault,
@@ -52,6 +53,8 @@ export interface Stores extends AsyncDisposable {
   list(prefix: string): Promise<StoreName[]>;
   /** One instance in this process; disposing gives it back. Fails with BackupStoreUnknown. */
   open(name: StoreName): Promise<OpenVaults>;
+  /** The store opens with `key` from now on, and no more with the one before. Data is not written again. */
+  changeKey(name: StoreName, key: StoreKey, signal?: AbortSignal): Promise<void>;
   /** A new recovery key; it is shown once and kept nowhere. */
   addRecoveryKey(name: StoreName, signal?: AbortSignal): Promise<string>;
   /** Deletes every byte. Fails with BackupStoreInUse while it is open here. */
@@ -127,6 +130,14 @@ export function openStores(options: StoresOptions): Stores {
     if (hotPlace !== undefined) await copyConfig(place, hotPlace, provider, signal);
   };
 
+  /** A key that lives elsewhere may have been taken away since the store was opened. */
+  const mayBeOpened = async (name: StoreName): Promise<void> => {
+    const record = await recordOf(name);
+    if (record.key.kind === "platform") return;
+    await using place = await placeOf(record, false);
+    await using _vault = await openVault(place, await keyOf(record.key, name), {});
+  };
+
   return {
     create: async (name, draft, signal) => {
       for (let attempt = 1; ; attempt += 1) {
@@ -159,8 +170,37 @@ export function openStores(options: StoresOptions): Stores {
       return rows.filter(({ name }) => name.startsWith(prefix)).map(({ name }) => parseStoreName(name));
     },
     open: async (name) => {
+      await mayBeOpened(name);
       const share = await shared.take(name, () => openAll(name));
       return { ...share.value, [Symbol.asyncDispose]: () => share[Symbol.asyncDispose]() };
+    },
+    changeKey: async (name, key, signal) => {
+      const record = await recordOf(name);
+      const [before, next] = [await keyOf(record.key, name), await keyOf(key, name)];
+      await using place = await placeOf(record, false);
+      await using hotPlace = await hotPlaceOf(record, false);
+      const places = hotPlace === undefined ? [place] : [place, hotPlace];
+      const slot = `${key.kind}-${randomBytes(4).toString("hex")}`;
+      // Both open it until the row says which: a process that dies in between loses nothing.
+      const old = new Map<ObjectStore, readonly string[]>();
+      for (const each of places) {
+        const { slots } = await describeVault(each, signal);
+        old.set(
+          each,
+          slots.filter(({ keyId }) => keyId === before.keyId).map((known) => known.name),
+        );
+        await rekey(each, before, { slots: { [slot]: next } }, signal);
+      }
+      await database.kysely
+        .updateTable("backup_stores")
+        .set({ key: JSON.stringify(key) })
+        .where("name", "=", name)
+        .execute();
+      for (const each of places) {
+        const slots = Object.fromEntries((old.get(each) ?? []).map((known) => [known, undefined]));
+        await rekey(each, next, { slots }, signal);
+      }
+      await shared.forget(name);
     },
     addRecoveryKey: async (name, signal) => {
       const record = await recordOf(name);

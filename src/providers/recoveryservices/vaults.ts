@@ -13,6 +13,7 @@ import {
   type Reader,
   type Vault,
 } from "../../backup/vaults/vaults.ts";
+import { encryptingRoutes } from "./encryption.ts";
 import { requireGuard } from "./guard-check.ts";
 import { isInUse } from "./vault-changes.ts";
 import { doerOf, apiVersions, namespace } from "./vault-paths.ts";
@@ -52,7 +53,7 @@ export function vaultsPart(services: RecoveryServices): Provider {
   return {
     namespace,
     resourceTypes: [{ name: type.type, apiVersions, capabilities: "SupportsTags, SupportsLocation" }],
-    routes: trackedRoutes(services, type),
+    routes: encryptingRoutes(services, trackedRoutes(services, type)),
     lifecycles: { [type.type]: lifecycle },
   };
 }
