@@ -15,6 +15,7 @@ import { resourceGuardsPart } from "./resource-guards.ts";
 import type { RecoveryServices } from "./services.ts";
 import { usagesPart } from "./usages.ts";
 import { vaultConfigPart } from "./vault-config.ts";
+import { vaultExtrasPart } from "./vault-extras.ts";
 import { vaultLocationsPart } from "./vault-locations.ts";
 import { vaultSettingsPart } from "./vault-settings.ts";
 import { vaultStorageConfigPart } from "./vault-storage-config.ts";
@@ -26,6 +27,7 @@ const parts: readonly ((services: RecoveryServices) => Provider)[] = [
   vaultStorageConfigPart,
   vaultSettingsPart,
   vaultLocationsPart,
+  vaultExtrasPart,
   usagesPart,
   policiesPart,
   discoveryPart,
