@@ -3,7 +3,16 @@
 
 import assert from "node:assert/strict";
 import { execFile, execFileSync, spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -68,8 +77,20 @@ after(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-async function restoreDisks(...more: string[]): Promise<{ name: string; properties: { status: string; extendedInfo: { propertyBag: Record<string, string> } } }> {
-  const started = await az("backup", "restore", "restore-disks", ...item, "--rp-name", pointName, "--storage-account", account, ...more);
+async function restoreDisks(
+  ...more: string[]
+): Promise<{ name: string; properties: { status: string; extendedInfo: { propertyBag: Record<string, string> } } }> {
+  const started = await az(
+    "backup",
+    "restore",
+    "restore-disks",
+    ...item,
+    "--rp-name",
+    pointName,
+    "--storage-account",
+    account,
+    ...more,
+  );
   await az("backup", "job", "wait", ...vault, "-n", started.name);
   const job = await az("backup", "job", "show", ...vault, "-n", started.name);
   assert.equal(job.properties.status, "Completed", JSON.stringify(job.properties));
@@ -125,7 +146,9 @@ test("mount-rp gives a script that asks for its password and mounts the files; u
   const certificates = join(folder, "certificates");
   mkdirSync(certificates);
   writeFileSync(join(certificates, "ca-cert.pem"), readFileSync(service.ca));
-  const listing = spawnSync("nbdinfo", ["--list", `nbds://localhost:${port}/?tls-certificates=${certificates}`], { encoding: "utf8" });
+  const listing = spawnSync("nbdinfo", ["--list", `nbds://localhost:${port}/?tls-certificates=${certificates}`], {
+    encoding: "utf8",
+  });
   assert.ok(!listing.stdout.includes(password), listing.stdout);
 
   chmodSync(join(work, script), 0o700);
@@ -191,12 +214,17 @@ test("a service that is killed in the middle of a restore goes on with it after 
     },
     60_000,
   );
-  const all = (job as { properties: { operation: string; status: string } }[]).filter(({ properties }) => properties.operation === "Restore");
+  const all = (job as { properties: { operation: string; status: string } }[]).filter(
+    ({ properties }) => properties.operation === "Restore",
+  );
   assert.equal(all.length, 3);
   // Its VHDs are whole: the blobs' content equals the disks, footer apart.
   const folders = readdirSync(join(service.data, "blobs"));
   assert.ok(folders.length > 0);
-  const { json: keys } = await service.call("POST", `${group}/providers/Microsoft.Storage/storageAccounts/${account}/listKeys?api-version=2022-09-01`);
+  const { json: keys } = await service.call(
+    "POST",
+    `${group}/providers/Microsoft.Storage/storageAccounts/${account}/listKeys?api-version=2022-09-01`,
+  );
   assert.ok(keys.keys[0].value.length > 10);
   void execFileSync;
 });
