@@ -102,6 +102,13 @@ export const testGroups: readonly TestGroup[] = [
     serial: true,
   },
   {
+    name: "demo",
+    about: "./holdfast up --demo, with a guest and without",
+    files: ["test/demo/**/*.test.ts"],
+    packages: [...guestTools, ...nbdTools],
+    serial: true,
+  },
+  {
     name: "az",
     about: "Debian's az against a running service",
     files: ["test/az/**/*.test.ts"],
