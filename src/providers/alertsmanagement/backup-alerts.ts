@@ -37,8 +37,9 @@ const watchers: Readonly<Record<string, Watcher>> = {
     const told = { id: job.id, errorCode: error.code, recommendations: error.recommendations };
     return [{ kind, description: error.message, job: told, item: itemOfJob(job) }];
   },
-  "item.deleted": (event, vault) =>
-    vault.settings.softDelete.state === "Disabled"
+  // Without soft delete there is nothing to get back, and Azure raises none.
+  "item.deleted": (event) =>
+    (event.data as ProtectedItem).deletion === undefined
       ? []
       : [ofItem("DeleteBackupData", event, "Backup was stopped and its data deleted")],
   "item.purge-upcoming": (event) => [

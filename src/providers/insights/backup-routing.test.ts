@@ -1,0 +1,238 @@
+// What happens to a vault's items and jobs, carried by the real engine, stream, store and KQL.
+
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { putResource } from "../../arm/resources/resource-store.ts";
+import { createJob } from "../../backup/jobs/create-job.ts";
+import { JobFailure } from "../../backup/jobs/job-error.ts";
+import { createJobEngine, type JobEngine } from "../../backup/jobs/job-engine.ts";
+import { tellOfItem } from "../../backup/protection/item-events.ts";
+import { getItem } from "../../backup/protection/item.ts";
+import { itemIdOf, itemNames } from "../../backup/protection/names.ts";
+import { createVault, saveSettings, type Vault } from "../../backup/vaults/vaults.ts";
+import type { Database } from "../../db/database.ts";
+import { temporaryDatabase } from "../../db/testing/temporary-database.ts";
+import { disk } from "../../lib/files.ts";
+import { newGuid } from "../../lib/random.ts";
+import { waitFor } from "../../lib/time.ts";
+import { openLogs, type Logs } from "../../logs/logs.ts";
+import { testWorkspace } from "../../logs/testing/open-logs.ts";
+import { listAlerts } from "../../monitor/alerts.ts";
+import { raiseBackupAlerts } from "../alertsmanagement/backup-alerts.ts";
+import { pushInventories, routeBackupRecords } from "./backup-routing.ts";
+import { diagnosticSettingType } from "./settings-of-resource.ts";
+
+const subscriptionId = "00000000-0000-4000-8000-000000000001";
+const group = `/subscriptions/${subscriptionId}/resourceGroups/ops/providers`;
+const vaultId = `${group}/Microsoft.RecoveryServices/vaults/main`;
+const machineId = `/subscriptions/${subscriptionId}/resourceGroups/apps/providers/Microsoft.Compute/virtualMachines/web1`;
+const itemId = itemIdOf(vaultId, machineId);
+const by = { actor: "test", correlationId: "c" };
+
+describe("records and alerts of what happens in a vault", () => {
+  let folder = "";
+  let database: Database;
+  let logs: Logs;
+  let engine: JobEngine;
+  let vault: Vault;
+  const ending = new AbortController();
+  const reported: unknown[] = [];
+  let working: Promise<unknown> = Promise.resolve();
+
+  const put = (id: string, properties: object): Promise<unknown> =>
+    database.transaction((trx) =>
+      putResource(trx, { id, properties }, { caller: { name: "t", principalType: "User" }, clock: database.clock }),
+    );
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "holdfast-routing-"));
+    database = await temporaryDatabase();
+    const report = (error: unknown): void => void reported.push(error);
+    logs = openLogs({ folder: join(folder, "logs"), disk, memoryLimitMiB: 512, report });
+    vault = await database.transaction((trx) => createVault(trx, { id: vaultId, location: "local" }, by));
+    await setJobAlerts("Enabled");
+    await put(testWorkspace.id, { customerId: testWorkspace.customerId, retentionInDays: 30 });
+    await put(`${vaultId}/providers/${diagnosticSettingType}/old`, {
+      workspaceId: testWorkspace.id,
+      logs: [{ category: "AzureBackupReport", enabled: true }],
+    });
+    await put(`${vaultId}/providers/${diagnosticSettingType}/new`, {
+      workspaceId: testWorkspace.id,
+      logAnalyticsDestinationType: "Dedicated",
+      logs: [{ categoryGroup: "allLogs", enabled: true }],
+    });
+    const now = database.clock.now();
+    await database.kysely
+      .insertInto("protected_items")
+      .values({
+        key: itemId.toLowerCase(),
+        id: itemId,
+        vault_key: vault.key,
+        item_id: newGuid(),
+        store_item: "web1",
+        machine_key: machineId.toLowerCase(),
+        machine_id: machineId,
+        friendly_name: "web1",
+        policy_key: "defaultpolicy",
+        state: "IRPending",
+        disks: null,
+        last_run_at: now,
+        last_backup_status: "",
+        last_backup_at: null,
+        last_error: null,
+        point_count: 0,
+        oldest_point_at: null,
+        newest_point_at: null,
+        purge_at: null,
+        deleted_at: null,
+        soft_delete_days: null,
+        created_at: now,
+        changed_at: now,
+      })
+      .execute();
+    engine = createJobEngine({
+      database,
+      holder: "node",
+      limits: { server: 4, vault: 4, host: 4 },
+      report,
+      lookAgainMilliseconds: 20,
+      retry: { attempts: 1, interruptions: 1, firstDelayMilliseconds: 1 },
+    });
+    engine.register("Backup", {
+      run: async ({ job, setProperty }) => {
+        const { failure } = job.input as { failure?: "UserErrorFsFreezeFailed" | "UserErrorVmNotFoundV2" };
+        if (failure !== undefined) throw new JobFailure(failure, "It went wrong.");
+        setProperty("Backup Size", "12 MB");
+      },
+    });
+    engine.start();
+    const options = { database, logs, holder: "node", report };
+    working = Promise.all([routeBackupRecords(options, ending.signal), raiseBackupAlerts(options, ending.signal)]);
+    // Both begin with what happens from now on.
+    await waitFor(
+      "the subscribers",
+      async () =>
+        (await database.kysely.selectFrom("event_subscribers").selectAll().execute()).length === 2 ? true : undefined,
+      10_000,
+    );
+  });
+  after(async () => {
+    ending.abort();
+    await working;
+    await engine[Symbol.asyncDispose]();
+    await logs[Symbol.asyncDispose]();
+    await database.close();
+    await rm(folder, { recursive: true, force: true });
+    assert.deepEqual(reported, []);
+  });
+
+  const setJobAlerts = (state: string): Promise<unknown> =>
+    put(vaultId, { monitoringSettings: { azureMonitorAlertSettings: { alertsForAllJobFailures: state } } });
+  const backUp = (failure?: string): Promise<{ readonly id: string }> => {
+    const { item, container } = itemNames(machineId);
+    return database.transaction((trx) =>
+      createJob(trx, {
+        vault,
+        operation: "Backup",
+        item: { key: itemId.toLowerCase(), name: item, container },
+        isUserTriggered: false,
+        input: failure === undefined ? {} : { failure },
+        by,
+      }),
+    );
+  };
+  const rows = async (text: string): Promise<unknown[][]> => {
+    const workspaces = [{ ...testWorkspace, functions: [] }];
+    const { tables } = await logs.query({ text, workspaces, slice: {} }, async () => assert.fail());
+    return (tables[0]?.rows ?? []).map((row) =>
+      row.map((value) => (typeof value === "bigint" ? Number(value) : value)),
+    );
+  };
+  const until = (text: string, expected: unknown[][]): Promise<void> =>
+    waitFor(
+      text,
+      async () => (JSON.stringify(await rows(text)) === JSON.stringify(expected) ? true : undefined),
+      20_000,
+      100,
+    ).then(
+      () => {},
+      async () => assert.deepEqual(await rows(text), expected),
+    );
+  const alerts = async (): Promise<string[]> =>
+    (await listAlerts(database.kysely, { subscriptionId, from: 0, to: database.clock.now() + 1 }))
+      .map(({ rule }) => rule)
+      .sort();
+
+  test("jobs are told when they end, in both forms, and the published queries find them", async () => {
+    await backUp();
+    await backUp("UserErrorFsFreezeFailed");
+    await until("AddonAzureBackupJobs | summarize n = count() by JobStatus, JobFailureCode | sort by JobStatus asc", [
+      ["Completed", "Success", 1],
+      ["Failed", "UserErrorFsFreezeFailed", 1],
+    ]);
+    assert.deepEqual(
+      await rows(
+        'AddonAzureBackupJobs | where JobStatus == "Completed" | project DataTransferredInMB, AdHocOrScheduledJob, BackupItemFriendlyName, BackupManagementType',
+      ),
+      [[12, "Scheduled", "web1", "IaaSVM"]],
+    );
+    await pushInventories({ database, logs });
+    const successful = `AzureDiagnostics
+| where Category == "AzureBackupReport"
+| where SchemaVersion_s == "V2"
+| extend JobOperationSubType_s = columnifexists("JobOperationSubType_s", "")
+| where OperationName == "Job" and JobOperation_s == "Backup" and JobStatus_s == "Completed" and JobOperationSubType_s != "Log" and JobOperationSubType_s != "Recovery point_Log"
+| join kind=inner
+(
+    AzureDiagnostics
+    | where Category == "AzureBackupReport"
+    | where OperationName == "BackupItem"
+    | where SchemaVersion_s == "V2"
+    | where BackupItemType_s == "VM" and BackupManagementType_s == "IaaSVM"
+    | distinct BackupItemUniqueId_s, BackupItemFriendlyName_s
+    | project BackupItemUniqueId_s , BackupItemFriendlyName_s
+)
+on BackupItemUniqueId_s
+| extend Vault= Resource
+| project-away Resource
+| project Vault, BackupItemFriendlyName_s1, JobFailureCode_s`;
+    assert.deepEqual(await rows(successful), [["MAIN", "web1", "Success"]]);
+  });
+
+  test("a failed backup raises an alert, which is told as a record; one whose machine is gone does not", async () => {
+    await waitFor("the alert", async () => ((await alerts()).length > 0 ? true : undefined), 20_000);
+    await until("AddonAzureBackupAlerts | project AlertType, AlertSeverity, AlertStatus", [
+      ["Backup Failure", "Critical", "Active"],
+    ]);
+    await backUp("UserErrorVmNotFoundV2");
+    await until("AddonAzureBackupJobs | count", [[3]]);
+    await setJobAlerts("Disabled");
+    await backUp("UserErrorFsFreezeFailed");
+    await until("AddonAzureBackupJobs | count", [[4]]);
+    assert.deepEqual(await alerts(), ["Backup Failure"]);
+  });
+
+  test("what threatens the data raises security alerts that nobody can switch off", async () => {
+    const now = database.clock.now();
+    const deletion = { at: now, purgeAt: now + 14 * 86_400_000, days: 14 };
+    const item = { ...(await getItem(database.kysely, itemId.toLowerCase())), deletion };
+    await database.transaction(async (trx) => tellOfItem(trx, "item.deleted", item, by));
+    await database.transaction(async (trx) => {
+      vault = await saveSettings(
+        trx,
+        vault,
+        { ...vault.settings, softDelete: { state: "Disabled", retentionDays: 14 } },
+        by,
+      );
+    });
+    await waitFor("the alerts", async () => ((await alerts()).length >= 3 ? true : undefined), 20_000);
+    assert.deepEqual(await alerts(), ["Backup Failure", "Delete Backup Data", "Soft Delete Disabled for Vault"]);
+    await until("AzureBackupOperations | project OperationType", [["Stop backup with delete data"]]);
+    await until('CoreAzureBackup | where OperationName == "BackupItem" | distinct BackupItemProtectionState', [
+      ["InitialBackupPending"],
+    ]);
+  });
+});
