@@ -17,6 +17,8 @@ export interface DiskRig extends AsyncDisposable {
   compute(path: string): string;
   /** A request; throws unless the answer has the status. */
   ask(method: string, path: string, status: number, body?: object): Promise<Answer>;
+  /** What is there; undefined when nothing is. */
+  find(path: string): Promise<Answer | undefined>;
   /** A change that goes on after the answer, followed to its end. */
   follow(method: string, path: string, status: number, body?: object): Promise<Ended>;
   write(disk: string, ...commands: string[]): void;
@@ -76,6 +78,10 @@ export async function startDiskRig(): Promise<DiskRig> {
     group,
     compute: (path) => `${group}/providers/Microsoft.Compute/${path}`,
     ask,
+    find: async (path) => {
+      const answer = await service.call("GET", `${path}?${version}`);
+      return answer.status === 404 ? undefined : answer;
+    },
     follow,
     write,
     compare: (disk, format, path) => {

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { waitFor } from "../../src/lib/time.ts";
 import { startDiskRig, type DiskRig } from "./support.ts";
 
 let rig: DiskRig;
@@ -87,6 +88,7 @@ test("disks of machines are listed among the others, and copied as snapshots", a
   rig.compare("b-data", "vpc", file);
 
   assert.equal((await rig.ask("GET", snapshot, 200)).json.properties.diskState, "ActiveSAS");
+  await refused("PATCH", snapshot, 409, "DiskInActiveSasState", { properties: { diskSizeGB: 2 } });
   await refused("DELETE", snapshot, 409, "Conflict");
   await rig.ask("POST", `${snapshot}/endGetAccess`, 200);
   await assert.rejects(rig.download(given.json.accessSAS, file), /40[34]/);
@@ -105,7 +107,12 @@ test("restore points hold all disks of one instant, become disks, and go with th
   await refused("PUT", `${collection}x`, 400, "SourceInvalid", { ...body, properties: { source: { id: `${vm}x` } } });
 
   const point = `${collection}/restorePoints/one`;
-  assert.equal((await rig.follow("PUT", point, 201, {})).status, "Succeeded");
+  const following = rig.follow("PUT", point, 201, {});
+  await waitFor("the first point", async () => (await rig.find(point)) ?? undefined, 10_000);
+  await refused("PUT", `${collection}/restorePoints/other`, 409, "RestorePointCreationInProgress", {});
+  await refused("DELETE", point, 409, "OperationNotAllowed");
+  await refused("DELETE", collection, 409, "Conflict");
+  assert.equal((await following).status, "Succeeded");
   await refused("PUT", point, 409, "RestorePointAlreadyExists", {});
   const { properties } = (await rig.ask("GET", `${point}?$expand=instanceView`, 200)).json;
   assert.equal(properties.consistencyMode, "CrashConsistent");

@@ -137,10 +137,7 @@ test(`a chain of ${points} points under load equals its snapshots, with disks le
   assert.deepEqual([listed.length, problems, gaps], [points, [], []]);
 
   const partly = await captureAndCompare(rig, "partly", { disks: { kind: "exclude", luns: [0] } });
-  assert.deepEqual(
-    partly.point.disks.map(({ name }) => name).sort(),
-    ["b", "raw", "sys"],
-  );
+  assert.deepEqual(partly.point.disks.map(({ name }) => name).sort(), ["b", "raw", "sys"]);
 
   await assert.rejects(
     capture(rig, "load", {
