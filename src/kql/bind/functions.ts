@@ -64,6 +64,7 @@ export function bindBuiltIn(info: FunctionInfo, args: readonly Expression[], spa
     throw semantic(`${info.name}() does not take ${args.length} argument${args.length === 1 ? "" : "s"}.`, span);
   }
   const parameters = spread(signature, args.length);
+  refuseScalars(args, parameters, span);
   const isWeeks = name === "datetime_diff" && args[0]?.kind === "literal" && /^weeks?$/i.test(String(args[0].value));
   const type = isWeeks
     ? "real"
@@ -74,6 +75,22 @@ export function bindBuiltIn(info: FunctionInfo, args: readonly Expression[], spa
         : returnType(signature, args, name);
   const adapted = args.map((arg, index) => adapt(arg, parameters[index], type));
   return call(name, adapted, type, span);
+}
+
+/** An array or a bag may turn out to be something else, but a text or a number never is one. */
+function refuseScalars(
+  args: readonly Expression[],
+  parameters: readonly (ParameterInfo | undefined)[],
+  span: Span,
+): void {
+  for (const [index, { type }] of args.entries()) {
+    const kind = parameters[index]?.kind;
+    if (type === "dynamic" || (kind !== "DynamicArray" && kind !== "DynamicBag")) continue;
+    throw semantic(
+      `Argument ${index + 1} must be a dynamic ${kind === "DynamicBag" ? "bag" : "array"}, not ${type}.`,
+      span,
+    );
+  }
 }
 
 /** The parameters one by one for `count` arguments: repeatable ones repeat as a group. */

@@ -67,9 +67,16 @@ function scalarFunction(use: RuntimeUse): DuckDBScalarFunction {
   });
 }
 
+/** A text of this size needs many times as much memory when it is read. */
+const longestDynamic = 32 * 1024 * 1024;
+
 function received(value: DuckDBValue, type: ScalarType | undefined): RuntimeValue {
   if (value === null) return null;
-  if (type === "dynamic") return parseDynamic(String(value)) ?? null;
+  if (type === "dynamic") {
+    const text = String(value);
+    if (text.length > longestDynamic) throw new Error(`memory limit: a dynamic value of ${text.length} characters`);
+    return parseDynamic(text) ?? null;
+  }
   if (typeof value === "string" || typeof value === "bigint" || typeof value === "number" || typeof value === "boolean")
     return value;
   return String(value);

@@ -245,7 +245,8 @@ export const collectionFunctions: Readonly<Record<string, RuntimeFunction>> = {
   tojson: ([value = null]) => value,
   dynamic_to_json: ([value = null]) => formatDynamic(sortedKeys(value)),
   range: ([from = null, to = null, step = 1n]) => numbers(from, to, step),
-  repeat: ([value = null, times]) => Array.from({ length: Math.max(integer(times), 0) }, () => value),
+  repeat: ([value = null, times]) =>
+    Array.from({ length: Math.min(Math.max(integer(times), 0), longestRange) }, () => value),
   split: ([value, delimiter, index]) => {
     const parts = text(delimiter) === "" ? [text(value)] : text(value).split(text(delimiter));
     if (index === undefined || index === null) return parts;

@@ -45,20 +45,27 @@ function transform({ real, imaginary }: Complex, sign: 1 | -1): Complex {
 
 function transformPlainly({ real, imaginary }: Complex, sign: 1 | -1): Complex {
   const count = real.length;
-  const at = (k: number): readonly [number, number] => {
-    let [re, im] = [0, 0];
+  if (count > longestPlain) throw notSupported(`a Fourier transform of a multiple of ${count} values`);
+  const turns = real.map((_, n) => (sign * 2 * Math.PI * n) / count);
+  const [cosines, sines] = [turns.map(Math.cos), turns.map(Math.sin)];
+  const result: Complex = { real: [], imaginary: [] };
+  for (let k = 0; k < count; k += 1) {
+    let [re, im, at] = [0, 0, 0];
     for (let n = 0; n < count; n += 1) {
-      const turn = (sign * 2 * Math.PI * ((k * n) % count)) / count;
-      const [cos, sin] = [Math.cos(turn), Math.sin(turn)];
+      const cos = cosines[at] ?? 0;
+      const sin = sines[at] ?? 0;
+      at = at + k < count ? at + k : at + k - count;
       re += (real[n] ?? 0) * cos - (imaginary[n] ?? 0) * sin;
       im += (real[n] ?? 0) * sin + (imaginary[n] ?? 0) * cos;
     }
-    return [re, im];
-  };
-  const all = real.map((_, k) => at(k));
-  return { real: all.map(([re]) => re), imaginary: all.map(([, im]) => im) };
+    result.real.push(re);
+    result.imaginary.push(im);
+  }
+  return result;
 }
 
+/** The definition costs the square of the length. */
+const longestPlain = 2048;
 const longestTransform = 65_536;
 
 function fourier(sign: 1 | -1): RuntimeFunction {
@@ -172,36 +179,46 @@ function expanded(solved: readonly number[], middle: number, spread: number): nu
   return result;
 }
 
+/** Sums over the first values of a series, from which the rest of a line through any stretch follows. */
+function prefixSums(values: Numbers, middle: number): readonly (readonly number[])[] {
+  const sums = [[0, 0, 0, 0, 0, 0]];
+  for (const [x, value] of values.entries()) {
+    const before = sums[x] ?? [];
+    const y = (value ?? 0) - middle;
+    const added = value === null ? [0, 0, 0, 0, 0, 0] : [1, x, y, x * x, x * y, y * y];
+    sums.push(before.map((sum, index) => sum + (added[index] ?? 0)));
+  }
+  return sums;
+}
+
+function restOfLine(from: readonly number[], to: readonly number[]): number {
+  const [n = 0, x = 0, y = 0, xx = 0, xy = 0, yy = 0] = to.map((sum, index) => sum - (from[index] ?? 0));
+  if (n === 0) return 0;
+  const [spread, shared, variance] = [xx - (x * x) / n, xy - (x * y) / n, yy - (y * y) / n];
+  return Math.max(spread === 0 ? variance : variance - (shared * shared) / spread, 0);
+}
+
 /** The split where a line on each side leaves the smallest rest. */
 const fitTwoLines: RuntimeFunction = ([series]) => {
   const values = numbersOf(series);
   const whole = statistics(values);
   if (values === undefined || whole === undefined) return null;
-  if (values.length > 20_000) throw notSupported("series_fit_2lines() of more than 20,000 values");
-  const rest = (part: Numbers): number => {
-    const fit = fitLine(part);
-    return fit === undefined ? 0 : fit.rvariance * Math.max(part.filter((value) => value !== null).length - 1, 1);
-  };
+  const sums = prefixSums(values, whole.avg);
+  const [none = [], all = []] = [sums[0], sums.at(-1)];
   let best = { split: 0, rest: Number.POSITIVE_INFINITY };
   for (let split = 1; split < values.length; split += 1) {
-    const found = rest(values.slice(0, split)) + rest(values.slice(split));
-    if (found < best.rest) best = { split, rest: found };
+    const at = sums[split] ?? none;
+    const rest = restOfLine(none, at) + restOfLine(at, all);
+    if (rest < best.rest - 1e-12 * whole.variance) best = { split, rest };
   }
   const [left, right] = [fitLine(values.slice(0, best.split)), fitLine(values.slice(best.split))];
   if (left === undefined || right === undefined) return null;
-  const count = values.filter((value) => value !== null).length;
-  const rvariance = count > 1 ? best.rest / (count - 1) : 0;
+  const line = [...left.line, ...right.line];
+  const known = values.flatMap((value, index) => (value === null ? [] : [(value - (line[index] ?? 0)) ** 2]));
+  const rvariance = known.length > 1 ? known.reduce((sum, square) => sum + square, 0) / (known.length - 1) : 0;
   const rsquare = whole.variance === 0 ? 1 : 1 - rvariance / whole.variance;
   const side = (fit: typeof left): number[] => [fit.rsquare, fit.slope, fit.interception, fit.variance, fit.rvariance];
-  return [
-    rsquare,
-    BigInt(best.split),
-    whole.variance,
-    rvariance,
-    [...left.line, ...right.line],
-    ...side(right),
-    ...side(left),
-  ];
+  return [rsquare, BigInt(best.split), whole.variance, rvariance, line, ...side(right), ...side(left)];
 };
 
 export const seriesTransforms: Readonly<Record<string, RuntimeFunction>> = {

@@ -1,6 +1,7 @@
 // Series: arrays of numbers, element by element, filled, filtered, fitted.
 
 import { dynamicEquals, isNumber, toNumber, type Dynamic } from "../values/dynamic.ts";
+import { notSupported } from "./unsupported.ts";
 import { list, type RuntimeFunction } from "./value.ts";
 import { fitLine, statistics } from "./series-fit.ts";
 
@@ -82,7 +83,13 @@ function fillLinear(values: Dynamic[], placeholder: Dynamic, edges: boolean, con
   });
 }
 
+/** A filter looks at so many values for each value that both must stay in bounds. */
+function refuseHugeFilter(values: Numbers, weights: number): void {
+  if (values.length * weights > 50_000_000) throw notSupported("a filter of this length over a series of this length");
+}
+
 function fir(values: Numbers, filter: Numbers, normalize: boolean, center: boolean): Numbers {
+  refuseHugeFilter(values, filter.length);
   const sum = filter.reduce<number>((total, weight) => total + (weight ?? 0), 0);
   const scale = normalize && sum !== 0 ? 1 / sum : 1;
   const offset = center ? Math.floor((filter.length - 1) / 2) : 0;
@@ -96,6 +103,7 @@ function fir(values: Numbers, filter: Numbers, normalize: boolean, center: boole
 }
 
 function iir(values: Numbers, numerators: Numbers, denominators: Numbers): Numbers {
+  refuseHugeFilter(values, numerators.length + denominators.length);
   const found: number[] = [];
   const lead = denominators[0] ?? 1;
   values.forEach((_, index) => {
@@ -120,7 +128,7 @@ function median(values: readonly number[]): number | null {
 
 /** The seasonal part: for each place in the period the median. */
 function seasonal(values: Numbers, period: number): Numbers {
-  const slots = Array.from({ length: period }, (): number[] => []);
+  const slots = Array.from({ length: Math.min(period, values.length) }, (): number[] => []);
   values.forEach((value, index) => {
     if (value !== null) slots[index % period]?.push(value);
   });

@@ -131,10 +131,12 @@ function splitPairs(
   found.push(current);
   if (!greedy) return found;
   // Greedy values go on until the next piece that has a key.
-  return found.reduce<string[]>((merged, piece) => {
-    if (piece.includes(separator) || merged.length === 0) return [...merged, piece];
-    return [...merged.slice(0, -1), `${merged.at(-1)}${delimiters}${piece}`];
-  }, []);
+  const merged: string[] = [];
+  for (const piece of found) {
+    if (piece.includes(separator) || merged.length === 0) merged.push(piece);
+    else merged.push(`${merged.pop()}${delimiters}${piece}`);
+  }
+  return merged;
 }
 
 function unquoted(value: string, open: string | undefined, close: string | undefined, escape: string): string {
@@ -360,7 +362,11 @@ export const textFunctions: Readonly<Record<string, RuntimeFunction>> = {
   isascii: ([value]) => [...text(value)].every((point) => (point.codePointAt(0) ?? 0) < 128),
   isutf8: ([value]) => text(value).isWellFormed(),
   tohex: ([value, length]) =>
-    typeof value === "bigint" ? BigInt.asUintN(64, value).toString(16).padStart(integer(length), "0") : "",
+    typeof value === "bigint"
+      ? BigInt.asUintN(64, value)
+          .toString(16)
+          .padStart(Math.min(integer(length), 1024), "0")
+      : "",
   hash_md5: digest("md5"),
   hash_sha1: digest("sha1"),
   hash_sha256: digest("sha256"),

@@ -75,7 +75,7 @@ export const geoH3: Readonly<Record<string, RuntimeFunction>> = {
     const cell = cellOf(value);
     const rings = integer(distance, -1);
     if (cell === undefined || rings < 0) return null;
-    if (rings > 500) throw notSupported("geo_h3cell_rings() beyond a distance of 500");
+    if (rings > 100) throw notSupported("geo_h3cell_rings() beyond a distance of 100");
     return gridDiskDistances(cell, rings);
   },
   geo_point_to_h3cell: ([longitude, latitude, level]) => {
