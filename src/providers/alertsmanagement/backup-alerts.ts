@@ -39,18 +39,12 @@ const watchers: Readonly<Record<string, Watcher>> = {
   },
   // Without soft delete there is nothing to get back, and Azure raises none.
   "item.deleted": (event) =>
-    (event.data as ProtectedItem).deletion === undefined
-      ? []
-      : [ofItem("DeleteBackupData", event, "Backup was stopped and its data deleted")],
+    isSoft(event) ? [ofItem("DeleteBackupData", event, "Backup was stopped and its data deleted")] : [],
   "item.purge-upcoming": (event) => [
     ofItem("UpcomingPurge", event, "The deleted backup data will be purged in two days"),
   ],
-  "item.purged": (event) => {
-    const { deletion } = event.data as ProtectedItem;
-    return deletion === undefined
-      ? []
-      : [ofItem("PurgeComplete", event, "The deleted backup data was purged for good")];
-  },
+  "item.purged": (event) =>
+    isSoft(event) ? [ofItem("PurgeComplete", event, "The deleted backup data was purged for good")] : [],
   "vault.changed": ({ data }, vault) => {
     const { before, after } = vaultChange.parse(data);
     const was = (what: (settings: VaultSecurity) => boolean): boolean => what(before) && !what(after);
@@ -150,6 +144,10 @@ async function wantsJobAlerts(reader: Reader, vault: Vault): Promise<boolean> {
     return settings.data.monitoringSettings.azureMonitorAlertSettings.alertsForAllJobFailures !== "Disabled";
   const states = await registrationStates(reader, vault.id.split("/")[2] ?? "");
   return states.get(feature)?.state === "Registered";
+}
+
+function isSoft({ data }: StoredEvent): boolean {
+  return ((data as ProtectedItem).deletion?.days ?? 0) > 0;
 }
 
 function itemOfJob({ itemKey, itemName, containerName, vaultKey }: JobEventData): BuiltInHappening["item"] {
