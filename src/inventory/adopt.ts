@@ -71,6 +71,52 @@ export async function adoptMachine(
   return resourceId;
 }
 
+export interface Redefinition {
+  /** In bytes, by the definition's ids of disks. */
+  readonly diskSizes: Readonly<Record<string, number>>;
+  /** Members of what the resource remembers, over those that it has. */
+  readonly hidden: object;
+}
+
+/** Work in the transaction that writes the new shape down. */
+export interface AroundRedefinition {
+  readonly before: (trx: Writer, vmResourceId: string) => Promise<void>;
+  readonly after: (trx: Writer, vmResourceId: string) => Promise<void>;
+}
+
+/** Defines a machine that was defined here, and does not run, anew under its identity. */
+export async function redefineMachine(
+  database: Database,
+  machine: InventoryMachine,
+  driver: Host,
+  definition: MachineDefinition,
+  { diskSizes, hidden }: Redefinition,
+  around: AroundRedefinition,
+  signal?: AbortSignal,
+): Promise<void> {
+  await assertForgettable(database.kysely, machine);
+  await driver.lifecycle?.undefine(machine.machineId);
+  await driver.lifecycle?.define(definition, signal);
+  await database.transaction(async (trx) => {
+    await around.before(trx, machine.resourceId);
+    const key = idKey(machine.resourceId);
+    const resource = await findResource<object, object>(trx, machine.resourceId);
+    await trx
+      .updateTable("resources")
+      .set({ hidden: JSON.stringify({ ...resource?.hidden, ...hidden }) })
+      .where("key", "=", key)
+      .execute();
+    await trx
+      .updateTable("machines")
+      .set({ present: 1, machine: JSON.stringify(describeDefinition(definition, diskSizes)) })
+      .where("key", "=", key)
+      .execute();
+    await around.after(trx, machine.resourceId);
+    appendEvent(trx, { ...ownDeed, type: "machine.changed", subject: machine.resourceId, data: { redefined: true } });
+    scopeOf(trx).tell(inventoryChannel);
+  });
+}
+
 /** Throws unless the machine was defined here, or is on its host no more. */
 export async function assertForgettable(reader: Reader, machine: InventoryMachine): Promise<void> {
   if (!machine.present) return;

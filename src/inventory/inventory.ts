@@ -8,7 +8,16 @@ import type { Host, Machine, MachineDefinition } from "../hosts/host.ts";
 import { isoTime } from "../lib/clock.ts";
 import { isErrorCode } from "../lib/errors.ts";
 import { withDeadline } from "../lib/time.ts";
-import { adoptMachine, assertForgettable, forgetMachine, forgetWithGroup, type Adoption } from "./adopt.ts";
+import {
+  adoptMachine,
+  assertForgettable,
+  forgetMachine,
+  forgetWithGroup,
+  redefineMachine,
+  type Adoption,
+  type AroundRedefinition,
+  type Redefinition,
+} from "./adopt.ts";
 import { discover } from "./discovery.ts";
 import { hostSettings, type HostSettings } from "./drivers.ts";
 import { inventoryErrors } from "./errors.ts";
@@ -71,6 +80,14 @@ export interface Inventory {
     place: Adoption,
     signal?: AbortSignal,
   ): Promise<InventoryMachine>;
+  /** Gives an adopted machine that does not run another definition, with the same id and name. */
+  redefine(
+    vmResourceId: string,
+    definition: MachineDefinition,
+    redefinition: Redefinition,
+    around: AroundRedefinition,
+    signal?: AbortSignal,
+  ): Promise<void>;
   /** Throws MachineNotOurs when `forget` would. */
   assertForgettable(vmResourceId: string): Promise<void>;
   /** Ends and undefines a machine that was adopted, or forgets one that has vanished. Its images stay. */
@@ -207,6 +224,11 @@ export function openInventory({ database, holder, report }: InventoryOptions): R
       const host = await getHost(database.kysely, hostId);
       const driver = await drivers.open(host, signal);
       return getMachine(await adoptMachine(database, host, driver, definition, place, signal));
+    },
+    redefine: async (vmResourceId, definition, redefinition, around, signal) => {
+      const machine = await getMachine(vmResourceId);
+      const driver = await openHost(machine.hostId, signal);
+      await redefineMachine(database, machine, driver, definition, redefinition, around, signal);
     },
     assertForgettable: async (vmResourceId) => assertForgettable(database.kysely, await getMachine(vmResourceId)),
     forget: async (vmResourceId, signal, also) => {

@@ -167,7 +167,24 @@ test("az vm create makes a machine from disks, runs it, and gives the disks free
   );
   assert.equal(exitCode, 0, stderr);
   const lab = ["--resource-group", "lab"];
-  for (const name of ["system", "data"]) await rack.az("disk", "create", ...lab, "--name", name, "--size-gb", "1");
+  const disk = `${rack.group}/providers/Microsoft.Compute/disks`;
+  for (const name of ["system", "data", "more"]) {
+    const properties = { creationData: { createOption: "Empty" }, diskSizeGB: 1 };
+    await rack.service.call("PUT", `${disk}/${name}?api-version=2024-03-02`, {
+      body: { location: "local", properties },
+    });
+  }
+  await waitFor(
+    "the disks",
+    async () => {
+      const { json } = await rack.service.call("GET", `${disk}?api-version=2024-03-02`);
+      const made = json.value.filter(
+        (one: { properties: { provisioningState: string } }) => one.properties.provisioningState === "Succeeded",
+      );
+      return made.length === 3 ? true : undefined;
+    },
+    30_000,
+  );
   const vm = [...lab, "--name", "made"];
   const size = ["--size", "Standard_B1s", "--os-type", "linux"];
   await rack.az("vm", "create", ...vm, "--attach-os-disk", "system", "--attach-data-disks", "data", ...size);
@@ -175,13 +192,16 @@ test("az vm create makes a machine from disks, runs it, and gives the disks free
   assert.deepEqual([made.powerState, made.hardwareProfile.vmSize], ["VM running", "Standard_B1s"]);
   assert.equal(made.storageProfile.osDisk.name, "system");
   assert.match(made.macAddresses, /^02-48-46-/);
-  const disks = async (): Promise<unknown[]> =>
-    (await rack.az("disk", "list", ...lab)).map((disk: { name: string; managedBy: string | null }) => [
-      disk.name,
-      disk.managedBy === null ? null : "made",
+  const disks = async (): Promise<unknown[]> => {
+    const { json } = await rack.service.call("GET", `${disk}?api-version=2024-03-02`);
+    return json.value.map((one: { name: string; managedBy?: string }) => [
+      one.name,
+      one.managedBy === undefined ? null : "made",
     ]);
+  };
   assert.deepEqual(await disks(), [
     ["data", "made"],
+    ["more", null],
     ["system", "made"],
   ]);
   const second = await azFails(
@@ -199,11 +219,27 @@ test("az vm create makes a machine from disks, runs it, and gives the disks free
 
   await rack.az("vm", "stop", ...vm, "--skip-shutdown");
   assert.equal((await rack.az("vm", "show", "--show-details", ...vm)).powerState, "VM stopped");
+  await rack.az("vm", "disk", "attach", ...lab, "--vm-name", "made", "--name", "more");
+  await rack.az("vm", "disk", "detach", ...lab, "--vm-name", "made", "--name", "data");
+  const changed = await rack.az("vm", "update", ...vm, "--set", "hardwareProfile.vmSize=Holdfast_2_640");
+  assert.equal(changed.hardwareProfile.vmSize, "Holdfast_2_640");
+  assert.deepEqual(await disks(), [
+    ["data", null],
+    ["more", "made"],
+    ["system", "made"],
+  ]);
   await rack.az("vm", "start", ...vm);
+  const { json: running } = await rack.machine("made");
+  assert.equal(running.properties.vmId, made.vmId);
+  assert.equal(running.properties.hardwareProfile.vmSize, "Holdfast_2_640");
+  assert.match(running.properties.storageProfile.dataDisks[0].managedDisk.id, /\/disks\/more$/);
+  const whileItRuns = await azFails(rack.az, "vm", "disk", "detach", ...lab, "--vm-name", "made", "--name", "more");
+  assert.match(whileItRuns.text, /made runs: cannot detach more\. Stop it with az vm deallocate/);
   await rack.az("vm", "delete", "--yes", ...vm);
   assert.equal((await rack.machine("made")).status, 404);
   assert.deepEqual(await disks(), [
     ["data", null],
+    ["more", null],
     ["system", null],
   ]);
 });

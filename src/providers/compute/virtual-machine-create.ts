@@ -3,14 +3,13 @@
 
 import type { ArmRequest } from "../../arm/request.ts";
 import { param } from "../../arm/request.ts";
-import { idKey, tryParseResourceId } from "../../arm/resource-id.ts";
+import { tryParseResourceId } from "../../arm/resource-id.ts";
 import { findResource } from "../../arm/resources/resource-store.ts";
 import { armErrors } from "../../arm/errors.ts";
-import { readyImageOf } from "../../disks/image-rows.ts";
-import type { DefinedDisk, MachineDefinition } from "../../hosts/host.ts";
-import { diskType } from "../../inventory/machine-disks.ts";
+import type { MachineDefinition } from "../../hosts/host.ts";
 import type { RegisteredHost } from "../../inventory/inventory.ts";
 import { newGuid } from "../../lib/random.ts";
+import { disksToAttach, type WantedDisk } from "./disks-to-attach.ts";
 import { computeErrors } from "./errors.ts";
 import { interfacesIn, ownParts, releaseParts } from "./machine-parts.ts";
 import { machineSizes, sizeNamed } from "./sizes.ts";
@@ -18,7 +17,7 @@ import type { ComputeServices } from "./services.ts";
 import type { MachineBody } from "./virtual-machine-body.ts";
 
 export async function createMachine(services: ComputeServices, request: ArmRequest, body: MachineBody): Promise<void> {
-  const { database, disks, inventory, locations } = services;
+  const { database, inventory, locations } = services;
   const name = param(request, "vmName");
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name) || /[.-]$/.test(name)) {
     throw armErrors.InvalidResourceName(
@@ -46,37 +45,16 @@ export async function createMachine(services: ComputeServices, request: ArmReque
   }
   const host = await chooseHost(services, request, body.properties?.hostId);
 
-  const defined: DefinedDisk[] = [];
-  const diskSizes: Record<string, number> = {};
-  const diskResourceIds: Record<string, string> = {};
-  for (const { serial, resourceId } of wanted) {
-    const resource = await findResource(database.kysely, resourceId);
-    if (resource === undefined || idKey(resource.type) !== idKey(diskType)) {
-      throw computeErrors.InvalidResourceReference(
-        `Resource ${resourceId} referenced by the virtual machine ${name} was not found. See az disk list.`,
-        { target: "storageProfile" },
-      );
-    }
-    const { managedBy } = resource.envelope;
-    if (managedBy !== undefined && idKey(managedBy) !== idKey(request.resourceId)) {
-      throw computeErrors.OperationNotAllowed(
-        `The disk ${resource.id} belongs to ${managedBy}. A disk is attached to one machine at a time; copy it with az disk create --source.`,
-        { target: "storageProfile" },
-      );
-    }
-    const image = await readyImageOf(database.kysely, resource.id);
-    defined.push({ id: serial, source: { kind: "image", path: disks.images.pathOf(image.imageId), format: "raw" } });
-    diskSizes[serial] = image.size;
-    diskResourceIds[serial] = resource.id;
-  }
+  const { defined, diskSizes, diskResourceIds } = await disksToAttach(services, request.resourceId, wanted);
 
   const osType = body.properties?.storageProfile?.osDisk?.osType;
+  const network = interfaces.length > 0 ? "user" : "none";
   const definition: MachineDefinition = {
     name,
     id: newGuid(),
     memoryBytes: size.mebibytes * 1024 ** 2,
     processors: size.processors,
-    network: interfaces.length > 0 ? "user" : "none",
+    network,
     disks: defined,
   };
   await inventory.adopt(
@@ -89,7 +67,7 @@ export async function createMachine(services: ComputeServices, request: ArmReque
       location,
       tags: body.tags ?? {},
       properties: body.properties?.kept ?? {},
-      hidden: { vmSize: size.name },
+      hidden: { vmSize: size.name, network },
       ...(osType === undefined || osType === null ? {} : { osType }),
       diskSizes,
       diskResourceIds,
@@ -114,7 +92,7 @@ export function noImages(): Error {
   );
 }
 
-function disksWanted(body: MachineBody): { serial: string; resourceId: string }[] {
+function disksWanted(body: MachineBody): WantedDisk[] {
   const { osDisk, dataDisks, imageReference } = body.properties?.storageProfile ?? {};
   if (imageReference !== undefined && imageReference !== null) {
     throw noImages();

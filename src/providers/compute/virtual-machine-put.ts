@@ -1,6 +1,6 @@
-// PUT of a virtual machine. One that exists takes tags and descriptions; its disks and its size are
-// what the host gives it, so a body that asks for others is refused with what can be done. One that
-// does not exist is made from disks (`createOption: Attach`) on a host that runs machines.
+// PUT of a virtual machine. One that exists takes tags and descriptions, and other disks or another
+// size where that can be done. One that does not exist is made from disks (`createOption: Attach`) on
+// a host that runs machines.
 
 import { preconditionsOf, type Preconditions } from "../../arm/preconditions.ts";
 import { parseBody, type ArmReply, type ArmRequest } from "../../arm/request.ts";
@@ -8,14 +8,11 @@ import { findResource, getResource, putResource } from "../../arm/resources/reso
 import type { Envelope } from "../../arm/resources/resource.ts";
 import { appendEvent } from "../../events/append.ts";
 import { listExtensions } from "../../inventory/extensions.ts";
-import type { InventoryMachine } from "../../inventory/inventory.ts";
-import { disksOf } from "../../inventory/machine-disks.ts";
-import { computeErrors } from "./errors.ts";
-import { sizeNamed } from "./sizes.ts";
 import type { ComputeServices } from "./services.ts";
-import { machineBodySchema, type MachineBody, type StorageProfile } from "./virtual-machine-body.ts";
+import { machineBodySchema, type MachineBody } from "./virtual-machine-body.ts";
 import { createMachine } from "./virtual-machine-create.ts";
-import { renderMachine, sizeOf, type MachineHidden } from "./virtual-machine-shape.ts";
+import { reshapeMachine } from "./virtual-machine-reshape.ts";
+import { renderMachine, type MachineHidden } from "./virtual-machine-shape.ts";
 import { findMachine } from "./find-machine.ts";
 
 export async function putMachine(services: ComputeServices, request: ArmRequest): Promise<ArmReply> {
@@ -24,8 +21,7 @@ export async function putMachine(services: ComputeServices, request: ArmRequest)
   if (existing === undefined) await createMachine(services, request, body);
   else {
     const { machine } = await findMachine(services, request.resourceId);
-    refuseOtherSize(body, existing.hidden, machine);
-    refuseOtherDisks(body.properties?.storageProfile, machine);
+    await reshapeMachine(services, machine, body, request.signal);
     await storeMachine(
       services,
       request.resourceId,
@@ -115,39 +111,5 @@ function cachingOf(body: MachineBody): NonNullable<MachineHidden["disks"]> {
             ] as const,
           ],
     ),
-  );
-}
-
-function refuseOtherSize(body: MachineBody, hidden: MachineHidden, machine: InventoryMachine): void {
-  const asked = body.properties?.hardwareProfile?.vmSize;
-  if (asked === undefined) return;
-  const shown = sizeOf(hidden, machine);
-  const size = sizeNamed(asked);
-  const isSame = size !== undefined && sizeOf({ vmSize: asked }, machine) === size.name;
-  if (asked.toLowerCase() === shown.toLowerCase() || isSame) return;
-  throw computeErrors.OperationNotAllowed(
-    `The size of ${machine.name} is ${shown} and cannot be changed to '${asked}' from here. Give the machine other processors or memory on its host.`,
-    { target: "vmSize" },
-  );
-}
-
-function refuseOtherDisks(storage: StorageProfile | undefined, machine: InventoryMachine): void {
-  if (storage?.dataDisks === undefined || storage.dataDisks === null) return;
-  const current = disksOf(machine).filter(({ lun }) => lun >= 0);
-  const wanted = storage.dataDisks.filter(({ toBeDetached }) => toBeDetached !== true);
-  const isThat = (disk: (typeof wanted)[number], { resourceId, name }: (typeof current)[number]): boolean =>
-    disk.managedDisk?.id === undefined
-      ? disk.name?.toLowerCase() === name.toLowerCase()
-      : disk.managedDisk.id.toLowerCase() === resourceId.toLowerCase();
-  const added = wanted.filter((disk) => !current.some((one) => isThat(disk, one)));
-  const removed = current.filter((one) => !wanted.some((disk) => isThat(disk, one)));
-  if (added.length === 0 && removed.length === 0) return;
-  const changes = [
-    ...added.map(({ name, managedDisk }) => `attach ${managedDisk?.id ?? name ?? "a new disk"}`),
-    ...removed.map(({ name }) => `detach ${name}`),
-  ];
-  throw computeErrors.OperationNotAllowed(
-    `The disks of ${machine.name} are its host's: cannot ${changes.join(", ")}. Change them on the host (the machine's disks here follow), or make a machine from disks: PUT a new virtual machine whose disks have createOption 'Attach'.`,
-    { target: "storageProfile.dataDisks" },
   );
 }

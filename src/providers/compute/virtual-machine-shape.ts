@@ -16,8 +16,8 @@ export interface MachineHidden {
   readonly ended?: { readonly state: "stopped" | "deallocated"; readonly at: number };
   /** The name of the size that it was asked for by. */
   readonly vmSize?: string;
-  /** What it was defined as, where it was made from disks here. */
-  readonly definition?: MachineDefinition;
+  /** Of a machine that was made from disks here. */
+  readonly network?: MachineDefinition["network"];
   /** How clients describe its disks beyond what the host knows, by lower-case id of the disk. */
   readonly disks?: Readonly<Record<string, { readonly caching?: string; readonly storageAccountType?: string }>>;
 }

@@ -1,0 +1,58 @@
+// Managed disks as a machine's disks: each must be there, whole, and nobody else's.
+
+import { idKey } from "../../arm/resource-id.ts";
+import { findResource } from "../../arm/resources/resource-store.ts";
+import { readyImageOf } from "../../disks/image-rows.ts";
+import type { DefinedDisk } from "../../hosts/host.ts";
+import { diskType } from "../../inventory/machine-disks.ts";
+import { computeErrors } from "./errors.ts";
+import type { ComputeServices } from "./services.ts";
+
+export interface WantedDisk {
+  /** What the machine is to know it by. */
+  readonly serial: string;
+  readonly resourceId: string;
+}
+
+export interface AttachedDisks {
+  readonly defined: readonly DefinedDisk[];
+  /** By serial. */
+  readonly diskSizes: Readonly<Record<string, number>>;
+  readonly diskResourceIds: Readonly<Record<string, string>>;
+}
+
+export async function disksToAttach(
+  { database, disks }: ComputeServices,
+  machineId: string,
+  wanted: readonly WantedDisk[],
+): Promise<AttachedDisks> {
+  const defined: DefinedDisk[] = [];
+  const diskSizes: Record<string, number> = {};
+  const diskResourceIds: Record<string, string> = {};
+  const seen = new Set<string>();
+  for (const { serial, resourceId } of wanted) {
+    const resource = await findResource(database.kysely, resourceId);
+    if (resource === undefined || idKey(resource.type) !== idKey(diskType)) {
+      throw computeErrors.InvalidResourceReference(
+        `Resource ${resourceId} referenced by the virtual machine was not found. See az disk list.`,
+        { target: "storageProfile" },
+      );
+    }
+    const { managedBy } = resource.envelope;
+    if (managedBy !== undefined && idKey(managedBy) !== idKey(machineId)) {
+      throw computeErrors.OperationNotAllowed(
+        `The disk ${resource.id} belongs to ${managedBy}. A disk is attached to one machine at a time; copy it with az disk create --source.`,
+        { target: "storageProfile" },
+      );
+    }
+    if (seen.has(idKey(resourceId))) {
+      throw computeErrors.OperationNotAllowed(`The disk ${resource.id} is named twice.`, { target: "storageProfile" });
+    }
+    seen.add(idKey(resourceId));
+    const image = await readyImageOf(database.kysely, resource.id);
+    defined.push({ id: serial, source: { kind: "image", path: disks.images.pathOf(image.imageId), format: "raw" } });
+    diskSizes[serial] = image.size;
+    diskResourceIds[serial] = resource.id;
+  }
+  return { defined, diskSizes, diskResourceIds };
+}

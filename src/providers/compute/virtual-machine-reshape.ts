@@ -1,0 +1,137 @@
+// Other disks, or another size, for a machine that was made from disks here and does not run: it is
+// defined anew with the same identity. All other machines are their host's to change.
+
+import { tryParseResourceId } from "../../arm/resource-id.ts";
+import { findResource } from "../../arm/resources/resource-store.ts";
+import type { InventoryMachine } from "../../inventory/inventory.ts";
+import { disksOf, type InventoryDisk } from "../../inventory/machine-disks.ts";
+import { disksToAttach, type WantedDisk } from "./disks-to-attach.ts";
+import { computeErrors } from "./errors.ts";
+import { ownParts, releaseParts } from "./machine-parts.ts";
+import { sizeNamed, sizeNameOf } from "./sizes.ts";
+import type { ComputeServices } from "./services.ts";
+import type { MachineBody, StorageProfile } from "./virtual-machine-body.ts";
+import { sizeOf, type MachineHidden } from "./virtual-machine-shape.ts";
+
+type BodyDisk = NonNullable<NonNullable<StorageProfile["dataDisks"]>>[number];
+
+interface Changes {
+  readonly size: string | undefined;
+  readonly added: readonly BodyDisk[];
+  readonly removed: readonly InventoryDisk[];
+  /** For people. */
+  readonly said: readonly string[];
+}
+
+/** Brings the machine to what the body asks for; refuses what cannot be done. */
+export async function reshapeMachine(
+  services: ComputeServices,
+  machine: InventoryMachine,
+  body: MachineBody,
+  signal: AbortSignal,
+): Promise<void> {
+  const { database, inventory } = services;
+  const resource = await findResource<object, MachineHidden>(database.kysely, machine.resourceId);
+  const hidden = resource?.hidden ?? {};
+  const changes = changesIn(body, hidden, machine);
+  if (changes.said.length === 0) return;
+  if (hidden.network === undefined) {
+    throw computeErrors.OperationNotAllowed(
+      `Disks and size of ${machine.name} are its host's: cannot ${changes.said.join(", ")}. Change them on the host (what is shown here follows), or make a machine from disks: PUT a new virtual machine whose disks have createOption 'Attach'.`,
+      { target: "properties" },
+    );
+  }
+  const seen = await inventory.refreshMachine(machine.resourceId, signal);
+  if (seen.machine.powerState !== "stopped") {
+    throw computeErrors.OperationNotAllowed(
+      `${machine.name} runs: cannot ${changes.said.join(", ")}. Stop it with az vm deallocate, then try again.`,
+      { target: "properties" },
+    );
+  }
+  const size = changes.size === undefined ? undefined : sizeNamed(changes.size);
+  if (changes.size !== undefined && size === undefined) {
+    throw computeErrors.OperationNotAllowed(`There is no size '${changes.size}'. See az vm list-sizes.`, {
+      target: "vmSize",
+    });
+  }
+  const kept = disksOf(seen).filter(({ resourceId }) => !changes.removed.some((one) => one.resourceId === resourceId));
+  const wanted = kept.map(({ disk, resourceId }): WantedDisk => ({ serial: disk.id, resourceId }));
+  for (const disk of changes.added) wanted.push(toWanted(disk, wanted));
+  const { defined, diskSizes, diskResourceIds } = await disksToAttach(services, machine.resourceId, wanted);
+  await inventory.redefine(
+    machine.resourceId,
+    {
+      name: seen.machine.name,
+      id: seen.machineId,
+      memoryBytes: size === undefined ? (seen.machine.memoryBytes ?? 0) : size.mebibytes * 1024 ** 2,
+      processors: size?.processors ?? seen.machine.processors ?? 1,
+      network: hidden.network,
+      disks: defined,
+    },
+    { diskSizes, hidden: { diskResourceIds, ...(size === undefined ? {} : { vmSize: size.name }) } },
+    { before: releaseParts, after: ownParts },
+    signal,
+  );
+}
+
+function changesIn(body: MachineBody, hidden: MachineHidden, machine: InventoryMachine): Changes {
+  const size = otherSize(body, hidden, machine);
+  const { added, removed } = otherDisks(body.properties?.storageProfile, machine);
+  const shown = sizeOf(hidden, machine);
+  return {
+    size,
+    added,
+    removed,
+    said: [
+      ...(size === undefined ? [] : [`change the size from ${shown} to ${size}`]),
+      ...added.map(({ name, managedDisk }) => `attach ${managedDisk?.id ?? name ?? "a new disk"}`),
+      ...removed.map(({ name }) => `detach ${name}`),
+    ],
+  };
+}
+
+function otherSize(body: MachineBody, hidden: MachineHidden, machine: InventoryMachine): string | undefined {
+  const asked = body.properties?.hardwareProfile?.vmSize;
+  if (asked === undefined || asked.toLowerCase() === sizeOf(hidden, machine).toLowerCase()) return undefined;
+  const size = sizeNamed(asked);
+  const { processors, memoryBytes } = machine.machine;
+  const isSame =
+    size !== undefined &&
+    sizeNameOf(size.processors, size.mebibytes * 1024 ** 2) === sizeNameOf(processors, memoryBytes);
+  return isSame ? undefined : asked;
+}
+
+function otherDisks(
+  storage: StorageProfile | undefined,
+  machine: InventoryMachine,
+): { added: readonly BodyDisk[]; removed: readonly InventoryDisk[] } {
+  if (storage?.dataDisks === undefined || storage.dataDisks === null) return { added: [], removed: [] };
+  const current = disksOf(machine).filter(({ lun }) => lun >= 0);
+  const wanted = storage.dataDisks.filter(({ toBeDetached }) => toBeDetached !== true);
+  const isThat = (disk: BodyDisk, { resourceId, name }: InventoryDisk): boolean =>
+    disk.managedDisk?.id === undefined
+      ? disk.name?.toLowerCase() === name.toLowerCase()
+      : disk.managedDisk.id.toLowerCase() === resourceId.toLowerCase();
+  return {
+    added: wanted.filter((disk) => !current.some((one) => isThat(disk, one))),
+    removed: current.filter((one) => !wanted.some((disk) => isThat(disk, one))),
+  };
+}
+
+function toWanted(disk: BodyDisk, others: readonly WantedDisk[]): WantedDisk {
+  const resourceId = disk.managedDisk?.id;
+  if (
+    disk.createOption?.toLowerCase() !== "attach" ||
+    resourceId === undefined ||
+    tryParseResourceId(resourceId) === undefined
+  ) {
+    throw computeErrors.OperationNotAllowed(
+      `The disk ${disk.name ?? `of lun ${disk.lun}`} is not there yet: make it with az disk create, then attach it.`,
+      { target: "storageProfile.dataDisks" },
+    );
+  }
+  const taken = new Set(others.map(({ serial }) => serial));
+  let serial = `lun${disk.lun}`;
+  for (let number = 2; taken.has(serial); number += 1) serial = `lun${disk.lun}-${number}`;
+  return { serial, resourceId };
+}
