@@ -6,8 +6,8 @@
 #   sh SCRIPT --unmount FOLDER      unmount what was mounted there
 #
 # Run it as root on a machine of your own that you trust with the content of the disks, and never on the
-# machine that was backed up when it uses LVM or RAID. It needs nbdfuse (Debian: libnbd-bin), losetup,
-# blkid, partx and mount. Logical volumes, RAID and encrypted volumes are attached and named, not opened.
+# machine that was backed up when it uses LVM or RAID. It needs qemu-storage-daemon (Debian: qemu-system-common),
+# FUSE, losetup, blkid, partx and mount. Logical volumes, RAID and encrypted volumes are attached and named, not opened.
 set -u
 TargetPassword="@PASSWORD@"
 Server=@HOST@
@@ -24,7 +24,12 @@ unmount_all() { # folder
     sort -r "$state/mounted" | while IFS= read -r place; do umount "$place" && rmdir "$place"; done
   fi
   if [ -f "$state/loops" ]; then while IFS= read -r loop; do losetup -d "$loop"; done <"$state/loops"; fi
-  for file in "$state"/disks/*; do [ -d "$file" ] && { umount "$file" 2>/dev/null || fusermount3 -u "$file" 2>/dev/null || fusermount -u "$file"; }; done
+  for file in "$state"/pid-*; do
+    [ -f "$file" ] || continue
+    process=$(cat "$file")
+    kill "$process" 2>/dev/null
+    while kill -0 "$process" 2>/dev/null; do sleep 0.1; done
+  done
   rm -rf "$state"
   rmdir "$1" 2>/dev/null
   echo "Unmounted."
@@ -37,8 +42,8 @@ if [ "${1:-}" = --unmount ]; then
   exit
 fi
 missing=
-for program in nbdfuse losetup blkid partx mount; do command -v "$program" >/dev/null || missing="$missing $program"; done
-[ -z "$missing" ] || fail "these programs are missing:$missing (Debian: apt-get install libnbd-bin mount util-linux fdisk)"
+for program in qemu-storage-daemon losetup blkid partx mount; do command -v "$program" >/dev/null || missing="$missing $program"; done
+[ -z "$missing" ] || fail "these programs are missing:$missing (Debian: apt-get install qemu-system-common mount util-linux fdisk)"
 [ -e /dev/fuse ] || fail "/dev/fuse is missing: load the module fuse"
 
 if [ "$TargetPassword" = UserInput012345 ]; then
@@ -53,6 +58,7 @@ case $TargetPassword in *[!A-Za-z0-9]*|'') fail "that is no password of this ser
 folder=${1:-$PWD/$Session-$(date +%Y%m%d%H%M%S)}
 mkdir -p "$folder" || fail "$folder cannot be made"
 folder=$(cd "$folder" && pwd)
+case $folder in *[,\"\\]*) fail "the folder's path must not hold commas, quotes and backslashes" ;; esac
 state=$folder/.holdfast
 mkdir "$state" "$state/disks" || fail "$folder is in use by another session"
 chmod 700 "$state"
@@ -92,11 +98,15 @@ number=0
 for disk in $Disks; do
   place=$state/disks/$number
   mkdir "$place"
-  nbdfuse -r "$place/disk" "nbds://$Server:$Port/$Session-$TargetPassword-$number?tls-certificates=$state" >"$state/log-$number" 2>&1 </dev/null &
+  : >"$place/disk"
+  # Over its monitor: what stands in a command line can be read by everybody on this machine.
+  printf '%s' "{'execute':'qmp_capabilities'}{'execute':'blockdev-add','arguments':{'driver':'nbd','node-name':'disk','read-only':true,'server':{'type':'inet','host':'$Server','port':'$Port'},'export':'$Session-$TargetPassword-$number','tls-creds':'tls'}}{'execute':'block-export-add','arguments':{'type':'fuse','id':'disk','node-name':'disk','mountpoint':'$place/disk','writable':false}}" |
+    qemu-storage-daemon --pidfile "$state/pid-$number" --chardev stdio,id=monitor --monitor chardev=monitor \
+      --object "tls-creds-x509,id=tls,dir=$state,endpoint=client,verify-peer=on" >"$state/log-$number" 2>&1 &
   waited=0
   until [ -s "$place/disk" ]; do
-    kill -0 $! 2>/dev/null && [ $waited -lt 150 ] || {
-      cat "$state/log-$number" >&2
+    [ $waited -lt 150 ] && ! grep -q '"error"' "$state/log-$number" || {
+      sed -n 's/.*"desc": "\([^"]*\)".*/\1/p' "$state/log-$number" >&2
       unmount_all "$folder" >/dev/null
       fail "the disk $disk could not be reached: the password is wrong, the session has ended, or $Server:$Port is not reachable from here"
     }

@@ -17,6 +17,7 @@ import { addKqlCommand } from "./kql.ts";
 import { addQueryCommand } from "./query.ts";
 import { addStoreCommand } from "./store/commands.ts";
 import { addTestCommand } from "./test.ts";
+import { addVaultCommand } from "./vault.ts";
 
 const program = new Command("holdfast")
   .description("Azure Backup for machines you own.")
@@ -39,6 +40,7 @@ for (const add of [
   addHostCommand,
   addTokenCommand,
   addUpCommand,
+  addVaultCommand,
 ])
   add(program);
 

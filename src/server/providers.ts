@@ -23,6 +23,7 @@ import { networkProvider } from "../providers/network/provider.ts";
 import type { InProcessClient } from "../providers/resources/deployments/in-process-client.ts";
 import { deploymentsProvider } from "../providers/resources/deployments/provider.ts";
 import { recoveryServicesProviders } from "../providers/recoveryservices/provider.ts";
+import { attachPart } from "../providers/recoveryservices/restore-attach.ts";
 import { encryptionPart } from "../providers/recoveryservices/encryption.ts";
 import { fileRecoveryPart } from "../providers/recoveryservices/file-recovery.ts";
 import { restorePart } from "../providers/recoveryservices/restore.ts";
@@ -61,6 +62,7 @@ export function assembleProviders(services: ProviderServices): ProviderDirectory
     managedIdentityProvider(services),
     networkProvider(services),
     ...recoveryServicesProviders(services),
+    attachPart(services),
     encryptionPart(services),
     fileRecoveryPart(services),
     restorePart(services),
