@@ -63,14 +63,14 @@ test("identities are spelled as clients compare them, and go with what they belo
   await make("identity");
   const path = `${rig.group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/mine`;
   const mine = (await rig.call("PUT", path, { location: "eastus" })).json;
-  const patch = async (identity: object): Promise<any> =>
+  const patch = async (identity: object): Promise<Record<string, unknown> & { userAssignedIdentities: object }> =>
     (await rig.vault("PATCH", "identity", { identity })).json.identity;
   const system = await patch({ type: "systemassigned" });
   assert.equal(system.type, "SystemAssigned");
   const both = await patch({ type: "systemassigned,userassigned", userAssignedIdentities: { [mine.id]: {} } });
   assert.equal(both.type, "SystemAssigned, UserAssigned");
   assert.equal(both.principalId, system.principalId);
-  assert.deepEqual(both.userAssignedIdentities[mine.id], {
+  assert.deepEqual(Reflect.get(both.userAssignedIdentities, mine.id), {
     principalId: mine.properties.principalId,
     clientId: mine.properties.clientId,
   });
