@@ -83,9 +83,11 @@ export function jobRecord(
       });
       return save({ isNews: true });
     },
-    finishTask: (taskId, status = "Completed") => {
+    finishTask: async (taskId, status = "Completed") => {
+      // A task ends once: a further attempt says again what the one before has said.
+      if (tasks.some((task) => task.taskId === taskId && task.status === status)) return;
       changeTask(taskId, { status, endTime: now(), progressPercentage: 100 });
-      return save({ isNews: true });
+      await save({ isNews: true });
     },
     progress: (wanted) => {
       percent = Math.max(0, Math.min(100, Math.round(wanted)));

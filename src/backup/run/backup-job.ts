@@ -63,6 +63,7 @@ async function backUp(parts: BackupParts, context: JobContext): Promise<void> {
   const { job, signal } = context;
   const input = backupInput.parse(job.input);
   const { vault, item, policy } = await readSubject(database, job);
+  context.setProperty("Policy Name", policy.name);
   await ensureVaultStore(stores, vault, signal);
   await using opened = await openVaultStore(stores, vault);
   const first = opened.hot ?? opened.vault;
@@ -131,7 +132,7 @@ async function capture(
       ...lockOf(subject),
       ...(consistencyAgent === undefined ? {} : { consistencyAgent }),
       onSnapshot: async ({ cutMilliseconds, disks }) => {
-        context.subStep(`The snapshot of ${disks.length} disks stands; the cut took ${cutMilliseconds} ms.`);
+        context.subStep(`The snapshot of ${disks.length} disks stands; the cut took ${Math.round(cutMilliseconds)} ms.`);
         if (!isDirect) return;
         await context.setCancellable(false);
         await context.finishTask(takeSnapshotTask);
