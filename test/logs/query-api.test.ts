@@ -185,26 +185,40 @@ describe("logs on the wire", () => {
     );
   });
 
-  test("Microsoft's client queries, sends batches and reads errors", async () => {
+  const program = async (file: string): Promise<unknown> => {
     const { tenantId, clientId, clientSecret, subscriptionId } = service.admin;
     const env = {
       ...process.env,
       NODE_EXTRA_CA_CERTS: service.ca,
       ENDPOINT: service.endpoint,
       WORKSPACE: customerId,
+      WORKSPACE_ID: workspace,
       TENANT_ID: tenantId,
       CLIENT_ID: clientId,
       CLIENT_SECRET: clientSecret,
       SUBSCRIPTION_ID: subscriptionId,
     };
-    const { stdout } = await promisify(execFile)(process.execPath, [`${projectRoot}/test/logs/sdk-program.ts`], {
-      env,
-    });
-    assert.deepEqual(JSON.parse(stdout), {
+    const { stdout } = await promisify(execFile)(process.execPath, [`${projectRoot}/test/logs/${file}`], { env });
+    return JSON.parse(stdout);
+  };
+
+  test("Microsoft's client queries, sends batches and reads errors", async () => {
+    assert.deepEqual(await program("sdk-program.ts"), {
       single: ["Success", [["2026-01-02T00:00:00.000Z", { a: 1 }]]],
       // This client calls every item that has an error partial, whether it has rows or not.
       batch: ["Success", "PartialFailure"],
       refused: [400, "BadArgumentError"],
+      resource: ["Success", [["SEEN"]]],
+    });
+  });
+
+  test("Microsoft's monitor client makes, changes, lists and deletes a rule", async () => {
+    assert.deepEqual(await program("rules-program.ts"), {
+      made: ["by-program", 3, "LogAlert"],
+      enabled: false,
+      names: ["by-program"],
+      gone: 404,
+      setting: "by-program",
     });
   });
 });

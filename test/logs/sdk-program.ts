@@ -19,10 +19,16 @@ const refused = await client.queryWorkspace(workspace, "nothing", timespan).then
   () => undefined,
   (error: { code?: string; statusCode?: number }) => [error.statusCode, error.code],
 );
+const activity = await client.queryResource(
+  `/subscriptions/${process.env["SUBSCRIPTION_ID"]}/resourceGroups/seen`,
+  "AzureActivity | where TimeGenerated > ago(1h) | distinct ResourceGroup",
+  timespan,
+);
 process.stdout.write(
   JSON.stringify({
     single: [single.status, "tables" in single ? single.tables[0]?.rows : []],
     batch: batch.map(({ status }) => status),
     refused,
+    resource: [activity.status, "tables" in activity ? activity.tables[0]?.rows : []],
   }),
 );

@@ -22,7 +22,6 @@ import { isEnabled, ruleFrom } from "./scheduled-query-rule.ts";
 
 const namespace = "Microsoft.Insights";
 const typeName = "scheduledQueryRules";
-export const ruleType = `${namespace}/${typeName}`;
 
 interface Hidden {
   readonly editor: AccessPrincipal;

@@ -1,6 +1,6 @@
 // A workspace as queries and routes find it: by customer id, by resource id or by name.
 
-import { idKey } from "../../arm/resource-id.ts";
+import { enclosingScopes, idKey } from "../../arm/resource-id.ts";
 import { findResource, listResources, type Reader } from "../../arm/resources/resource-store.ts";
 import type { Resource } from "../../arm/resources/resource.ts";
 import type { AccessPrincipal } from "../../identity/access/access.ts";
@@ -73,7 +73,9 @@ export function workspacesFor(
           `The caller '${caller.name}' may not read the logs of '${resourceId.slice(0, 300)}'.`,
         );
       }
-      const settings = await diagnosticSettingsOf(reader, resourceId);
+      // What stands above a resource logs of it too: a subscription its activity.
+      const scopes = enclosingScopes(resourceId);
+      const settings = (await Promise.all(scopes.map((scope) => diagnosticSettingsOf(reader, scope)))).flat();
       const ids = new Set(settings.flatMap(({ properties }) => properties.workspaceId?.toLowerCase() ?? []));
       const workspaces = await Promise.all([...ids].map((id) => findResource<WorkspaceProperties>(reader, id)));
       if (ids.size === 0) {
