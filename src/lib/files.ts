@@ -47,6 +47,8 @@ export interface FileSystem {
   linkStatus(path: string): Promise<FileStatus | undefined>;
   list(path: string): Promise<string[]>;
   makeDirectory(path: string, permissions?: number): Promise<void>;
+  /** Gives a file or folder to a user, by number; its group stays. */
+  changeOwner(path: string, owner: number): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   /** Fails with EEXIST when `to` is there: a conditional create. */
   link(from: string, to: string): Promise<void>;
@@ -95,6 +97,7 @@ export const disk: FileSystem = {
   makeDirectory: async (path, permissions = 0o700) => {
     await fs.mkdir(path, { recursive: true, mode: permissions });
   },
+  changeOwner: (path, owner) => fs.chown(path, owner, -1),
   rename: (from, to) => fs.rename(from, to),
   link: (from, to) => fs.link(from, to),
   remove: (path) => fs.rm(path, { force: true }),

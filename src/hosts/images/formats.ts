@@ -6,7 +6,8 @@ import { disk } from "../../lib/files.ts";
 import { hostErrors } from "../errors.ts";
 
 /** As QEMU's block drivers are called. */
-export type ImageFormat = "raw" | "qcow2" | "vpc" | "vhdx" | "vmdk";
+export const imageFormats = ["raw", "qcow2", "vpc", "vhdx", "vmdk"] as const;
+export type ImageFormat = (typeof imageFormats)[number];
 
 const formatsByExtension: Readonly<Record<string, ImageFormat>> = {
   raw: "raw",

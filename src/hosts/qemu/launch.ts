@@ -35,7 +35,7 @@ export async function launch(
   });
 }
 
-async function ensureOverlay(
+export async function ensureOverlay(
   source: DefinedDisk["source"] & { kind: "point" },
   signal: AbortSignal | undefined,
 ): Promise<void> {

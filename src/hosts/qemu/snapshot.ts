@@ -4,31 +4,25 @@
 // the new one is committed, so an attempt that comes to nothing needs no repair.
 
 import { join } from "node:path";
-import type { AgentChannel } from "../../guest/agent.ts";
-import { defaultFreezeLimits, whileFrozen, type FreezeLimits, type FreezeOutcome } from "../../guest/freeze.ts";
-import { monotonicMilliseconds } from "../../lib/clock.ts";
 import { HoldfastError } from "../../lib/errors.ts";
 import { faultPoint } from "../../lib/faults.ts";
 import { disk as files } from "../../lib/files.ts";
 import { run } from "../../lib/processes.ts";
 import { dirtyBitmapContext } from "../../nbd/protocol.ts";
+import { cut, type CutPlace } from "../cut.ts";
 import { hostErrors } from "../errors.ts";
 import type { NoChangesReason, ReachedConsistency, SnapshotDisk, SnapshotRequest, SnapshotSession } from "../host.ts";
 import { listBlockDevices, type BlockDevice } from "./block-devices.ts";
 import { removeOurs } from "./leftovers.ts";
 import { describeDisks } from "./machine.ts";
 import { chainPrefix, checkPointName, newSessionId, pointBitmap, sessionNames, type SessionNames } from "./names.ts";
-import { scratchReserve, watchOverlays, type OverlayWatch } from "./overlay-watch.ts";
+import { scratchReserve, watchOverlays, type OverlayWatch } from "../overlay-watch.ts";
 import type { QmpConnection } from "./qmp.ts";
 
-export interface SnapshotPlace {
+export interface SnapshotPlace extends CutPlace {
   readonly qmp: QmpConnection;
-  /** Opened only when the guest's file systems are wanted still. */
-  readonly withAgent: (<T>(use: (agent: AgentChannel) => Promise<T>) => Promise<T>) | undefined;
-  readonly isRunning: boolean;
   /** A folder that QEMU may write and we may read. */
   readonly scratchFolder: string;
-  readonly freezeLimits?: FreezeLimits;
   /** Called once, when the session is over. */
   readonly release: () => void;
 }
@@ -137,10 +131,23 @@ class QemuSnapshot implements SnapshotSession {
       );
     }
     faultPoint("snapshot.before-cut");
-    this.consistency = await this.#cut(signal);
+    const transact = async (): Promise<void> => {
+      const actions = this.#taken.flatMap((taken) => this.#actions(taken));
+      await qmp.command("transaction", { actions }, { signal });
+    };
+    const { consistency, milliseconds } = await cut(this.#place, this.#request.consistency, transact, signal);
+    this.consistency = consistency;
+    this.cutMilliseconds = milliseconds;
     faultPoint("snapshot.after-cut");
     this.#watch = watchOverlays(
-      qmp,
+      {
+        onNoRoom: (listener) =>
+          qmp.onEvent(({ event, data }) => {
+            if (event === "BLOCK_IO_ERROR" && data["action"] === "stop" && data["nospace"] === true) listener();
+          }),
+        // It goes on by itself unless QEMU has stopped it.
+        goOn: async (wasStopped) => void (wasStopped && (await qmp.command("cont"))),
+      },
       {
         paths: this.#taken.map(({ overlayPath }) => overlayPath),
         scratchFolder: this.#place.scratchFolder,
@@ -176,46 +183,6 @@ class QemuSnapshot implements SnapshotSession {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.abandon();
-  }
-
-  async #cut(signal: AbortSignal | undefined): Promise<ReachedConsistency> {
-    const { withAgent, isRunning } = this.#place;
-    const transact = async (): Promise<void> => {
-      const start = monotonicMilliseconds();
-      await this.#place.qmp.command(
-        "transaction",
-        { actions: this.#taken.flatMap((taken) => this.#actions(taken)) },
-        { signal },
-      );
-      this.cutMilliseconds = monotonicMilliseconds() - start;
-      faultPoint("snapshot.frozen");
-    };
-    const without = async (reason: string, explanation: string): Promise<ReachedConsistency> => {
-      await transact();
-      return { level: "crash", reason, explanation };
-    };
-    if (this.#request.consistency === "crash")
-      return without("CrashConsistencyWanted", "crash consistency was asked for");
-    if (!isRunning) return without("MachineNotRunning", "the machine is paused or stopped, so its agent cannot answer");
-    if (withAgent === undefined) return without("AgentAbsent", "the machine has no guest agent socket");
-    let outcome: FreezeOutcome | undefined;
-    try {
-      outcome = await withAgent(
-        async (agent) =>
-          (await whileFrozen(agent, this.#place.freezeLimits ?? defaultFreezeLimits, transact, signal)).outcome,
-      );
-    } catch (error) {
-      if (this.cutMilliseconds > 0 || !(error instanceof HoldfastError) || !error.code.startsWith("Agent")) throw error;
-      return without(error.code, error.sentence);
-    }
-    return outcome.held
-      ? {
-          level: "fileSystem",
-          frozenMilliseconds: outcome.milliseconds,
-          fileSystems: outcome.fileSystems,
-          hasWatchdog: outcome.hasWatchdog,
-        }
-      : { level: "crash", reason: outcome.reason, explanation: outcome.explanation };
   }
 
   #actions({ device, names, previous }: TakenDisk): unknown[] {

@@ -3,10 +3,16 @@
 // the snapshot is given up well before: at the limit, or when the scratch folder runs low. Should
 // QEMU still stop the guest for want of room, the snapshot goes and the guest continues.
 
-import { disk } from "../../lib/files.ts";
-import { sleep } from "../../lib/time.ts";
-import { hostErrors } from "../errors.ts";
-import type { QmpConnection } from "./qmp.ts";
+import { disk } from "../lib/files.ts";
+import { sleep } from "../lib/time.ts";
+import { hostErrors } from "./errors.ts";
+
+export interface WatchedMachine {
+  /** Calls `listener` when QEMU stops the guest for want of room; returns what ends that. */
+  onNoRoom(listener: () => void): () => void;
+  /** Lets the guest go on once the snapshot is gone; `wasStopped` when its stop was heard of. */
+  goOn(wasStopped: boolean): Promise<void>;
+}
 
 export interface OverlayWatch {
   /** Aborted with the reason when the snapshot must be given up. */
@@ -25,22 +31,27 @@ export const scratchReserve = 64 * 1024 * 1024;
 const lookEveryMilliseconds = 200;
 
 export function watchOverlays(
-  qmp: QmpConnection,
+  machine: WatchedMachine,
   { paths, scratchFolder, limitBytes }: OverlayLimits,
   giveUp: () => Promise<void>,
 ): OverlayWatch {
   const full = new AbortController();
   const stopping = new AbortController();
   let giving: Promise<void> | undefined;
+  let wasStopped = false;
 
   const give = (why: string): void => {
     full.abort(hostErrors.SnapshotOverlayFull(`The snapshot was given up so that the machine can run on: ${why}.`));
-    giving ??= giveUp().catch(() => {}); // the session's own end tries again
+    giving ??= giveUp()
+      .catch(() => {}) // the session's own end tries again
+      .then(() => machine.goOn(wasStopped))
+      .catch(() => {});
   };
-  const stopListening = qmp.onEvent(({ event, data }) => {
-    if (event !== "BLOCK_IO_ERROR" || data["action"] !== "stop" || data["nospace"] !== true) return;
+  const stopListening = machine.onNoRoom(() => {
+    const isLate = giving !== undefined;
+    wasStopped = true;
     give("the host had no room for what the machine overwrites");
-    giving = giving?.then(async () => void (await qmp.command("cont").catch(() => {})));
+    if (isLate) giving = giving?.then(() => machine.goOn(true)).catch(() => {});
   });
   const look = async (): Promise<void> => {
     while (!stopping.signal.aborted && !full.signal.aborted) {

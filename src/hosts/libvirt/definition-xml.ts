@@ -1,0 +1,50 @@
+// A machine that Holdfast defines, in libvirt's words.
+
+import type { DefinedDisk, DiskSource, MachineDefinition } from "../host.ts";
+import { escapeXml } from "./xml.ts";
+
+const reconnectSeconds = 60;
+const letters = "abcdefghijklmnopqrstuvwxyz";
+
+export function domainXml(definition: MachineDefinition, virtualization: "kvm" | "qemu"): string {
+  const { name, id, memoryBytes, processors, network, disks, kernel } = definition;
+  const boot =
+    kernel === undefined
+      ? "<boot dev='hd'/>"
+      : `<kernel>${escapeXml(kernel.path)}</kernel><initrd>${escapeXml(kernel.initrdPath)}</initrd><cmdline>${escapeXml(kernel.commandLine)}</cmdline>`;
+  return [
+    `<domain type='${virtualization}'><name>${escapeXml(name)}</name><uuid>${escapeXml(id)}</uuid>`,
+    `<memory unit='b'>${memoryBytes}</memory><vcpu>${processors}</vcpu>`,
+    `<os><type machine='q35'>hvm</type>${boot}</os><features><acpi/></features><cpu mode='maximum'/>`,
+    "<devices>",
+    ...disks.map(diskXml),
+    "<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>",
+    network === "user" ? "<interface type='user'><model type='virtio'/></interface>" : "",
+    "<serial type='pty'/><rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>",
+    "<memballoon model='none'/></devices></domain>",
+  ].join("");
+}
+
+export function diskXml({ id, source }: DefinedDisk, index: number): string {
+  return `<disk type='file' device='disk'>${sourceXml(source)}<target dev='${targetName(index)}' bus='virtio'/><serial>${escapeXml(id)}</serial></disk>`;
+}
+
+/** vda … vdz, vdaa, … */
+export function targetName(index: number): string {
+  const first = index < 26 ? "" : letters.charAt(Math.floor(index / 26) - 1);
+  return `vd${first}${letters.charAt(index % 26)}`;
+}
+
+function sourceXml(source: DiskSource): string {
+  const driver = (format: string): string => `<driver name='qemu' type='${format}' discard='unmap'/>`;
+  if (source.kind === "image") {
+    const own = source.format === "qcow2" ? "<backingStore/>" : "";
+    return `${driver(source.format)}<source file='${escapeXml(source.path)}'/>${own}`;
+  }
+  const host =
+    "socketPath" in source.address
+      ? `<host transport='unix' socket='${escapeXml(source.address.socketPath)}'/>`
+      : `<host name='${escapeXml(source.address.host)}' port='${source.address.port}'/>`;
+  const point = `<source protocol='nbd' name='${escapeXml(source.exportName)}'>${host}<reconnect delay='${reconnectSeconds}'/></source>`;
+  return `${driver("qcow2")}<source file='${escapeXml(source.overlayPath)}'/><backingStore type='network'><format type='raw'/>${point}<backingStore/></backingStore>`;
+}
