@@ -12,6 +12,7 @@ import { protectedItemsPart } from "./protected-items.ts";
 import { recoveryPointsPart } from "./recovery-points.ts";
 import { resourceGuardProxiesPart } from "./resource-guard-proxies.ts";
 import { resourceGuardsPart } from "./resource-guards.ts";
+import { retentionPreviewPart } from "./retention-preview.ts";
 import type { RecoveryServices } from "./services.ts";
 import { usagesPart } from "./usages.ts";
 import { vaultConfigPart } from "./vault-config.ts";
@@ -34,6 +35,7 @@ const parts: readonly ((services: RecoveryServices) => Provider)[] = [
   containersPart,
   protectedItemsPart,
   recoveryPointsPart,
+  retentionPreviewPart,
   jobsPart,
   operationsPart,
   backupStatusPart,
