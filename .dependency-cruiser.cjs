@@ -17,7 +17,7 @@ const mayImport = {
   logs: ["kql", "events", "db", "lib"],
   monitor: ["events", "logs", "db", "lib"],
   inventory: ["hosts", "guest", "arm", "events", "db", "lib"],
-  extension: ["inventory", "hosts", "guest", "blobs", "events", "db", "lib"],
+  extension: ["inventory", "hosts", "guest", "arm", "events", "db", "lib"],
   backup: ["extension", "inventory", "tiny-guest", "hosts", "nbd", "guest", "store", "keys", "events", "db", "lib"],
   disks: ["backup", "blobs", "store", "db", "lib"],
   providers: [
@@ -56,7 +56,7 @@ const mayImport = {
     "db",
     "lib",
   ],
-  cli: ["server", "tiny-guest", "hosts", "store", "kql", "nbd", "db", "lib"],
+  cli: ["server", "backup", "tiny-guest", "hosts", "store", "kql", "nbd", "db", "lib"],
 };
 
 module.exports = {

@@ -12,6 +12,7 @@ import { addUpCommand } from "./up.ts";
 import { addCheckCommand } from "./check.ts";
 import { exitCodes, exitCodesHelp } from "./exit-codes.ts";
 import { addBenchCommand } from "./bench.ts";
+import { addFilesCommand } from "./files.ts";
 import { addHostCommand } from "./host.ts";
 import { addKqlCommand } from "./kql.ts";
 import { addQueryCommand } from "./query.ts";
@@ -37,6 +38,7 @@ for (const add of [
   addAzEnvCommand,
   addDbCommand,
   addDoctorCommand,
+  addFilesCommand,
   addHostCommand,
   addTokenCommand,
   addUpCommand,

@@ -54,6 +54,13 @@ export const testGroups: readonly TestGroup[] = [
     serial: true,
   },
   {
+    name: "restore",
+    about: "restores of every kind, files, keys, the loss of a server",
+    files: ["test/restore/**/*.test.ts"],
+    packages: [azureCli, ...guestTools, ...nbdTools, { name: "parted", shows: "/usr/sbin/parted" }],
+    serial: true,
+  },
+  {
     name: "store",
     about: "the vault store: power cuts, kills, damage, fuzz, models",
     files: ["test/store/**/*.test.ts"],

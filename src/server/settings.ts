@@ -99,6 +99,7 @@ const otherVariables = new Set([
   "HOLDFAST_DEBUG",
   "HOLDFAST_FAULTS",
   "HOLDFAST_TEST_LONG",
+  "HOLDFAST_VOLUME_KEY",
 ]);
 
 type Environment = Readonly<Record<string, string | undefined>>;

@@ -20,14 +20,13 @@ export interface Entry {
 }
 
 /** As the wire tells it. */
-export function shownEntry({ path, kind, sizeBytes, modifiedAt, mode, owner, group, linkTarget }: Entry): {
-  readonly path: string;
-} {
-  return {
-    path,
-    ...{ kind, sizeBytes, modifiedAt: isoTime(modifiedAt), mode: mode.toString(8).padStart(4, "0"), owner, group },
-    ...(linkTarget === undefined ? {} : { linkTarget }),
-  };
+export function shownEntry({ rawPath: _bytes, modifiedAt, mode, ...entry }: Entry): ShownEntry {
+  return { ...entry, modifiedAt: isoTime(modifiedAt), mode: mode.toString(8).padStart(4, "0") };
+}
+
+export interface ShownEntry extends Omit<Entry, "rawPath" | "modifiedAt" | "mode"> {
+  readonly modifiedAt: string;
+  readonly mode: string;
 }
 
 const kinds: Readonly<Record<string, EntryKind>> = { f: "file", d: "folder", l: "link" };

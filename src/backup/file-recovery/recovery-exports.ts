@@ -121,7 +121,7 @@ export function openRecoveryExports(options: RecoveryExportsOptions): RecoveryEx
     end,
     [Symbol.asyncDispose]: async () => {
       clearInterval(look);
-      for (const point of [...sessions.keys()]) await end(point);
+      await Promise.all(Array.from(sessions.keys(), end));
       await (await server)?.close();
     },
   };

@@ -59,10 +59,10 @@ export function encryptingRoutes(services: RecoveryServices, routes: readonly Ro
         await apply(services, request, {
           keyUri: keyVaultProperties.keyUri,
           useSystemAssignedIdentity: kekIdentity.useSystemAssignedIdentity === true,
-          ...(kekIdentity.userAssignedIdentity == null
+          ...(typeof kekIdentity.userAssignedIdentity !== "string"
             ? {}
             : { userAssignedIdentity: kekIdentity.userAssignedIdentity }),
-          ...(infrastructureEncryption == null ? {} : { infrastructureEncryption }),
+          ...(typeof infrastructureEncryption !== "string" ? {} : { infrastructureEncryption }),
         });
         return { ...reply, body: renderResource(await getResource(services.database.kysely, vaultIdOf(request))) };
       },
@@ -83,12 +83,16 @@ const configBody = z.object({
 async function put(services: RecoveryServices, request: ArmRequest): Promise<ArmReply> {
   const { properties } = parseBody(request, configBody);
   const { keyUri, infrastructureEncryptionState: infrastructure } = properties;
-  if (keyUri != null) {
+  if (typeof keyUri === "string") {
     await apply(services, request, {
       keyUri,
       useSystemAssignedIdentity: properties.useSystemAssignedIdentity === true,
-      ...(properties.userAssignedIdentity == null ? {} : { userAssignedIdentity: properties.userAssignedIdentity }),
-      ...(infrastructure == null || infrastructure === "Invalid" ? {} : { infrastructureEncryption: infrastructure }),
+      ...(typeof properties.userAssignedIdentity !== "string"
+        ? {}
+        : { userAssignedIdentity: properties.userAssignedIdentity }),
+      ...(typeof infrastructure !== "string" || infrastructure === "Invalid"
+        ? {}
+        : { infrastructureEncryption: infrastructure }),
     });
   } else if (properties.encryptionAtRestType === "MicrosoftManaged") {
     const vault = await vaultOf(services.database.kysely, request);

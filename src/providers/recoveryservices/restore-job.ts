@@ -1,7 +1,6 @@
 // The Restore job: reads the point, writes its disks where they are wanted, and makes of them what was
 // asked for. An attempt after a crash finds what the one before it made by the job's id.
 
-import { findResource } from "../../arm/resources/resource-store.ts";
 import type { JobContext, RegisterJobHandler } from "../../backup/jobs/handler.ts";
 import { getPoint, type RecoveryPoint } from "../../backup/points/point.ts";
 import { openVaultStore, storeOfPoint } from "../../backup/points/tiers.ts";
@@ -25,7 +24,7 @@ import { parsePointName, readAttachment, readPoint, type Point, type Vault as St
 import { join } from "node:path";
 import { restoreInstantly } from "./restore-instant.ts";
 import { makeMachine } from "./restore-machine.ts";
-import { restoreManagedDisk } from "./restore-managed-disk.ts";
+import { managedDisks } from "./restore-managed-disk.ts";
 import { replaceDisks } from "./restore-replace.ts";
 import { writeStaging, writeVhds } from "./restore-staging.ts";
 import type { RestoreServices } from "./restore-services.ts";
@@ -133,20 +132,6 @@ async function transferred(context: JobContext): Promise<void> {
   faultPoint("restore.after-transfer");
 }
 
-export async function managedDisks(restoring: Restoring, resourceGroupId: string): Promise<RestoredDisk[]> {
-  const { context, disks } = restoring;
-  const total = disks.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  const done = disks.map(() => 0);
-  return Promise.all(
-    disks.map((each, index) =>
-      restoreManagedDisk(restoring, each, resourceGroupId, (bytes) => {
-        done[index] = bytes;
-        context.progress(total === 0 ? 100 : (done.reduce((sum, part) => sum + part, 0) / total) * 100);
-      }),
-    ),
-  );
-}
-
 async function writeFolder(
   { context, item, store, point, disks }: Restoring,
   { path, format }: Extract<RestoreInput["target"], { kind: "folder" }>,
@@ -189,14 +174,4 @@ function finishedOf(checkpoint: unknown): string[] {
 function shapeOf(content: Buffer, fallback: string): MachineShape {
   const raw = JSON.parse(content.toString("utf8")) as { location?: string; tags?: Record<string, string> };
   return { location: raw.location ?? fallback, tags: raw.tags ?? {}, raw };
-}
-
-/** What an earlier attempt made under this id; fails when somebody else made it. */
-export async function ownResource(
-  { services, context }: Restoring,
-  id: string,
-): Promise<{ readonly hidden: Readonly<Record<string, unknown>> } | undefined> {
-  const found = await findResource<object, Record<string, unknown>>(services.database.kysely, id);
-  if (found === undefined || found.hidden["restoreJob"] === context.job.id) return found;
-  throw restoreErrors.UserErrorRestoreTargetExists(`There is a resource ${id} already.`, { target: id });
 }

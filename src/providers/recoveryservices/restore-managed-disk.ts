@@ -11,7 +11,21 @@ import { changeResource } from "../compute/change-resource.ts";
 import { createdProperties } from "../compute/disk-properties.ts";
 import type { RestoredDisk, Restoring } from "./restore-job.ts";
 
-export async function restoreManagedDisk(
+export async function managedDisks(restoring: Restoring, resourceGroupId: string): Promise<RestoredDisk[]> {
+  const { context, disks } = restoring;
+  const total = disks.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  const done = disks.map(() => 0);
+  return Promise.all(
+    disks.map((each, index) =>
+      restoreManagedDisk(restoring, each, resourceGroupId, (bytes) => {
+        done[index] = bytes;
+        context.progress(total === 0 ? 100 : (done.reduce((sum, part) => sum + part, 0) / total) * 100);
+      }),
+    ),
+  );
+}
+
+async function restoreManagedDisk(
   restoring: Restoring,
   each: RestorableDisk,
   resourceGroupId: string,

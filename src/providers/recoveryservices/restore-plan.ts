@@ -32,7 +32,7 @@ export async function planRestore(
   const point = await getPoint(kysely, item.key, names.pointId);
   checkPoint(point, asked);
   const source = asked.sourceResourceId;
-  if (source != null && source.toLowerCase() !== item.machineKey) {
+  if (source !== undefined && source.toLowerCase() !== item.machineKey) {
     throw restoreErrors.UserErrorInvalidRestoreRequest(
       `sourceResourceId is ${source}; the recovery point is of ${item.machineId}.`,
       { target: "sourceResourceId", remedy: "Send the id of the machine that was backed up." },
@@ -67,7 +67,7 @@ function checkPoint(point: RecoveryPoint, asked: RestoreRequest): void {
       { target: point.id },
     );
   }
-  if (asked.recoveryPointId != null && asked.recoveryPointId !== point.id) {
+  if (asked.recoveryPointId !== undefined && asked.recoveryPointId !== point.id) {
     throw restoreErrors.UserErrorInvalidRestoreRequest(
       `recoveryPointId is '${asked.recoveryPointId}'; the path names the recovery point '${point.id}'.`,
       { target: "recoveryPointId" },
@@ -89,7 +89,7 @@ async function targetOf(
         const path = await checkRestoreFolder(holdfast.folder, services.restoreFolders);
         return { kind: "folder", path, format: holdfast.format ?? "raw" };
       }
-      if (asked.targetResourceGroupId == null) return { kind: "blobs" };
+      if (asked.targetResourceGroupId === undefined) return { kind: "blobs" };
       const resourceGroupId = await groupOf(services, asked.targetResourceGroupId);
       await mayDo(services, request, "Microsoft.Compute/disks/write", resourceGroupId);
       return { kind: "managedDisks", resourceGroupId };
@@ -123,9 +123,9 @@ async function newMachine(
   asked: RestoreRequest,
 ): Promise<RestoreTarget> {
   const wanted = asked.targetVirtualMachineId;
-  if (wanted == null || parseResourceId(wanted).type.toLowerCase() !== "microsoft.compute/virtualmachines") {
+  if (wanted === undefined || parseResourceId(wanted).type.toLowerCase() !== "microsoft.compute/virtualmachines") {
     throw restoreErrors.UserErrorInvalidRestoreRequest(
-      `targetVirtualMachineId is ${wanted == null ? "missing" : `'${wanted}'`}: AlternateLocation makes a new machine under that id.`,
+      `targetVirtualMachineId is ${wanted === undefined ? "missing" : `'${wanted}'`}: AlternateLocation makes a new machine under that id.`,
       { target: "targetVirtualMachineId", remedy: "Send the id that the new machine is to have." },
     );
   }
@@ -142,7 +142,7 @@ async function newMachine(
   await mayDo(services, request, "Microsoft.Compute/virtualMachines/write", wanted);
   await mayDo(services, request, "Microsoft.Compute/disks/write", resourceGroupId);
   const { subnetId } = asked;
-  if (subnetId != null) {
+  if (subnetId !== undefined) {
     await mayDo(services, request, "Microsoft.Network/networkInterfaces/write", resourceGroupId);
     await mayDo(services, request, "Microsoft.Network/virtualNetworks/subnets/join/action", subnetId);
     const network = parseResourceId(subnetId).parent;
@@ -158,7 +158,7 @@ async function newMachine(
     kind: "newMachine",
     resourceGroupId,
     machineId: wanted,
-    ...(subnetId == null ? {} : { subnetId }),
+    ...(subnetId === undefined ? {} : { subnetId }),
     ...(hostId === undefined ? {} : { hostId }),
     isInstant: asked.holdfast?.instant === true,
   };

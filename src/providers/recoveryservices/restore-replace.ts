@@ -18,7 +18,8 @@ import type { OpenMachine } from "../../inventory/inventory.ts";
 import { restoreErrors } from "../../backup/restore/errors.ts";
 import { describeMachine } from "./machine-description.ts";
 import { changeResource } from "../compute/change-resource.ts";
-import { managedDisks, type RestoredDisk, type Restoring } from "./restore-job.ts";
+import type { RestoredDisk, Restoring } from "./restore-job.ts";
+import { managedDisks } from "./restore-managed-disk.ts";
 
 /** Its state is kept by now: a guest that does not shut down in that time is switched off. */
 const graceMilliseconds = 15_000;

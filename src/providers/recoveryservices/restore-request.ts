@@ -5,6 +5,9 @@ import { tryParseResourceId } from "../../arm/resource-id.ts";
 import { parseBody, type ArmRequest } from "../../arm/request.ts";
 import { restoreErrors } from "../../backup/restore/errors.ts";
 
+/** Clients send null for what they do not mean. */
+const absent = <T>(given: T | null | undefined): T | undefined => given ?? undefined;
+
 const id = z
   .string()
   .max(2048)
@@ -23,28 +26,35 @@ const holdfast = z.strictObject({
 
 export const restoreRequestSchema = z.looseObject({
   objectType: z.enum(["IaasVMRestoreRequest", "IaasVMRestoreWithRehydrationRequest"]),
-  recoveryPointId: z.string().max(200).nullish(),
+  recoveryPointId: z.string().max(200).nullish().transform(absent),
   recoveryType: z.enum(["RestoreDisks", "AlternateLocation", "OriginalLocation"]),
-  sourceResourceId: id.nullish(),
-  targetVirtualMachineId: id.nullish(),
-  targetResourceGroupId: id.nullish(),
-  storageAccountId: id.nullish(),
-  virtualNetworkId: id.nullish(),
-  subnetId: id.nullish(),
-  region: z.string().max(100).nullish(),
-  createNewCloudService: z.boolean().nullish(),
-  originalStorageAccountOption: z.boolean().nullish(),
-  restoreDiskLunList: z.array(z.number().int().min(-1).max(63)).max(65).nullish(),
-  restoreWithManagedDisks: z.boolean().nullish(),
-  diskEncryptionSetId: id.nullish(),
-  zones: z.array(z.string().max(10)).max(3).nullish(),
+  sourceResourceId: id.nullish().transform(absent),
+  targetVirtualMachineId: id.nullish().transform(absent),
+  targetResourceGroupId: id.nullish().transform(absent),
+  storageAccountId: id.nullish().transform(absent),
+  virtualNetworkId: id.nullish().transform(absent),
+  subnetId: id.nullish().transform(absent),
+  region: z.string().max(100).nullish().transform(absent),
+  createNewCloudService: z.boolean().nullish().transform(absent),
+  originalStorageAccountOption: z.boolean().nullish().transform(absent),
+  restoreDiskLunList: z.array(z.number().int().min(-1).max(63)).max(65).nullish().transform(absent),
+  restoreWithManagedDisks: z.boolean().nullish().transform(absent),
+  diskEncryptionSetId: id.nullish().transform(absent),
+  zones: z.array(z.string().max(10)).max(3).nullish().transform(absent),
   identityInfo: z
-    .looseObject({ isSystemAssignedIdentity: z.boolean().nullish(), managedIdentityResourceId: id.nullish() })
-    .nullish(),
-  identityBasedRestoreDetails: z.looseObject({ targetStorageAccountId: id.nullish() }).nullish(),
-  securedVMDetails: z.looseObject({}).nullish(),
-  recoveryPointRehydrationInfo: z.looseObject({}).nullish(),
-  holdfast: holdfast.nullish(),
+    .looseObject({
+      isSystemAssignedIdentity: z.boolean().nullish().transform(absent),
+      managedIdentityResourceId: id.nullish().transform(absent),
+    })
+    .nullish()
+    .transform(absent),
+  identityBasedRestoreDetails: z
+    .looseObject({ targetStorageAccountId: id.nullish().transform(absent) })
+    .nullish()
+    .transform(absent),
+  securedVMDetails: z.looseObject({}).nullish().transform(absent),
+  recoveryPointRehydrationInfo: z.looseObject({}).nullish().transform(absent),
+  holdfast: holdfast.nullish().transform(absent),
 });
 export type RestoreRequest = z.output<typeof restoreRequestSchema>;
 
@@ -56,7 +66,7 @@ export function parseRestore(request: ArmRequest): RestoreRequest {
 export function checked(asked: RestoreRequest): RestoreRequest {
   const refuse = (field: string, why: string): Error =>
     restoreErrors.UserErrorRestoreNotSupported(why, { target: field });
-  if (asked.objectType === "IaasVMRestoreWithRehydrationRequest" || asked.recoveryPointRehydrationInfo != null) {
+  if (asked.objectType === "IaasVMRestoreWithRehydrationRequest" || asked.recoveryPointRehydrationInfo !== undefined) {
     throw refuse(
       "recoveryPointRehydrationInfo",
       "There is no archive tier here: every recovery point can be read at once. Leave the rehydration out.",
@@ -67,13 +77,13 @@ export function checked(asked: RestoreRequest): RestoreRequest {
       "zones",
       `There are no zones here (zones is ${JSON.stringify(asked.zones)}). Leave --target-zone out.`,
     );
-  if (asked.diskEncryptionSetId != null) {
+  if (asked.diskEncryptionSetId !== undefined) {
     throw refuse(
       "diskEncryptionSetId",
       "There are no disk encryption sets here. Leave --disk-encryption-set-id out; encrypt the file system that holds the data folder instead.",
     );
   }
-  if (asked.securedVMDetails != null)
+  if (asked.securedVMDetails !== undefined)
     throw refuse("securedVMDetails", "There are no confidential machines here. Leave securedVMDetails out.");
   return asked;
 }

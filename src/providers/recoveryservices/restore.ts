@@ -103,8 +103,8 @@ async function validation(services: RestoreServices, request: ArmRequest): Promi
   }
 }
 
-function pointNameOf(idOrName: string | null | undefined): string {
-  if (idOrName == null) return "";
+function pointNameOf(idOrName: string | undefined): string {
+  if (idOrName === undefined) return "";
   return tryParseResourceId(idOrName)?.name ?? idOrName;
 }
 
