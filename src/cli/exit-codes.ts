@@ -34,7 +34,6 @@ export const exitCodes = {
     ResourceNotFound: 3,
     ResourceGroupNotFound: 3,
     HostPathInvalid: 2,
-    HostKindUnavailable: 2,
     InvalidParameter: 2,
     InvalidRequestContent: 2,
     InvalidResourceName: 2,

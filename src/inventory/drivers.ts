@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import type { Host } from "../hosts/host.ts";
 import { openImagesHost } from "../hosts/images/host.ts";
+import { openLibvirtHost } from "../hosts/libvirt/host.ts";
 import { openQemuHost } from "../hosts/qemu/host.ts";
 import { systemCode } from "../lib/errors.ts";
 import { disk } from "../lib/files.ts";
@@ -27,12 +28,23 @@ const qemuSettings = z.strictObject({
   scratchDirectory: folder.optional(),
   accelerator: z.enum(["kvm:tcg", "kvm", "tcg"]).optional(),
 });
+const libvirtRule =
+  "must be a libvirt URI, such as qemu:///system or qemu+ssh://host/system, with no parameters but socket, mode, keyfile and known_hosts";
+const libvirtTransports = new Set(["", "unix", "tls", "tcp", "ssh", "libssh", "libssh2"]);
+const libvirtParameters = new Set(["socket", "mode", "keyfile", "known_hosts"]);
+
+/** Some transports and parameters of libvirt (`ext`, `command`, `netcat`) name programs that it runs on our side. */
+function isLibvirtUri(text: string): boolean {
+  const form = /^[a-z][a-z0-9]*(?:\+([a-z0-9]+))?:\/\/[^\s\p{Cc}]*$/u.exec(text);
+  if (form === null || !libvirtTransports.has(form[1] ?? "") || !URL.canParse(text)) return false;
+  const { hostname, username, searchParams } = new URL(text);
+  if (hostname.startsWith("-") || username.startsWith("-")) return false;
+  return [...searchParams.keys()].every((name) => libvirtParameters.has(name));
+}
+
 const libvirtSettings = z.strictObject({
   kind: z.literal("libvirt"),
-  uri: z
-    .string()
-    .max(1024)
-    .regex(/^[a-z][a-z0-9+.-]*:\/\/[^\s\p{Cc}]*$/u, "must be a libvirt URI, such as qemu:///system"),
+  uri: z.string().max(1024).refine(isLibvirtUri, libvirtRule),
   scratchDirectory: folder.optional(),
 });
 
@@ -64,10 +76,7 @@ export async function openDriver(settings: HostSettings): Promise<Host> {
         accelerator: settings.accelerator,
       });
     case "libvirt":
-      throw inventoryErrors.HostKindUnavailable(
-        "Hosts of the kind 'libvirt' are not served by this version. Give each machine's QEMU a -qmp socket and add the folder as a host of the kind 'qemu'.",
-        { target: "properties.kind" },
-      );
+      return openLibvirtHost({ uri: settings.uri, scratchFolder: settings.scratchDirectory });
   }
 }
 

@@ -3,7 +3,6 @@ import { defineErrors } from "../lib/errors.ts";
 export const inventoryErrors = defineErrors({
   ExtensionUnknown: { status: 404, remedy: "See az vm extension list." },
   HostUnknown: { status: 404, remedy: "See ./holdfast host list." },
-  HostKindUnavailable: { status: 400 },
   HostRunsNoMachines: { status: 409, remedy: "Choose a host of the kind qemu or libvirt." },
   HostPathInvalid: { status: 400, remedy: "Name a folder on the machine of the service, as an absolute path." },
   HostUnreachable: {
