@@ -9,7 +9,7 @@ import { promisify } from "node:util";
 import { projectRoot, startTestService, type TestService } from "../support/service.ts";
 
 const execute = promisify(execFile);
-const pages = ["README.md", "docs/service.md", "docs/hosts.md", "docs/manual.md"];
+const pages = ["README.md", "docs/service.md", "docs/hosts.md", "docs/vaults.md", "docs/policies.md", "docs/manual.md"];
 let service: TestService;
 
 before(async () => {

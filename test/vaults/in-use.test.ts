@@ -62,7 +62,7 @@ test("an immutable vault lets a policy in use grow, and not shrink", async () =>
 test("the dry run says until when each point is kept and by which rule, and changes nothing", async () => {
   const path = `${rig.itemPath("vm1")}/providers/Microsoft.Holdfast/retentionPreview`;
   const ask = async (body: object): Promise<Answer["json"]> => {
-    const answer = await rig.call("POST", path.startsWith("/subscriptions") ? path : `${rig.vaultId}${path}`, body);
+    const answer = await rig.vault("POST", path, body);
     assert.equal(answer.status, 200, answer.text);
     return answer.json;
   };
@@ -73,7 +73,7 @@ test("the dry run says until when each point is kept and by which rule, and chan
   assert.equal(Date.parse(point.keepUntil) > rig.now() + 2 * day, true);
   assert.deepEqual((await ask({ policyName: "EnhancedPolicy" })).deletions, []);
   assert.equal((await rig.points("vm1")).length, 1);
-  const wrong = await rig.call("POST", path.startsWith("/subscriptions") ? path : `${rig.vaultId}${path}`, {
+  const wrong = await rig.vault("POST", path, {
     policy: { backupManagementType: "AzureIaasVM" },
   });
   assert.equal(wrong.json.error.code, "BMSUserErrorInvalidPolicyInput");
