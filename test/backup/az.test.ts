@@ -44,10 +44,8 @@ test("a vault with its settings, and policies", async () => {
   policy.properties.retentionPolicy.dailySchedule.retentionDuration.count = 45;
   const file = join(images, "policy.json");
   writeFileSync(file, JSON.stringify(policy));
-  const made = await az(
-    ...["backup", "policy", "create", ...vault, "-n", "Longer", "--policy", file],
-    ...["--backup-management-type", "AzureIaasVM"],
-  );
+  const iaas = ["--backup-management-type", "AzureIaasVM"];
+  const made = await az("backup", "policy", "create", ...vault, "-n", "Longer", "--policy", file, ...iaas);
   assert.equal(made.properties.retentionPolicy.dailySchedule.retentionDuration.count, 45);
 });
 
@@ -62,9 +60,8 @@ test("a machine is found, protected, and known to be so", async () => {
     containers.map(({ properties }: { properties: { friendlyName: string } }) => properties.friendlyName),
     ["vm1"],
   );
-  const container = await az(
-    ...["backup", "container", "show", ...vault, "-n", "vm1", "--backup-management-type", "AzureIaasVM"],
-  );
+  const iaas = ["--backup-management-type", "AzureIaasVM"];
+  const container = await az("backup", "container", "show", ...vault, "-n", "vm1", ...iaas);
   assert.equal(container.name, "IaasVMContainer;iaasvmcontainerv2;lab;vm1");
   const items = await az("backup", "item", "list", ...vault);
   assert.equal(items.length, 1);

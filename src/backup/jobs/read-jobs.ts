@@ -40,12 +40,15 @@ export async function listJobs(
   if (filter.to !== undefined) select = select.where("started_at", "<=", filter.to);
   if (page.after !== undefined) {
     const [startedAt = "", id = ""] = page.after.split("/");
-    select = select.where(({ eb, or, and }) =>
-      or([
-        eb("started_at", "<", Number(startedAt)),
-        and([eb("started_at", "=", Number(startedAt)), eb("id", "<", id)]),
-      ]),
-    );
+    // The first condition lets the index begin where the page does.
+    select = select
+      .where("started_at", "<=", Number(startedAt))
+      .where(({ eb, or, and }) =>
+        or([
+          eb("started_at", "<", Number(startedAt)),
+          and([eb("started_at", "=", Number(startedAt)), eb("id", "<", id)]),
+        ]),
+      );
   }
   const rows = await select.orderBy("started_at", "desc").orderBy("id", "desc").limit(page.limit).execute();
   return rows.map(jobFromRow);

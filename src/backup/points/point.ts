@@ -90,9 +90,12 @@ export async function pagePoints(
   if (filter.to !== undefined) select = select.where("taken_at", "<=", filter.to);
   if (page.after !== undefined) {
     const [takenAt = "", id = ""] = page.after.split("/");
-    select = select.where(({ eb, or, and }) =>
-      or([eb("taken_at", "<", Number(takenAt)), and([eb("taken_at", "=", Number(takenAt)), eb("id", "<", id)])]),
-    );
+    // The first condition lets the index begin where the page does.
+    select = select
+      .where("taken_at", "<=", Number(takenAt))
+      .where(({ eb, or, and }) =>
+        or([eb("taken_at", "<", Number(takenAt)), and([eb("taken_at", "=", Number(takenAt)), eb("id", "<", id)])]),
+      );
   }
   const rows = await select.orderBy("taken_at", "desc").orderBy("id", "desc").limit(page.limit).execute();
   return rows.map(pointFromRow);
