@@ -77,7 +77,7 @@ export const testGroups: readonly TestGroup[] = [
       "test/compute/**/*.test.ts",
       "test/disks/*.test.ts",
     ],
-    packages: [azureCli, ...nbdTools],
+    packages: [azureCli, postgresql, ...guestTools, ...nbdTools],
     serial: true,
   },
   {
