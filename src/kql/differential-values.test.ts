@@ -179,7 +179,7 @@ const dynamics: fc.Arbitrary<Step> = fc.oneof(
   fc.constant(each("s = tostring(d)", ({ d }) => ({ s: asText(d) }))),
   fc.constant(each("b = array_length(d)", ({ d }) => ({ b: Array.isArray(d) ? d.length : null }))),
   fc.constant(each("d = pack_array(a, s)", ({ a, s }) => ({ d: [a, s] }))),
-  fc.constant(each('d = bag_pack("k", a, "m", s)', ({ a, s }) => ({ d: { k: a, m: s } }))),
+  fc.constant(each('d = parse_json(tostring(bag_pack("k", a, "m", s)))', ({ a, s }) => ({ d: { k: a, m: s } }))),
   fc.constant<Step>({
     text: "mv-expand d",
     apply: (rows) =>

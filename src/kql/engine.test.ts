@@ -197,6 +197,21 @@ describe("hostile queries", () => {
     assert.equal(error.code, "QueryTooComplex");
   });
 
+  test("arguments that stand in many places cannot explode", async () => {
+    const tower = `${"f(".repeat(12)}1${")".repeat(12)}`;
+    const error = await refusal(`let f = (x:long) { x + x + x + x }; print ${tower}`);
+    assert.equal(error.code, "QueryTooComplex");
+    assert.deepEqual(await rows(`print x = 1 ${"| extend x = x + x ".repeat(40)}`), [[2 ** 40]]);
+  });
+
+  test("lists that are asked for are bounded", async () => {
+    assert.deepEqual(await rows("print array_length(repeat(1, 1000000000)), array_length(range(1, 1000000000, 1))"), [
+      [1_048_576, 1_048_576],
+    ]);
+    assert.deepEqual(await rows("print strlen(strrep('a', 1000000000)), strlen(tohex(5, 1000000000))"), [[1024, 1024]]);
+    assert.equal((await refusal("print series_fft(repeat(1.0, 60000))")).code, "Unsupported");
+  });
+
   test("more rows than allowed are cut off and reported", async () => {
     const result = await holder.engine.query("range x from 1 to 5000 step 1");
     assert.equal(result.tables[0]!.rows.length, 1_000);

@@ -2,9 +2,15 @@
 // tree (an expression may hold a query and a query holds expressions).
 
 import { unsupported, QueryRefusal, type Span } from "../errors.ts";
-import type { AggregateExpression, Column, Expression, WindowExpression } from "../plan/expression.ts";
+import {
+  sizeOf,
+  type AggregateExpression,
+  type Column,
+  type Expression,
+  type WindowExpression,
+} from "../plan/expression.ts";
 import type { Relation, RenderRequest, SortKey } from "../plan/relation.ts";
-import type { SyntaxNode } from "../syntax/node.ts";
+import { spanOf, type SyntaxNode } from "../syntax/node.ts";
 import type { DatabaseSchema, ScalarType } from "../types.ts";
 import type { Scope } from "./scope.ts";
 
@@ -87,6 +93,12 @@ export interface SessionParts {
   readonly tableFunctionCall: (session: Session, node: SyntaxNode, scope: Scope, piped?: Bound) => Bound;
 }
 
+/** An argument stands in the place of each use of its parameter. */
+const largestExpression = 50_000;
+
+const tooLarge = (span: Span): QueryRefusal =>
+  new QueryRefusal("QueryTooComplex", "The query grows too large when its functions are put in place.", span);
+
 export function createSession(parts: SessionParts): Session {
   let columns = 0;
   let keys = 0;
@@ -108,17 +120,15 @@ export function createSession(parts: SessionParts): Session {
     },
     step: (span) => {
       steps += 1;
-      if (steps > parts.maxSteps) {
-        throw new QueryRefusal(
-          "QueryTooComplex",
-          "The query grows too large when its functions are put in place.",
-          span,
-        );
-      }
+      if (steps > parts.maxSteps) throw tooLarge(span);
     },
     table: (node, scope) => parts.table(session, node, scope),
     operator: (node, input, scope) => parts.operator(session, node, input, scope),
-    expression: (node, environment) => parts.expression(session, node, environment),
+    expression: (node, environment) => {
+      const found = parts.expression(session, node, environment);
+      if (sizeOf(found) > largestExpression) throw tooLarge(spanOf(node));
+      return found;
+    },
     tableFunctionCall: (node, scope, piped) => parts.tableFunctionCall(session, node, scope, piped),
   };
   return session;

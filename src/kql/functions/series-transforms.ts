@@ -65,7 +65,7 @@ function transformPlainly({ real, imaginary }: Complex, sign: 1 | -1): Complex {
 }
 
 /** The definition costs the square of the length. */
-const longestPlain = 2048;
+const longestPlain = 1024;
 const longestTransform = 65_536;
 
 function fourier(sign: 1 | -1): RuntimeFunction {

@@ -115,23 +115,34 @@ export function inQuery(value: Expression, query: Relation, column: Column, igno
   return Object.freeze({ kind: "inQuery", value, query, column, ignoreCase, type: "bool" });
 }
 
-/** Whether any node of the tree satisfies the test. */
-export function containsNode(expression: Expression, test: (node: Expression) => boolean): boolean {
-  if (test(expression)) return true;
+const sizes = new WeakMap<Expression, number>();
+
+/** How many nodes there are when shared parts count each time that they appear. */
+export function sizeOf(expression: Expression): number {
+  const known = sizes.get(expression);
+  if (known !== undefined) return known;
+  const size = partsOf(expression).reduce((sum, part) => sum + sizeOf(part), 1);
+  sizes.set(expression, size);
+  return size;
+}
+
+function partsOf(expression: Expression): readonly Expression[] {
   switch (expression.kind) {
     case "call":
     case "window":
-      return expression.args.some((item) => containsNode(item, test));
+      return expression.args;
     case "aggregate":
-      return (
-        expression.args.some((item) => containsNode(item, test)) ||
-        (expression.predicate !== undefined && containsNode(expression.predicate, test))
-      );
+      return expression.predicate === undefined ? expression.args : [...expression.args, expression.predicate];
     case "inQuery":
-      return containsNode(expression.value, test);
+      return [expression.value];
     default:
-      return false;
+      return [];
   }
+}
+
+/** Whether any node of the tree satisfies the test. */
+export function containsNode(expression: Expression, test: (node: Expression) => boolean): boolean {
+  return test(expression) || partsOf(expression).some((part) => containsNode(part, test));
 }
 
 /** The same tree with every node replaced that `change` answers for. */
