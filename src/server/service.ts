@@ -20,6 +20,7 @@ import { holdDataFolder } from "../db/data-folder.ts";
 import { openDatabase, type Database } from "../db/database.ts";
 import { endLeasesOf } from "../db/leases.ts";
 import { purgeEvents } from "../events/retention.ts";
+import { reportingVmSnapshot } from "../extension/report.ts";
 import { openDisks } from "../disks/disks.ts";
 import { openIdentity, type Identity } from "../identity/identity.ts";
 import { challengeOf } from "../identity/tokens/verifier.ts";
@@ -182,6 +183,7 @@ export async function startService(settings: Settings): Promise<Service> {
       stores,
       holder: node,
       limits: backupLimits,
+      consistencyAgent: reportingVmSnapshot(database, secretBox(platformKey)),
       describeMachine: (machine) => describeMachine(database, machine),
       report: (error) => log.error({ err: error }, "backup"),
     }),

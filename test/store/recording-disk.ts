@@ -150,6 +150,9 @@ export function recordingDisk(initial?: Map<number, Node>): RecordingDisk {
     status: async (path) => status(find(path)),
     linkStatus: async (path) => status(find(path)),
     list: async (path) => [...(nodes.get(need(path))?.entries?.keys() ?? [])],
+    changeOwner: async (path) => {
+      throw failure("EPERM", path);
+    },
     makeDirectory: async (path) => {
       const parts = path.split("/").filter((name) => name !== "");
       for (let depth = 1; depth <= parts.length; depth += 1) {

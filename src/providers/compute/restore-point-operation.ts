@@ -7,6 +7,7 @@ import { findResource, getResource } from "../../arm/resources/resource-store.ts
 import type { Resource } from "../../arm/resources/resource.ts";
 import { captureMachine, capturedFacts, mustBeCaptured } from "../../backup/capture/index.ts";
 import { collectionStore } from "../../backup/stores/store-name.ts";
+import { reportingVmSnapshot } from "../../extension/report.ts";
 import { disksOf } from "../../inventory/machine-disks.ts";
 import type { InventoryMachine } from "../../inventory/machine.ts";
 import { isoTime } from "../../lib/clock.ts";
@@ -57,6 +58,7 @@ export function registerRestorePointOperation(services: DiskServices): void {
             item,
             chain: `rpc-${guid}`,
             consistency: input.wanted,
+            consistencyAgent: reportingVmSnapshot(database, services.secretBox),
             disks: { kind: "exclude", luns: input.excludedLuns },
             details: JSON.parse(JSON.stringify({ operation: operation.id, machine: shown })),
           },
