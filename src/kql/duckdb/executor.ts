@@ -100,7 +100,12 @@ export async function* runStatement(
   signal: AbortSignal,
 ): AsyncGenerator<Chunk> {
   registerRuntime(instance, connection, statement.runtimeUses);
-  const interrupt = (): void => connection.interrupt();
+  // An interrupt that comes before DuckDB has begun is forgotten by it: it is said again until it is heard.
+  let again: NodeJS.Timeout | undefined;
+  const interrupt = (): void => {
+    connection.interrupt();
+    again = setInterval(() => connection.interrupt(), 25);
+  };
   signal.addEventListener("abort", interrupt, { once: true });
   try {
     signal.throwIfAborted();
@@ -116,6 +121,7 @@ export async function* runStatement(
     throw cause;
   } finally {
     signal.removeEventListener("abort", interrupt);
+    clearInterval(again);
   }
 }
 
