@@ -92,8 +92,10 @@ export function createJobEngine(options: JobEngineOptions): JobEngine {
   const takeUp = (id: string): void => {
     const cancel = new AbortController();
     const done = runOne(id, cancel.signal)
-      // A service that ends hands its jobs back: nothing went wrong.
-      .catch((error: unknown) => (ending.signal.aborted ? undefined : options.report(error, undefined)))
+      .catch((error: unknown) => {
+        // Handed back, because the service ends or its lease ran out: somebody goes on with the job.
+        if (!ending.signal.aborted && !isErrorCode(error, "LeaseLost")) options.report(error, undefined);
+      })
       .finally(() => {
         running.delete(id);
         wake();

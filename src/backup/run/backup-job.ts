@@ -132,7 +132,9 @@ async function capture(
       ...lockOf(subject),
       ...(consistencyAgent === undefined ? {} : { consistencyAgent }),
       onSnapshot: async ({ cutMilliseconds, disks }) => {
-        context.subStep(`The snapshot of ${disks.length} disks stands; the cut took ${Math.round(cutMilliseconds)} ms.`);
+        context.subStep(
+          `The snapshot of ${disks.length} disks stands; the cut took ${Math.round(cutMilliseconds)} ms.`,
+        );
         if (!isDirect) return;
         await context.setCancellable(false);
         await context.finishTask(takeSnapshotTask);

@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { captureErrors } from "../capture/errors.ts";
+import { errorOf, isTransient, JobFailure } from "../jobs/job-error.ts";
+import { userErrors } from "../jobs/user-errors.ts";
+import { backupFailure, backupWarnings } from "./failures.ts";
+
+test("every error of the table says what it is and what to do", () => {
+  for (const [code, { title, recommendations }] of Object.entries(userErrors)) {
+    assert.ok(title.length > 10, code);
+    assert.ok(recommendations.length > 0 && recommendations.every((text) => text.endsWith(".")), code);
+  }
+});
+
+test("a failure of our own parts becomes the code that users know, with what was seen", () => {
+  const failure = backupFailure(captureErrors.NothingToCapture("The machine vm1 has no disks."));
+  assert.ok(failure instanceof JobFailure);
+  assert.equal(errorOf(failure).code, "UserErrorInvalidDiskLunList");
+  assert.equal(errorOf(failure).message, "The machine vm1 has no disks.");
+  assert.equal(isTransient(failure), false);
+  const full = backupFailure(Object.assign(new Error("write"), { code: "ENOSPC" }));
+  assert.equal(errorOf(full).code, "BackupStoreFull");
+});
+
+test("our own mistakes are not dressed up, and show nothing of the inside", () => {
+  const mistake = new TypeError("x is undefined at /secret/path");
+  assert.equal(backupFailure(mistake), mistake);
+  assert.equal(errorOf(mistake).code, "BackUpOperationFailed");
+  assert.doesNotMatch(errorOf(mistake).message, /secret/);
+});
+
+test("a running machine that could only be had crash-consistent warns; one that does not run does not", () => {
+  const of = (wanted: "application" | "crash", reason: string) =>
+    backupWarnings({ wanted, consistency: { level: "crash", reason, explanation: "why" }, remarks: [] }).map(
+      ({ code }) => code,
+    );
+  assert.deepEqual(of("application", "AgentAbsent"), ["UserErrorGuestAgentStatusUnavailable"]);
+  assert.deepEqual(of("application", "FreezeFailed"), ["UserErrorFsFreezeFailed"]);
+  assert.deepEqual(of("application", "MachineNotRunning"), []);
+  assert.deepEqual(of("crash", "CrashConsistencyWanted"), []);
+});
+
+test("a remark that is a warning makes one, a note does not", () => {
+  const warnings = backupWarnings({
+    wanted: "crash",
+    consistency: { level: "crash" },
+    remarks: [
+      { code: "BitmapLost", severity: "warning", message: "All of it was read." },
+      { code: "Pre-ScriptExecutionFailed", severity: "warning", message: "It ended with 3." },
+      { code: "DiskResized", severity: "note", message: "It has grown." },
+    ],
+  });
+  assert.deepEqual(
+    warnings.map(({ code }) => code),
+    ["BitmapLost", "Pre-ScriptExecutionFailed"],
+  );
+  assert.equal(warnings[1]?.title, userErrors["Pre-ScriptExecutionFailed"].title);
+});
