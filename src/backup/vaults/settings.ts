@@ -58,7 +58,6 @@ export const vaultSettings = z.object({
 export type VaultSettings = z.output<typeof vaultSettings>;
 export type SoftDeleteState = VaultSettings["softDelete"]["state"];
 export type ImmutabilityState = VaultSettings["immutability"];
-export type Redundancy = VaultSettings["redundancy"]["type"];
 
 export const defaultSettings: VaultSettings = {
   softDelete: { state: "Enabled", retentionDays: 14 },
