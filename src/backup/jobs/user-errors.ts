@@ -100,7 +100,7 @@ const table = {
   },
   UserErrorInvalidDiskLunList: {
     title: "The disks to include or exclude do not exist",
-    recommendations: ["Correct the list of LUNs: az backup protection update-for-vm --diskslist …"],
+    recommendations: ["Correct the list of LUNs: az backup protection update-for-vm with --diskslist."],
   },
   UserErrorKeyvaultPermissionsNotConfigured: {
     title: "The service may not read the keys of the encrypted machine",
