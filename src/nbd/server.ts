@@ -32,7 +32,10 @@ export interface NbdServer extends AsyncDisposable {
 export async function serveNbd(options: ServeNbdOptions): Promise<NbdServer> {
   const exports = new Map<string, NbdExport>();
   const clients = new Map<Socket, string | undefined>();
-  const directory = { list: () => [...exports.values()].filter(({ isListed }) => isListed !== false), find: (name: string) => exports.get(name) };
+  const directory = {
+    list: () => [...exports.values()].filter(({ isListed }) => isListed !== false),
+    find: (name: string) => exports.get(name),
+  };
 
   const add = (disk: NbdExport): void => {
     if (exports.has(disk.name)) throw nbdErrors.NbdExportTaken(`The server exports "${disk.name}" already.`);

@@ -16,7 +16,9 @@ interface Ready {
   readonly demo: { readonly ok: boolean; readonly steps: readonly { name: string; seconds: number; ok: boolean }[] };
 }
 
-async function demo(env: Record<string, string>): Promise<{ ready: Ready; lines: number; told: string; code: unknown }> {
+async function demo(
+  env: Record<string, string>,
+): Promise<{ ready: Ready; lines: number; told: string; code: unknown }> {
   const data = mkdtempSync(join(tmpdir(), "holdfast-demo-"));
   const child = spawn(holdfast, ["up", "--demo", "--json", "--data", data, "--listen", "127.0.0.1:0"], {
     stdio: ["ignore", "pipe", "pipe"],

@@ -75,10 +75,6 @@ export interface Job<Input = unknown> {
   readonly percent: number;
 }
 
-export function isOpen(job: Pick<Job, "status">): boolean {
-  return openStatuses.some((status) => status === job.status);
-}
-
 export function jobFromRow(row: JobRow): Job {
   return {
     id: row.id,

@@ -26,6 +26,7 @@ export async function checkRestoreFolder(folder: string, allowed: readonly strin
 function refused(message: string): Error {
   return restoreErrors.UserErrorRestoreTargetInvalid(message, {
     target: "holdfast.folder",
-    remedy: "The administrator allows folders with HOLDFAST_RESTORE_FOLDERS (separated by commas) or restoreFolders in the settings.",
+    remedy:
+      "The administrator allows folders with HOLDFAST_RESTORE_FOLDERS (separated by commas) or restoreFolders in the settings.",
   });
 }
