@@ -31,6 +31,14 @@ const guestTools: readonly DebianPackage[] = [
   { name: "gcc", shows: "/usr/bin/gcc" },
   { name: "libc6-dev", shows: "/usr/lib/x86_64-linux-gnu/libc.a" },
 ];
+const libvirtTools: readonly DebianPackage[] = [
+  { name: "libvirt-clients", shows: "/usr/bin/virsh" },
+  { name: "libvirt-daemon", shows: "/usr/sbin/libvirtd" },
+  {
+    name: "libvirt-daemon-driver-qemu",
+    shows: "/usr/lib/x86_64-linux-gnu/libvirt/connection-driver/libvirt_driver_qemu.so",
+  },
+];
 const azureCli: DebianPackage = { name: "azure-cli", shows: "/usr/bin/az" };
 
 export const testGroups: readonly TestGroup[] = [
@@ -105,7 +113,7 @@ export const testGroups: readonly TestGroup[] = [
     name: "guests",
     about: "real QEMU guests: snapshots, freeze, failures",
     files: ["test/guests/**/*.test.ts", "test/disks/guest/**/*.test.ts"],
-    packages: guestTools,
+    packages: [...guestTools, ...libvirtTools, postgresql],
     serial: true,
   },
   {
