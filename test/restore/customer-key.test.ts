@@ -145,7 +145,11 @@ test("a new version of the key is taken over, and the old one is needed no more"
   const old = await dataPlane("GET", "/keys/backup");
   const made = await dataPlane("POST", "/keys/backup/create", { kty: "RSA", key_size: 2048 });
   assert.notEqual(made.json.key.kid, old.json.key.kid);
-  assert.ok((await encrypt()).status < 300);
+  // As az does when the identity stays the same.
+  const keyAlone = { properties: { encryption: { keyVaultProperties: { keyUri: keyId } } } };
+  const changed = await rig.call("PATCH", rig.vaultId, keyAlone);
+  assert.ok(changed.status < 300, changed.text);
+  assert.equal(changed.json.properties.encryption.kekIdentity.useSystemAssignedIdentity, true);
   const disabled = await dataPlane("PATCH", new URL(old.json.key.kid).pathname.replace(/^\/vaults\/[^/]+/, ""), {
     attributes: { enabled: false },
   });
@@ -153,6 +157,16 @@ test("a new version of the key is taken over, and the old one is needed no more"
   const backup = await rig.backUp("vm1");
   assert.equal(backup.properties.status, "Completed", JSON.stringify(backup.properties.errorDetails));
   await restoredEquals();
+});
+
+test("an encryption that names no key is refused before anything is changed", async () => {
+  const answer = await rig.call("PATCH", rig.vaultId, {
+    tags: { changed: "yes" },
+    properties: { encryption: { keyVaultProperties: { keyUri: 7 } } },
+  });
+  assert.equal(answer.status, 400, answer.text);
+  assert.match(answer.text, /keyUri/);
+  assert.equal((await rig.call("GET", rig.vaultId)).json.tags?.changed, undefined);
 });
 
 test("a vault under a customer's key does not go back", async () => {

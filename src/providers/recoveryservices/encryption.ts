@@ -32,17 +32,23 @@ export function encryptionPart(services: RecoveryServices): Provider {
   };
 }
 
-const vaultBody = z.object({
-  properties: z.object({
-    encryption: z.object({
-      keyVaultProperties: z.object({ keyUri: z.string().min(1).max(2048) }),
-      kekIdentity: z.object({
-        useSystemAssignedIdentity: z.boolean().nullish(),
-        userAssignedIdentity: z.string().max(2048).nullish(),
-      }),
-      infrastructureEncryption: z.enum(["Enabled", "Disabled"]).nullish(),
-    }),
-  }),
+const vaultBody = z.looseObject({
+  properties: z
+    .looseObject({
+      encryption: z
+        .looseObject({
+          keyVaultProperties: z.looseObject({ keyUri: z.string().min(1).max(2048) }).nullish(),
+          kekIdentity: z
+            .looseObject({
+              useSystemAssignedIdentity: z.boolean().nullish(),
+              userAssignedIdentity: z.string().max(2048).nullish(),
+            })
+            .nullish(),
+          infrastructureEncryption: z.enum(["Enabled", "Disabled"]).nullish(),
+        })
+        .nullish(),
+    })
+    .nullish(),
 });
 
 /** The routes of vaults, whose PUT and PATCH may name a key. */
@@ -52,16 +58,18 @@ export function encryptingRoutes(services: RecoveryServices, routes: readonly Ro
     return {
       ...route,
       handle: async (request) => {
+        const asked = parseBody(request, vaultBody).properties?.encryption;
         const reply = await route.handle(request);
-        const asked = vaultBody.safeParse(request.body);
-        if (!asked.success || reply.status >= 300) return reply;
-        const { keyVaultProperties, kekIdentity, infrastructureEncryption } = asked.data.properties.encryption;
+        if (asked?.keyVaultProperties == null || reply.status >= 300) return reply;
+        const { keyVaultProperties, infrastructureEncryption } = asked;
+        // A client that changes only the key leaves the identity out.
+        const vault = await vaultOf(services.database.kysely, request);
+        const { useSystemAssignedIdentity, userAssignedIdentity } =
+          asked.kekIdentity ?? vault.settings.encryption ?? {};
         await apply(services, request, {
           keyUri: keyVaultProperties.keyUri,
-          useSystemAssignedIdentity: kekIdentity.useSystemAssignedIdentity === true,
-          ...(typeof kekIdentity.userAssignedIdentity !== "string"
-            ? {}
-            : { userAssignedIdentity: kekIdentity.userAssignedIdentity }),
+          useSystemAssignedIdentity: useSystemAssignedIdentity === true,
+          ...(typeof userAssignedIdentity !== "string" ? {} : { userAssignedIdentity }),
           ...(typeof infrastructureEncryption !== "string" ? {} : { infrastructureEncryption }),
         });
         return { ...reply, body: renderResource(await getResource(services.database.kysely, vaultIdOf(request))) };
