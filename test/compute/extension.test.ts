@@ -63,3 +63,15 @@ test("az restore-point create runs the guest's scripts, and az vm extension list
   assert.equal(blob.status.code, "0");
   assert.equal(JSON.parse(blob.status.formattedMessage.message).snapshotConsistency, 2);
 });
+
+test("az vm extension delete takes it out of the guest", async () => {
+  const inGuest = async (command: string): Promise<string> => {
+    const run = ["vm", "run-command", "invoke", ...where, "--name", "web", "--command-id", "RunShellScript"];
+    const answer = await rack.az(...run, "--scripts", command);
+    return JSON.stringify(answer.value);
+  };
+  assert.match(await inGuest("find / -xdev -name handler | grep -c VMSnapshot; true"), /\[stdout\]\\n[1-9]/);
+  await rack.az("vm", "extension", "delete", ...where, "--vm-name", "web", "--name", "VMSnapshotLinux");
+  assert.match(await inGuest("find / -xdev -name handler | grep -c VMSnapshot; true"), /\[stdout\]\\n0/);
+  assert.deepEqual(await rack.az("vm", "extension", "list", ...where, "--vm-name", "web"), []);
+});

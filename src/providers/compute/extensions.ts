@@ -16,6 +16,7 @@ import {
   type ExtensionProperties,
   type MachineExtension,
 } from "../../inventory/extensions.ts";
+import { removeExtension as removeFromGuest } from "../../guest/vmsnapshot/install.ts";
 import { computeErrors } from "./errors.ts";
 import { renderExtension } from "./extension-shape.ts";
 import { machineApiVersions, type RouteGroup } from "./route-group.ts";
@@ -114,6 +115,9 @@ export function extensions(services: ComputeServices): RouteGroup {
   };
 
   const remove = async (request: ArmRequest): Promise<ArmReply> => {
+    const present = await findExtension(database.kysely, request.resourceId);
+    if (present !== undefined)
+      await takeOutOfGuest(services, parseResourceId(request.resourceId).parent, request.signal);
     const deed = { correlationId: request.correlationId, actor: request.caller.principalId };
     const wasThere = await database.transaction((trx) => removeExtension(trx, request.resourceId, deed));
     return wasThere ? { status: 200 } : noContent();
@@ -134,6 +138,14 @@ export function extensions(services: ComputeServices): RouteGroup {
       ...imageRoutes(),
     ],
   };
+}
+
+/** Out of a guest that runs; in one that does not it rests until its next backup, which checks it anew. */
+async function takeOutOfGuest({ inventory }: ComputeServices, machineId: string, signal: AbortSignal): Promise<void> {
+  const known = await inventory.findMachine(machineId);
+  if (known?.machine.hasAgent !== true || known.machine.powerState !== "running") return;
+  const { host, machineId: onHost } = await inventory.open(machineId, signal);
+  await host.withAgent(onHost, (agent) => removeFromGuest(agent, signal), signal);
 }
 
 function checkName(name: string): void {
