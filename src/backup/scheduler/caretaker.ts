@@ -73,9 +73,10 @@ async function careForVault(parts: CaretakerParts, vault: Vault, signal: AbortSi
   const done = await lastCares(database, vault);
   for (const [care, everyDays, work] of cares) {
     const now = database.clock.now();
-    const last = done.get(care);
-    // A vault begins with nothing to look after; a clock that was set back waits for no time to return.
-    if (last === undefined || last > now) {
+    // A vault begins with nothing to look after.
+    const last = done.get(care) ?? vault.createdAt;
+    // A clock that was set back waits for no time to return.
+    if (last > now) {
       await noteCare(database, vault, care, now);
       continue;
     }
