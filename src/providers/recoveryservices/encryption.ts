@@ -60,14 +60,15 @@ export function encryptingRoutes(services: RecoveryServices, routes: readonly Ro
       handle: async (request) => {
         const asked = parseBody(request, vaultBody).properties?.encryption;
         const reply = await route.handle(request);
-        if (asked?.keyVaultProperties == null || reply.status >= 300) return reply;
-        const { keyVaultProperties, infrastructureEncryption } = asked;
+        const keyUri = asked?.keyVaultProperties?.keyUri;
+        if (asked === undefined || asked === null || keyUri === undefined || reply.status >= 300) return reply;
+        const { infrastructureEncryption } = asked;
         // A client that changes only the key leaves the identity out.
         const vault = await vaultOf(services.database.kysely, request);
         const { useSystemAssignedIdentity, userAssignedIdentity } =
           asked.kekIdentity ?? vault.settings.encryption ?? {};
         await apply(services, request, {
-          keyUri: keyVaultProperties.keyUri,
+          keyUri,
           useSystemAssignedIdentity: useSystemAssignedIdentity === true,
           ...(typeof userAssignedIdentity !== "string" ? {} : { userAssignedIdentity }),
           ...(typeof infrastructureEncryption !== "string" ? {} : { infrastructureEncryption }),
