@@ -3,15 +3,11 @@
 
 import type { Command } from "commander";
 import { resolve } from "node:path";
-import type { Database } from "../db/database.ts";
 import { systemClock } from "../lib/clock.ts";
-import { disk } from "../lib/files.ts";
-import { dataFolder } from "../server/data-folder.ts";
+import { openControlData, placeOfControlData, type ControlDataOptions } from "./control-data.ts";
 import { dataOption } from "./data-option.ts";
 
-interface DbOptions {
-  readonly data: string;
-  readonly databaseUrl?: string;
+interface DbOptions extends ControlDataOptions {
   readonly json?: boolean;
 }
 
@@ -34,7 +30,7 @@ export function addDbCommand(program: Command): void {
     )
     .action(async (file: string, options: DbOptions) => {
       const { backupDatabase } = await import("../db/backup/backup.ts");
-      await using database = await openExisting(options);
+      await using database = await openControlData(options);
       const summary = await backupDatabase(database, resolve(file));
       say(
         options,
@@ -51,7 +47,7 @@ export function addDbCommand(program: Command): void {
         import("../db/backup/restore.ts"),
       ]);
       await using _hold = await holdDataFolder(resolve(options.data), systemClock);
-      const summary = await restoreDatabase(resolve(file), { ...placeOf(options), clock: systemClock });
+      const summary = await restoreDatabase(resolve(file), { ...placeOfControlData(options), clock: systemClock });
       say(options, { file: resolve(file), ...summary }, `restored ${summary.rows} rows of ${summary.tables} tables`);
     });
 
@@ -62,28 +58,10 @@ export function addDbCommand(program: Command): void {
       import("../db/migrate.ts"),
     ]);
     await using _hold = await holdDataFolder(resolve(options.data), systemClock);
-    await using database = await connectDatabase({ ...placeOf(options), clock: systemClock });
+    await using database = await connectDatabase({ ...placeOfControlData(options), clock: systemClock });
     const applied = await migrate(database);
     say(options, { applied }, applied.length === 0 ? "nothing to do" : `applied ${applied.join(", ")}`);
   });
-}
-
-function placeOf(options: DbOptions): { file: string; url: string | undefined } {
-  return {
-    file: dataFolder(resolve(options.data)).database,
-    url: options.databaseUrl ?? process.env["HOLDFAST_DATABASE_URL"],
-  };
-}
-
-async function openExisting(options: DbOptions): Promise<Database> {
-  const place = placeOf(options);
-  if (place.url === undefined && (await disk.status(place.file)) === undefined) {
-    throw new Error(
-      `${place.file} is not there: name the service's folder with --data DIR, or its database with --database-url.`,
-    );
-  }
-  const { connectDatabase } = await import("../db/database.ts");
-  return connectDatabase({ ...place, clock: systemClock });
 }
 
 function say(options: DbOptions, result: object, sentence: string): void {

@@ -4,6 +4,7 @@
 import { Command, CommanderError } from "commander";
 import about from "../../package.json" with { type: "json" };
 import { HoldfastError } from "../lib/errors.ts";
+import { addAdminCommand } from "./admin.ts";
 import { addAzEnvCommand } from "./az-env.ts";
 import { addDbCommand } from "./db.ts";
 import { addDoctorCommand } from "./doctor.ts";
@@ -35,6 +36,7 @@ for (const add of [
   addTestCommand,
   addStoreCommand,
   addBenchCommand,
+  addAdminCommand,
   addAzEnvCommand,
   addDbCommand,
   addDoctorCommand,

@@ -4,31 +4,34 @@
 import type { Database } from "../db/database.ts";
 import { scopeOf } from "../db/transaction.ts";
 import { newGuid } from "../lib/random.ts";
-import { putAssignment } from "./access/role-assignments.ts";
-import { ownerRole } from "./access/roles/general.ts";
-import type { Writing } from "./database.ts";
-import { createApplication } from "./directory/applications.ts";
-import { addClientSecret, prepareSecret } from "./directory/client-secrets.ts";
-import { newPassword } from "./directory/generated-secret.ts";
+import { bootstrapErrors } from "./errors.ts";
+import { makeAdministrator, prepareLogin, type AdministratorLogin } from "./administrator.ts";
 import type { PasswordHasher } from "./directory/password-hash.ts";
-import { createServicePrincipal } from "./directory/service-principals.ts";
-import { createSubscription, createTenant, listSubscriptions, listTenants } from "./directory/tenants.ts";
-import { createUser } from "./directory/users.ts";
+import {
+  createSubscription,
+  createTenant,
+  listSubscriptions,
+  listTenants,
+  renameSubscription,
+} from "./directory/tenants.ts";
 
 export interface BootstrapSettings {
   readonly tenantName: string;
   /** What user names end with. */
   readonly domain: string;
-  /** One subscription for each name; the first is the default. */
-  readonly subscriptionNames: readonly string[];
+  /** The tenant's id, if it is not left to chance. */
+  readonly tenantId?: string | undefined;
+  /** The first of the first start is the default; those that later starts name are added. */
+  readonly subscriptions: readonly NamedSubscription[];
 }
 
-/** Shown once: only hashes are kept. */
-export interface AdministratorSecrets {
-  readonly clientId: string;
-  readonly clientSecret: string;
-  readonly username: string;
-  readonly password: string;
+export interface NamedSubscription {
+  /** Left to chance when it is not given: then only the first start makes the subscription. */
+  readonly id?: string;
+  readonly name: string;
+}
+
+export interface AdministratorSecrets extends AdministratorLogin {
   readonly tenantId: string;
   readonly subscriptionId: string;
 }
@@ -39,9 +42,6 @@ export interface Bootstrapped {
   /** Only when this start was the first. */
   readonly secrets: AdministratorSecrets | undefined;
 }
-
-/** Longer than any of our clocks will run: the administrator's way in must not end by itself. */
-const administratorSecretLifetime = 100 * 365 * 86_400_000;
 
 /**
  * `save` is awaited before the commit: if the secrets cannot be written down, there is no
@@ -54,46 +54,73 @@ export async function ensureBootstrap(
   save: (secrets: AdministratorSecrets) => Promise<void>,
 ): Promise<Bootstrapped> {
   const existing = await alreadyBootstrapped(database);
-  if (existing !== undefined) return existing;
-  const secret = await prepareSecret(hasher);
-  const password = newPassword();
-  const passwordHash = await hasher.hash(password);
+  if (existing !== undefined) return settle(database, existing, settings);
+  const prepared = await prepareLogin(hasher);
   const made = await database.transaction(async (trx): Promise<Bootstrapped | undefined> => {
     if ((await listTenants(trx)).length > 0) return undefined;
-    const tenantId = newGuid();
-    const { tenantName, domain, subscriptionNames } = settings;
+    const { tenantName, domain } = settings;
+    const tenantId = settings.tenantId?.toLowerCase() ?? newGuid();
     await createTenant(trx, { id: tenantId, displayName: tenantName, defaultDomain: domain, isDefault: true });
     const subscriptionIds: string[] = [];
-    for (const displayName of subscriptionNames) {
-      const id = newGuid();
-      await createSubscription(trx, { id, tenantId, displayName });
-      subscriptionIds.push(id);
+    for (const { id = newGuid(), name } of settings.subscriptions) {
+      await createSubscription(trx, { id, tenantId, displayName: name });
+      subscriptionIds.push(id.toLowerCase());
     }
-    const displayName = "Holdfast administrator";
-    const application = await createApplication(trx, { tenantId, displayName });
-    const principal = await createServicePrincipal(trx, { tenantId, appId: application.appId, displayName });
-    const terms = { ownerId: application.id, appId: application.appId, displayName: "bootstrap" };
-    const endsAt = scopeOf(trx).clock.now() + administratorSecretLifetime;
-    await addClientSecret(trx, { ...terms, endsAt }, secret);
-    const username = `admin@${domain}`;
-    const named = { userPrincipalName: username, displayName: "Administrator", mailNickname: "admin" };
-    const user = await createUser(trx, { tenantId, ...named, passwordHash });
-    await makeOwner(trx, tenantId, principal.id);
-    await makeOwner(trx, tenantId, user.id);
-    const secrets: AdministratorSecrets = {
-      clientId: application.appId,
-      clientSecret: secret.text,
-      username,
-      password,
-      tenantId,
-      subscriptionId: subscriptionIds[0] ?? "",
-    };
+    const login = await makeAdministrator(trx, tenantId, domain, prepared);
+    const secrets: AdministratorSecrets = { ...login, tenantId, subscriptionId: subscriptionIds[0] ?? "" };
     scopeOf(trx).beforeCommit(() => save(secrets));
     return { tenantId, subscriptionIds, secrets };
   });
-  const result = made ?? (await alreadyBootstrapped(database));
-  if (result === undefined) throw new Error("no tenant after the first start");
-  return result;
+  if (made !== undefined) return made;
+  const others = await alreadyBootstrapped(database);
+  if (others === undefined) throw new Error("no tenant after the first start");
+  return settle(database, others, settings);
+}
+
+/** Brings what the settings name in line with what is there: subscriptions come and are renamed, never go. */
+async function settle(database: Database, found: Bootstrapped, settings: BootstrapSettings): Promise<Bootstrapped> {
+  if (settings.tenantId !== undefined && settings.tenantId.toLowerCase() !== found.tenantId) {
+    throw bootstrapErrors.TenantIsSettled(
+      `tenantId: the control data belongs to the tenant '${found.tenantId}', the settings say '${settings.tenantId}'. Leave the setting out or name another data folder.`,
+      { target: "tenantId" },
+    );
+  }
+  const named = settings.subscriptions.filter(({ id }) => id !== undefined);
+  if (named.length === 0) return found;
+  await database.transaction(async (trx) => {
+    const existing = new Map((await listSubscriptions(trx)).map((subscription) => [subscription.id, subscription]));
+    for (const { id = "", name } of named) {
+      const known = existing.get(id.toLowerCase());
+      if (known === undefined) await createSubscription(trx, { id, tenantId: found.tenantId, displayName: name });
+      else if (known.displayName !== name) await renameSubscription(trx, known.id, name);
+    }
+  });
+  return (await alreadyBootstrapped(database)) ?? found;
+}
+
+/**
+ * New credentials for whoever holds the data folder, when the old ones were lost. What the lost ones
+ * opened stays open until its service principal is deleted.
+ */
+export async function renewAdministrator(
+  database: Database,
+  hasher: PasswordHasher,
+  save: (secrets: AdministratorSecrets) => Promise<void>,
+): Promise<AdministratorSecrets> {
+  const prepared = await prepareLogin(hasher);
+  return database.transaction(async (trx) => {
+    const tenant = (await listTenants(trx)).find(({ isDefault }) => isDefault);
+    if (tenant === undefined) {
+      throw bootstrapErrors.NoAdministratorYet(
+        "The control data holds no administrator yet. Start the service once: it makes one.",
+      );
+    }
+    const subscription = (await listSubscriptions(trx)).find(({ tenantId }) => tenantId === tenant.id);
+    const login = await makeAdministrator(trx, tenant.id, tenant.defaultDomain, prepared);
+    const secrets = { ...login, tenantId: tenant.id, subscriptionId: subscription?.id ?? "" };
+    scopeOf(trx).beforeCommit(() => save(secrets));
+    return secrets;
+  });
 }
 
 async function alreadyBootstrapped({ kysely }: Database): Promise<Bootstrapped | undefined> {
@@ -101,8 +128,4 @@ async function alreadyBootstrapped({ kysely }: Database): Promise<Bootstrapped |
   if (tenant === undefined) return undefined;
   const subscriptions = (await listSubscriptions(kysely)).filter(({ tenantId }) => tenantId === tenant.id);
   return { tenantId: tenant.id, subscriptionIds: subscriptions.map(({ id }) => id), secrets: undefined };
-}
-
-async function makeOwner(trx: Writing, tenantId: string, principalId: string): Promise<void> {
-  await putAssignment(trx, { name: newGuid(), tenantId, scope: "", principalId, role: ownerRole, by: principalId });
 }

@@ -41,3 +41,9 @@ export const directoryErrors = defineErrors({
   Authorization_RequestDenied: { status: 403 },
   Request_UnsupportedQuery: { status: 400 },
 });
+
+/** What keeps the service from beginning, or its administrator from being made. */
+export const bootstrapErrors = defineErrors({
+  NoAdministratorYet: { status: 409 },
+  TenantIsSettled: { status: 409 },
+});

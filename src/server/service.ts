@@ -19,6 +19,7 @@ import { openBlobs, type Blobs } from "../blobs/blobs.ts";
 import { holdDataFolder } from "../db/data-folder.ts";
 import { openDatabase, type Database } from "../db/database.ts";
 import { endLeasesOf } from "../db/leases.ts";
+import { purgeMessages } from "../db/outbox.ts";
 import { purgeEvents } from "../events/retention.ts";
 import { reportingVmSnapshot } from "../extension/report.ts";
 import { openDisks } from "../disks/disks.ts";
@@ -74,6 +75,8 @@ const drainMilliseconds = 5000;
 const maintenanceMilliseconds = 3_600_000;
 /** How long the stream keeps what every subscriber has seen: for live views and late questions. */
 const eventDays = 30;
+/** How long a message that was delivered, or given up, stays to be looked at and sent again. */
+const messageDays = 30;
 
 export async function startService(settings: Settings): Promise<Service> {
   const clock = settings.testClock === undefined ? systemClock : offsetFileClock(settings.testClock);
@@ -112,7 +115,12 @@ export async function startService(settings: Settings): Promise<Service> {
     onSignIn: (signIn) => log.info({ signIn }, "sign-in"),
   });
   const { tenantId, subscriptionIds } = await identity.ensureBootstrap(
-    { tenantName: "Holdfast", domain: "holdfast.local", subscriptionNames: ["Holdfast"] },
+    {
+      tenantName: "Holdfast",
+      domain: "holdfast.local",
+      tenantId: settings.tenantId,
+      subscriptions: settings.subscriptions.length > 0 ? settings.subscriptions : [{ name: "Holdfast" }],
+    },
     (secrets) => writeAdmin(settings.data, secrets),
   );
   const subscriptionId = subscriptionIds[0] ?? "";
@@ -348,6 +356,7 @@ async function maintain(
     await logs.maintain(await retentionOf(database.kysely, database.clock.now()));
     await database.transaction((trx) => removeOldActivity(trx, database.clock));
     await purgeEvents(database, database.clock.now() - eventDays * 86_400_000);
+    await purgeMessages(database, database.clock.now() - messageDays * 86_400_000);
   } catch (error) {
     log.error({ err: error }, "maintenance failed; it runs again in an hour");
   }

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -104,6 +104,42 @@ test("a backup of the control data fills an empty folder, and the same principal
       (await again.call("GET", `/subscriptions/${again.admin.subscriptionId}/resourceGroups/kept?${api}`)).status,
       200,
     );
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+});
+
+test("subscriptions of the configuration are served, and a lost admin.json is made anew", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "holdfast-life-"));
+  try {
+    const config = join(folder, "holdfast.json");
+    const ids = ["0a000000-0000-4000-8000-000000000001", "0a000000-0000-4000-8000-000000000002"];
+    const tenantId = "0b000000-0000-4000-8000-000000000001";
+    const subscriptions = [
+      { id: ids[0], name: "First" },
+      { id: ids[1], name: "Second" },
+    ];
+    await writeFile(config, JSON.stringify({ tenantId, subscriptions }));
+    const data = join(folder, "data");
+    await using service = await startTestService({ data, keepData: true, args: ["--config", config] });
+    assert.deepEqual([service.admin.tenantId, service.admin.subscriptionId], [tenantId, ids[0]]);
+    const listed = await service.call("GET", "/subscriptions?api-version=2022-12-01");
+    assert.deepEqual(
+      listed.json.value.map(({ displayName }: { displayName: string }) => displayName),
+      ["First", "Second"],
+    );
+    const group = await service.call("PUT", `/subscriptions/${ids[1]}/resourceGroups/there?${api}`, {
+      body: { location: "local" },
+    });
+    assert.equal(group.status, 201);
+
+    await rm(join(data, "admin.json"));
+    await execute(holdfast, ["admin", "renew", "--data", data]);
+    const { stdout } = await execute(holdfast, ["token", "--data", data]);
+    const answer = await service.call("GET", `/subscriptions/${ids[1]}/resourceGroups/there?${api}`, {
+      token: stdout.trim(),
+    });
+    assert.equal(answer.status, 200);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -49,6 +49,12 @@ export interface AssignmentFilter {
   readonly principalIds?: readonly string[];
 }
 
+/** A part of a list: so many, from after the one with this key. */
+export interface AssignmentPage {
+  readonly after: string | undefined;
+  readonly limit: number;
+}
+
 /** Makes an assignment, or changes the description of one that says the same. */
 export async function putAssignment(trx: Writing, wanted: NewAssignment): Promise<RoleAssignment> {
   const role = await findRole(trx, wanted.role);
@@ -147,7 +153,12 @@ export async function deleteAssignmentsUnder(trx: Writing, scope: string): Promi
   if (numDeletedRows > 0n) await bumpAccessVersion(trx);
 }
 
-export async function listAssignments(reading: Reading, filter: AssignmentFilter): Promise<RoleAssignment[]> {
+/** In the order in which they were made; all of them, unless a page is asked for. */
+export async function listAssignments(
+  reading: Reading,
+  filter: AssignmentFilter,
+  page?: AssignmentPage,
+): Promise<RoleAssignment[]> {
   const key = scopeKey(filter.scope);
   let query = reading.selectFrom("role_assignments").selectAll().where("tenant_id", "=", filter.tenantId);
   query = query.where((where) => {
@@ -160,7 +171,27 @@ export async function listAssignments(reading: Reading, filter: AssignmentFilter
     if (filter.principalIds.length === 0) return [];
     query = query.where("principal_id", "in", [...filter.principalIds]);
   }
+  if (page?.after !== undefined) {
+    const [createdAt, id] = splitKey(page.after);
+    query = query.where((where) =>
+      where.or([
+        where("created_at", ">", createdAt),
+        where.and([where("created_at", "=", createdAt), where("id", ">", id)]),
+      ]),
+    );
+  }
+  if (page !== undefined) query = query.limit(page.limit);
   return (await query.orderBy("created_at").orderBy("id").execute()).map(fromRow);
+}
+
+/** Where an assignment stands in the order of the list. */
+export function assignmentKey(assignment: RoleAssignment): string {
+  return `${assignment.createdAt} ${scopeKey(assignment.scope)}|${assignment.name}`;
+}
+
+function splitKey(key: string): [number, string] {
+  const at = key.indexOf(" ");
+  return [Number(key.slice(0, at)), key.slice(at + 1)];
 }
 
 async function typeOfPrincipal(trx: Writing, wanted: NewAssignment): Promise<PrincipalType> {

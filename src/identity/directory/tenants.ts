@@ -21,7 +21,7 @@ export async function createTenant(trx: Writing, tenant: Tenant): Promise<void> 
   await trx
     .insertInto("identity_tenants")
     .values({
-      id: tenant.id,
+      id: tenant.id.toLowerCase(),
       display_name: tenant.displayName,
       default_domain: tenant.defaultDomain,
       is_default: tenant.isDefault ? 1 : 0,
@@ -54,6 +54,10 @@ export async function createSubscription(trx: Writing, subscription: Subscriptio
       created_at: Math.max(scopeOf(trx).clock.now(), ...latest.map((at) => at + 1)),
     })
     .execute();
+}
+
+export async function renameSubscription(trx: Writing, id: string, displayName: string): Promise<void> {
+  await trx.updateTable("identity_subscriptions").set({ display_name: displayName }).where("id", "=", id).execute();
 }
 
 const subscriptionById = compiledRead((reading, id: string) =>

@@ -53,7 +53,7 @@ export async function testIdentity(options: { place?: DatabasePlace; start?: num
   });
   let saved: AdministratorSecrets | undefined;
   await identity.ensureBootstrap(
-    { tenantName: "Test", domain: "holdfast.test", subscriptionNames: ["First", "Second"] },
+    { tenantName: "Test", domain: "holdfast.test", subscriptions: [{ name: "First" }, { name: "Second" }] },
     async (secrets) => {
       saved = secrets;
     },

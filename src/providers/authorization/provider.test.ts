@@ -77,6 +77,22 @@ test("the SDK assigns a role, finds the assignment in every way that it has, and
   await assert.rejects(client.roleAssignments.get(group, name), { code: "RoleAssignmentNotFound", statusCode: 404 });
 });
 
+test("a long list comes in pages, each assignment once", async () => {
+  const principals = [await newRobot(), await newRobot(), await newRobot()];
+  const roleDefinitionId = `/providers/Microsoft.Authorization/roleDefinitions/${reader}`;
+  for (const principalId of principals) assert.equal((await put(group, { roleDefinitionId, principalId })).status, 201);
+  const seen: string[] = [];
+  let next = `${group}/providers/Microsoft.Authorization/roleAssignments${version}&$top=1`;
+  for (let pages = 0; next !== "" && pages < 20; pages += 1) {
+    const page = await service.call("GET", next);
+    assert.equal(page.json.value.length, 1);
+    seen.push(page.json.value[0].properties.principalId);
+    next = page.json.nextLink === undefined ? "" : page.json.nextLink.slice(service.endpoint.length);
+  }
+  assert.equal(seen.filter((id) => principals.includes(id)).length, 3);
+  assert.equal(new Set(seen).size, seen.length);
+});
+
 test("at the root an assignment's scope is /, and its role has the spelling of where it is looked at from", async () => {
   const root = await service.call(
     "GET",

@@ -6,6 +6,7 @@ import { armErrors } from "../../arm/errors.ts";
 import { created, noContent, ok, param, parseBody, type ArmReply, type ArmRequest } from "../../arm/request.ts";
 import type { Route } from "../../arm/routes.ts";
 import {
+  assignmentKey,
   deleteAssignment,
   findAssignment,
   listAssignments,
@@ -36,18 +37,20 @@ const assignmentBody = z.object({
   }),
 });
 
-export function roleAssignmentRoutes({ database }: Services): Route[] {
+export function roleAssignmentRoutes({ database, paging }: Services): Route[] {
   const list = async (request: ArmRequest): Promise<ArmReply> => {
     const filter = parseFilter(request.query.get("$filter"));
     allowOnly(filter, ["principalId"], ["atScope", "assignedTo"]);
     const scope = requestScope(request);
-    const assignments = await listAssignments(database.kysely, {
+    const wanted = {
       tenantId: request.caller.tenantId,
       scope,
       below: findCall(filter, "atScope") === undefined,
       principalIds: await askedPrincipals(filter),
-    });
-    return ok({ value: assignments.map((assignment) => render(assignment, scope)) });
+    };
+    const page = paging.read(request);
+    const found = await listAssignments(database.kysely, wanted, { after: page.after, limit: page.limit + 1 });
+    return paging.reply(request, page, found, assignmentKey, (assignment) => render(assignment, scope));
   };
 
   const askedPrincipals = async (filter: Filter): Promise<string[] | undefined> => {

@@ -1,0 +1,31 @@
+// `./holdfast admin renew`: a way back in for whoever holds the data folder and lost admin.json.
+
+import type { Command } from "commander";
+import { resolve } from "node:path";
+import { openControlData, type ControlDataOptions } from "./control-data.ts";
+import { dataOption } from "./data-option.ts";
+
+export function addAdminCommand(program: Command): void {
+  program
+    .command("admin")
+    .description("the administrator's way in")
+    .command("renew")
+    .description("write new administrator credentials to admin.json; the service may run")
+    .addOption(dataOption())
+    .option("--database-url <url>", "the control data is in PostgreSQL")
+    .addHelpText(
+      "after",
+      "\nThe user admin gets a new password, and a new service principal is made Owner. If the lost credentials\nmay be in strange hands, delete their service principal:\n  az ad sp list --display-name 'Holdfast administrator'   and   az ad app delete --id APPID",
+    )
+    .action(async (options: ControlDataOptions) => {
+      const [{ renewAdministrator }, { passwordHasher }, { dataFolder, writeAdmin }] = await Promise.all([
+        import("../identity/bootstrap.ts"),
+        import("../identity/directory/password-hash.ts"),
+        import("../server/data-folder.ts"),
+      ]);
+      await using database = await openControlData(options);
+      const data = resolve(options.data);
+      const { username } = await renewAdministrator(database, passwordHasher(), (secrets) => writeAdmin(data, secrets));
+      process.stdout.write(`wrote ${dataFolder(data).admin}: sign in as ${username}\n`);
+    });
+}
