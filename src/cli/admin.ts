@@ -18,14 +18,9 @@ export function addAdminCommand(program: Command): void {
       "\nThe user admin gets a new password, and a new service principal is made Owner. If the lost credentials\nmay be in strange hands, delete their service principal:\n  az ad sp list --display-name 'Holdfast administrator'   and   az ad app delete --id APPID",
     )
     .action(async (options: ControlDataOptions) => {
-      const [{ renewAdministrator }, { passwordHasher }, { dataFolder, writeAdmin }] = await Promise.all([
-        import("../identity/bootstrap.ts"),
-        import("../identity/directory/password-hash.ts"),
-        import("../server/data-folder.ts"),
-      ]);
+      const { renewAdmin } = await import("../server/renew-admin.ts");
       await using database = await openControlData(options);
-      const data = resolve(options.data);
-      const { username } = await renewAdministrator(database, passwordHasher(), (secrets) => writeAdmin(data, secrets));
-      process.stdout.write(`wrote ${dataFolder(data).admin}: sign in as ${username}\n`);
+      const { username, file } = await renewAdmin(database, resolve(options.data));
+      process.stdout.write(`wrote ${file}: sign in as ${username}\n`);
     });
 }
