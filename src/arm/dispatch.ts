@@ -5,7 +5,7 @@
 import type { Database } from "../db/database.ts";
 import { HoldfastError } from "../lib/errors.ts";
 import { newGuid } from "../lib/random.ts";
-import { findSubscription } from "../identity/directory/tenants.ts";
+import { subscriptionTenants } from "../identity/directory/tenants.ts";
 import { recordActivity, type Deed } from "./activity/activity.ts";
 import { renderError } from "./error-body.ts";
 import { armErrors } from "./errors.ts";
@@ -48,6 +48,13 @@ export interface DispatchParts {
   readonly report: (error: unknown, requestId: string, correlationId: string) => void;
 }
 
+/** What every request is answered with. */
+interface DispatchState extends DispatchParts {
+  readonly table: RouteTable;
+  /** The tenant of a subscription; undefined when there is no such subscription. */
+  readonly tenantOf: (subscriptionId: string) => Promise<string | undefined>;
+}
+
 export interface Dispatcher {
   readonly table: RouteTable;
   handle(request: WireRequest): Promise<WireReply>;
@@ -58,7 +65,8 @@ const alwaysRegistered = new Set(["microsoft.resources", "microsoft.authorizatio
 
 export function createDispatcher(parts: DispatchParts): Dispatcher {
   const table = compileRoutes(parts.directory.providers.flatMap((provider) => provider.routes));
-  return { table, handle: (request) => handle(parts, table, request) };
+  const state = { ...parts, table, tenantOf: subscriptionTenants(parts.database.kysely) };
+  return { table, handle: (request) => handle(state, request) };
 }
 
 interface Ids {
@@ -66,7 +74,7 @@ interface Ids {
   readonly correlationId: string;
 }
 
-async function handle(parts: DispatchParts, table: RouteTable, wire: WireRequest): Promise<WireReply> {
+async function handle(parts: DispatchState, wire: WireRequest): Promise<WireReply> {
   const requestId = newGuid();
   const wanted = wire.header("x-ms-correlation-request-id");
   const ids: Ids = {
@@ -87,7 +95,7 @@ async function handle(parts: DispatchParts, table: RouteTable, wire: WireRequest
   let reply: ArmReply;
   let failure: HoldfastError | undefined;
   try {
-    reply = await answer(parts, table, wire, ids, headers, trail);
+    reply = await answer(parts, wire, ids, headers, trail);
   } catch (error) {
     failure = toHoldfastError(parts, error, ids);
     reply = failureReply(failure);
@@ -113,8 +121,7 @@ interface Trail {
 }
 
 async function answer(
-  parts: DispatchParts,
-  table: RouteTable,
+  parts: DispatchState,
   wire: WireRequest,
   ids: Ids,
   headers: Record<string, string>,
@@ -124,19 +131,18 @@ async function answer(
   const segments = pathSegments(rawPath);
   const query = parseQuery(rawQuery);
   const subscriptionId = segments[0]?.toLowerCase() === "subscriptions" ? segments[1] : undefined;
-  const subscription =
-    subscriptionId === undefined ? undefined : await findSubscription(parts.database.kysely, subscriptionId);
-  const caller = await parts.authenticate(wire.header("authorization"), subscription?.tenantId);
+  const tenantId = subscriptionId === undefined ? undefined : await parts.tenantOf(subscriptionId);
+  const caller = await parts.authenticate(wire.header("authorization"), tenantId);
   trail.caller = caller;
-  const match = table.find(wire.method, segments);
-  if (match === undefined) throw noRoute(parts.directory, table, wire.method, segments);
+  const match = parts.table.find(wire.method, segments);
+  if (match === undefined) throw noRoute(parts.directory, parts.table, wire.method, segments);
   trail.match = match;
   const { route } = match;
   const apiVersion = checkApiVersion(query.get("api-version"), parts.directory.apiVersionsOf(route.resourceType));
   const idSegments = match.segments.slice(0, match.segments.length - route.tail);
   trail.resourceId = resourceIdOf(route, idSegments);
 
-  if (subscriptionId !== undefined && subscription === undefined) {
+  if (subscriptionId !== undefined && tenantId === undefined) {
     throw armErrors.SubscriptionNotFound(`The subscription '${subscriptionId}' could not be found.`, {
       target: "subscriptionId",
     });

@@ -69,6 +69,20 @@ export async function findSubscription(reading: Reading, id: string): Promise<Su
   return row === undefined ? undefined : { id: row.id, tenantId: row.tenant_id, displayName: row.display_name };
 }
 
+/**
+ * In whose tenant a subscription is. Every request asks, and it never changes: subscriptions neither
+ * move nor go, so what was found once is not read again.
+ */
+export function subscriptionTenants(reading: Reading): (id: string) => Promise<string | undefined> {
+  const known = new Map<string, string>();
+  return async (id) => {
+    const key = id.toLowerCase();
+    const tenantId = known.get(key) ?? (await findSubscription(reading, key))?.tenantId;
+    if (tenantId !== undefined) known.set(key, tenantId);
+    return tenantId;
+  };
+}
+
 export async function listSubscriptions(reading: Reading): Promise<Subscription[]> {
   const rows = await reading
     .selectFrom("identity_subscriptions")
