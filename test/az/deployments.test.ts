@@ -77,30 +77,13 @@ const team = `{
 
 test("a template is validated, deployed, shown, listed, exported, and its operations are told", async () => {
   const template = await file("team.json", team);
-  const parameters = ["--parameters", "prefix=team", "count=2", "password=geheim"];
-  const validated = await az(
-    "deployment",
-    "group",
-    "validate",
-    "--resource-group",
-    "deploy",
-    "--template-file",
-    template,
-    ...parameters,
-  );
+  const group = ["--resource-group", "deploy"];
+  const deployment = [...group, "--name", "team"];
+  const source = ["--template-file", template, "--parameters", "prefix=team", "count=2", "password=geheim"];
+  const create = ["deployment", "group", "create", ...deployment, ...source];
+  const validated = await az("deployment", "group", "validate", ...group, ...source);
   assert.equal(validated.properties.provisioningState, "Succeeded");
-  const made = await az(
-    "deployment",
-    "group",
-    "create",
-    "--resource-group",
-    "deploy",
-    "--name",
-    "team",
-    "--template-file",
-    template,
-    ...parameters,
-  );
+  const made = await az(...create);
   assert.equal(made.properties.provisioningState, "Succeeded");
   assert.deepEqual(made.properties.outputs.names.value, ["team-0", "team-1"]);
   assert.equal(
@@ -113,16 +96,7 @@ test("a template is validated, deployed, shown, listed, exported, and its operat
     listed.map((one: { name: string }) => one.name),
     ["team"],
   );
-  const operations = await az(
-    "deployment",
-    "operation",
-    "group",
-    "list",
-    "--resource-group",
-    "deploy",
-    "--name",
-    "team",
-  );
+  const operations = await az("deployment", "operation", "group", "list", ...deployment);
   const targets = operations.map(
     (operation: { properties: { targetResource?: { resourceName: string } } }) =>
       operation.properties.targetResource?.resourceName,
@@ -130,18 +104,7 @@ test("a template is validated, deployed, shown, listed, exported, and its operat
   assert.ok(targets.includes("team-0") && targets.includes("team-1"), JSON.stringify(targets));
   const exported = await az("deployment", "group", "export", "--resource-group", "deploy", "--name", "team");
   assert.equal(exported.resources.length, 3);
-  const again = await az(
-    "deployment",
-    "group",
-    "create",
-    "--resource-group",
-    "deploy",
-    "--name",
-    "team",
-    "--template-file",
-    template,
-    ...parameters,
-  );
+  const again = await az(...create);
   assert.equal(again.properties.outputs.first.value, made.properties.outputs.first.value);
   const shown = await az("deployment", "group", "show", "--resource-group", "deploy", "--name", "team");
   assert.equal(shown.properties.parameters.prefix.value, "team");

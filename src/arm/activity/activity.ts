@@ -2,6 +2,7 @@
 // write, delete and action, whatever came of it.
 
 import type { Clock } from "../../lib/clock.ts";
+import { statusNames } from "../status-names.ts";
 import { isoTime } from "../../lib/clock.ts";
 import { appendEvent } from "../../events/append.ts";
 import { newGuid } from "../../lib/random.ts";
@@ -117,8 +118,8 @@ function toEvent(
     },
     status: localizable(deed.status),
     subStatus: localizable(
-      deed.errorCode ?? statusTexts[deed.httpStatus] ?? "",
-      `${statusTexts[deed.httpStatus] ?? "HTTP"} (HTTP Status Code: ${deed.httpStatus})`,
+      deed.errorCode ?? statusNames[deed.httpStatus] ?? "",
+      `${statusNames[deed.httpStatus] ?? "HTTP"} (HTTP Status Code: ${deed.httpStatus})`,
     ),
     eventTimestamp: isoTime(at),
     submissionTimestamp: isoTime(at),
@@ -126,21 +127,6 @@ function toEvent(
     tenantId: deed.caller.tenantId,
   };
 }
-
-const statusTexts: Readonly<Record<number, string>> = {
-  200: "OK",
-  201: "Created",
-  202: "Accepted",
-  204: "NoContent",
-  400: "BadRequest",
-  401: "Unauthorized",
-  403: "Forbidden",
-  404: "NotFound",
-  409: "Conflict",
-  412: "PreconditionFailed",
-  429: "TooManyRequests",
-  500: "InternalServerError",
-};
 
 function localizable(value: string, localizedValue = value): { value: string; localizedValue: string } {
   return { value, localizedValue };

@@ -11,6 +11,7 @@ import type {
   ProvisioningOperation,
 } from "./deployment-host.ts";
 import { murmur64 } from "./functions/hashes.ts";
+import { statusNames } from "../status-names.ts";
 
 const canceledCode = templateErrors.DeploymentCanceled("").code;
 
@@ -64,23 +65,6 @@ export async function recordStep(
   await record("Succeeded", statusName(reply.statusCode), undefined);
   return reply.body;
 }
-
-const statusNames: Readonly<Record<number, string>> = {
-  200: "OK",
-  201: "Created",
-  202: "Accepted",
-  204: "NoContent",
-  400: "BadRequest",
-  401: "Unauthorized",
-  403: "Forbidden",
-  404: "NotFound",
-  409: "Conflict",
-  412: "PreconditionFailed",
-  429: "TooManyRequests",
-  500: "InternalServerError",
-  502: "BadGateway",
-  503: "ServiceUnavailable",
-};
 
 function statusName(status: number): string {
   return statusNames[status] ?? String(status);

@@ -124,7 +124,7 @@ interface OwnerRow {
   owner_id: string;
 }
 
-interface RoleDefinitionRow {
+export interface RoleDefinitionRow {
   /** GUID. */
   name: string;
   tenant_id: string;
@@ -140,7 +140,7 @@ interface RoleDefinitionRow {
   updated_by: string;
 }
 
-interface RoleAssignmentRow {
+export interface RoleAssignmentRow {
   /** `<scope key>|<name>`. */
   id: string;
   name: string;

@@ -1,5 +1,6 @@
 // Who has which role where. Changing this moves the access version in the same transaction.
 
+import type { RoleAssignmentRow } from "../../db/schema/identity.ts";
 import { scopeOf } from "../../db/transaction.ts";
 import type { Reading, Writing } from "../database.ts";
 import { findPrincipals, type PrincipalType } from "../directory/principals.ts";
@@ -213,19 +214,7 @@ function alreadyExists(): Error {
   return accessErrors.RoleAssignmentExists("The role assignment already exists.");
 }
 
-function fromRow(row: {
-  name: string;
-  tenant_id: string;
-  scope: string;
-  principal_id: string;
-  principal_type: string;
-  role_name: string;
-  description: string | null;
-  created_at: number;
-  created_by: string;
-  updated_at: number;
-  updated_by: string;
-}): RoleAssignment {
+function fromRow(row: RoleAssignmentRow): RoleAssignment {
   return {
     name: row.name,
     tenantId: row.tenant_id,

@@ -1,6 +1,7 @@
 // Built-in roles and the custom ones of a tenant.
 
 import { z } from "zod";
+import type { RoleDefinitionRow } from "../../db/schema/identity.ts";
 import { scopeOf } from "../../db/transaction.ts";
 import type { Reading, Writing } from "../database.ts";
 import { accessErrors } from "../errors.ts";
@@ -191,18 +192,7 @@ const permissionsSchema = z.array(
 );
 const scopesSchema = z.array(z.string());
 
-function fromRow(row: {
-  name: string;
-  tenant_id: string;
-  role_name: string;
-  description: string;
-  permissions: string;
-  assignable_scopes: string;
-  created_at: number;
-  created_by: string;
-  updated_at: number;
-  updated_by: string;
-}): StoredRole {
+function fromRow(row: RoleDefinitionRow): StoredRole {
   return {
     name: row.name,
     tenantId: row.tenant_id,

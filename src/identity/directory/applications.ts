@@ -66,13 +66,8 @@ export async function findApplication(
   tenantId: string,
   id: string,
 ): Promise<Application | undefined> {
-  const row = await reading
-    .selectFrom("directory_applications")
-    .selectAll()
-    .where("tenant_id", "=", tenantId)
-    .where("id", "=", id.toLowerCase())
-    .executeTakeFirst();
-  return row === undefined ? undefined : fromRow(row);
+  const row = await applicationsIn(reading, tenantId).where("id", "=", id.toLowerCase()).executeTakeFirst();
+  return row && fromRow(row);
 }
 
 export async function findApplicationByClientId(
@@ -80,13 +75,8 @@ export async function findApplicationByClientId(
   tenantId: string,
   appId: string,
 ): Promise<Application | undefined> {
-  const row = await reading
-    .selectFrom("directory_applications")
-    .selectAll()
-    .where("tenant_id", "=", tenantId)
-    .where("app_id", "=", appId.toLowerCase())
-    .executeTakeFirst();
-  return row === undefined ? undefined : fromRow(row);
+  const row = await applicationsIn(reading, tenantId).where("app_id", "=", appId.toLowerCase()).executeTakeFirst();
+  return row && fromRow(row);
 }
 
 /** Client ids are unique over all tenants, so a sign-in that names no tenant finds its application. */
@@ -100,14 +90,11 @@ export async function findApplicationInAnyTenant(reading: Reading, appId: string
 }
 
 export async function listApplications(reading: Reading, tenantId: string): Promise<Application[]> {
-  const rows = await reading
-    .selectFrom("directory_applications")
-    .selectAll()
-    .where("tenant_id", "=", tenantId)
-    .orderBy("created_at")
-    .orderBy("id")
-    .execute();
-  return rows.map(fromRow);
+  return (await applicationsIn(reading, tenantId).orderBy("created_at").orderBy("id").execute()).map(fromRow);
+}
+
+function applicationsIn(reading: Reading, tenantId: string) {
+  return reading.selectFrom("directory_applications").selectAll().where("tenant_id", "=", tenantId);
 }
 
 function toRow(application: Application) {

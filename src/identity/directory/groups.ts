@@ -42,24 +42,16 @@ export async function deleteGroup(trx: Writing, group: Group): Promise<void> {
 }
 
 export async function findGroup(reading: Reading, tenantId: string, id: string): Promise<Group | undefined> {
-  const row = await reading
-    .selectFrom("directory_groups")
-    .selectAll()
-    .where("tenant_id", "=", tenantId)
-    .where("id", "=", id.toLowerCase())
-    .executeTakeFirst();
-  return row === undefined ? undefined : fromRow(row);
+  const row = await groupsIn(reading, tenantId).where("id", "=", id.toLowerCase()).executeTakeFirst();
+  return row && fromRow(row);
 }
 
 export async function listGroups(reading: Reading, tenantId: string): Promise<Group[]> {
-  const rows = await reading
-    .selectFrom("directory_groups")
-    .selectAll()
-    .where("tenant_id", "=", tenantId)
-    .orderBy("created_at")
-    .orderBy("id")
-    .execute();
-  return rows.map(fromRow);
+  return (await groupsIn(reading, tenantId).orderBy("created_at").orderBy("id").execute()).map(fromRow);
+}
+
+function groupsIn(reading: Reading, tenantId: string) {
+  return reading.selectFrom("directory_groups").selectAll().where("tenant_id", "=", tenantId);
 }
 
 export async function addMember(trx: Writing, groupId: string, memberId: string): Promise<void> {

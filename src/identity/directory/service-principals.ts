@@ -89,13 +89,8 @@ export async function findServicePrincipal(
   tenantId: string,
   id: string,
 ): Promise<ServicePrincipal | undefined> {
-  const row = await reading
-    .selectFrom("directory_service_principals")
-    .selectAll()
-    .where("tenant_id", "=", tenantId)
-    .where("id", "=", id.toLowerCase())
-    .executeTakeFirst();
-  return row === undefined ? undefined : fromRow(row);
+  const row = await servicePrincipalsIn(reading, tenantId).where("id", "=", id.toLowerCase()).executeTakeFirst();
+  return row && fromRow(row);
 }
 
 export async function findServicePrincipalByApp(
@@ -103,24 +98,16 @@ export async function findServicePrincipalByApp(
   tenantId: string,
   appId: string,
 ): Promise<ServicePrincipal | undefined> {
-  const row = await reading
-    .selectFrom("directory_service_principals")
-    .selectAll()
-    .where("tenant_id", "=", tenantId)
-    .where("app_id", "=", appId.toLowerCase())
-    .executeTakeFirst();
-  return row === undefined ? undefined : fromRow(row);
+  const row = await servicePrincipalsIn(reading, tenantId).where("app_id", "=", appId.toLowerCase()).executeTakeFirst();
+  return row && fromRow(row);
 }
 
 export async function listServicePrincipals(reading: Reading, tenantId: string): Promise<ServicePrincipal[]> {
-  const rows = await reading
-    .selectFrom("directory_service_principals")
-    .selectAll()
-    .where("tenant_id", "=", tenantId)
-    .orderBy("created_at")
-    .orderBy("id")
-    .execute();
-  return rows.map(fromRow);
+  return (await servicePrincipalsIn(reading, tenantId).orderBy("created_at").orderBy("id").execute()).map(fromRow);
+}
+
+function servicePrincipalsIn(reading: Reading, tenantId: string) {
+  return reading.selectFrom("directory_service_principals").selectAll().where("tenant_id", "=", tenantId);
 }
 
 function toRow(principal: ServicePrincipal) {

@@ -91,13 +91,10 @@ export async function deleteUser(trx: Writing, user: User): Promise<void> {
 /** By object id or by user name. */
 export async function findUser(reading: Reading, tenantId: string, idOrName: string): Promise<User | undefined> {
   const key = idOrName.toLowerCase();
-  const row = await reading
-    .selectFrom("directory_users")
-    .selectAll()
-    .where("tenant_id", "=", tenantId)
+  const row = await usersIn(reading, tenantId)
     .where((where) => where.or([where("id", "=", key), where("user_principal_name_key", "=", key)]))
     .executeTakeFirst();
-  return row === undefined ? undefined : fromRow(row);
+  return row && fromRow(row);
 }
 
 export async function findUserForSignIn(
@@ -113,14 +110,11 @@ export async function findUserForSignIn(
 }
 
 export async function listUsers(reading: Reading, tenantId: string): Promise<User[]> {
-  const rows = await reading
-    .selectFrom("directory_users")
-    .selectAll()
-    .where("tenant_id", "=", tenantId)
-    .orderBy("created_at")
-    .orderBy("id")
-    .execute();
-  return rows.map(fromRow);
+  return (await usersIn(reading, tenantId).orderBy("created_at").orderBy("id").execute()).map(fromRow);
+}
+
+function usersIn(reading: Reading, tenantId: string) {
+  return reading.selectFrom("directory_users").selectAll().where("tenant_id", "=", tenantId);
 }
 
 async function refuseTakenName(trx: Writing, userPrincipalName: string): Promise<void> {
