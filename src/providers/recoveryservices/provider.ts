@@ -2,25 +2,25 @@
 // of one thing. To add one, write its part and list it here.
 
 import { providerDirectory, type Provider } from "../../arm/provider.ts";
-import { backupStatusPart } from "./backup-status.ts";
-import { containersPart } from "./containers.ts";
-import { discoveryPart } from "./discovery.ts";
-import { jobsPart } from "./jobs.ts";
-import { operationsPart } from "./operations.ts";
-import { policiesPart } from "./policies.ts";
-import { protectedItemsPart } from "./protected-items.ts";
-import { recoveryPointsPart } from "./recovery-points.ts";
-import { resourceGuardProxiesPart } from "./resource-guard-proxies.ts";
-import { resourceGuardsPart } from "./resource-guards.ts";
-import { retentionPreviewPart } from "./retention-preview.ts";
+import { backupStatusPart } from "./protection/backup-status.ts";
+import { containersPart } from "./protection/containers.ts";
+import { discoveryPart } from "./protection/discovery.ts";
+import { jobsPart } from "./jobs/jobs.ts";
+import { operationsPart } from "./jobs/operations.ts";
+import { policiesPart } from "./policies/policies.ts";
+import { protectedItemsPart } from "./protection/protected-items.ts";
+import { recoveryPointsPart } from "./points/recovery-points.ts";
+import { resourceGuardProxiesPart } from "./guards/resource-guard-proxies.ts";
+import { resourceGuardsPart } from "./guards/resource-guards.ts";
+import { retentionPreviewPart } from "./policies/retention-preview.ts";
 import type { RecoveryServices } from "./services.ts";
-import { usagesPart } from "./usages.ts";
-import { vaultConfigPart } from "./vault-config.ts";
-import { vaultExtrasPart } from "./vault-extras.ts";
-import { vaultLocationsPart } from "./vault-locations.ts";
-import { vaultSettingsPart } from "./vault-settings.ts";
-import { vaultStorageConfigPart } from "./vault-storage-config.ts";
-import { vaultsPart } from "./vaults.ts";
+import { usagesPart } from "./vaults/usages.ts";
+import { vaultConfigPart } from "./vaults/vault-config.ts";
+import { vaultExtrasPart } from "./vaults/vault-extras.ts";
+import { vaultLocationsPart } from "./vaults/vault-locations.ts";
+import { vaultSettingsPart } from "./vaults/vault-settings.ts";
+import { vaultStorageConfigPart } from "./vaults/vault-storage-config.ts";
+import { vaultsPart } from "./vaults/vaults.ts";
 
 const parts: readonly ((services: RecoveryServices) => Provider)[] = [
   vaultsPart,

@@ -1,0 +1,98 @@
+// One disk of a point as a managed disk: its row first, then its bytes, then its row says that it is
+// whole. Another attempt of the same job goes on with the row that it finds.
+
+import { findResource, putResource } from "../../../arm/resources/resource-store.ts";
+import type { RestorableDisk } from "../../../backup/restore/choose-disks.ts";
+import { restoredDiskName } from "../../../backup/restore/restored-names.ts";
+import { restoreErrors } from "../../../backup/restore/errors.ts";
+import { reserveImage } from "../../../disks/image-rows.ts";
+import { newGuid } from "../../../lib/random.ts";
+import { changeResource } from "../../compute/change-resource.ts";
+import { createdProperties } from "../../compute/disk-properties.ts";
+import type { RestoredDisk, Restoring } from "./restore-job.ts";
+
+export async function managedDisks(restoring: Restoring, resourceGroupId: string): Promise<RestoredDisk[]> {
+  const { context, disks } = restoring;
+  const total = disks.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  const done = disks.map(() => 0);
+  return Promise.all(
+    disks.map((each, index) =>
+      restoreManagedDisk(restoring, each, resourceGroupId, (bytes) => {
+        done[index] = bytes;
+        context.progress(total === 0 ? 100 : (done.reduce((sum, part) => sum + part, 0) / total) * 100);
+      }),
+    ),
+  );
+}
+
+async function restoreManagedDisk(
+  restoring: Restoring,
+  each: RestorableDisk,
+  resourceGroupId: string,
+  onBytes: (bytes: number) => void,
+): Promise<RestoredDisk> {
+  const { services, context, store, point } = restoring;
+  const name = restoredDiskName(restoring.item.friendlyName, each, context.job);
+  const id = `${resourceGroupId}/providers/Microsoft.Compute/disks/${name}`;
+  const { imageId, isWhole } = await reserve(restoring, each, id);
+  if (!isWhole) {
+    const onProgress = ({ bytesDone }: { readonly bytesDone: number }): void => onBytes(bytesDone);
+    await services.disks.images.write(
+      imageId,
+      { kind: "openPoint", vault: store, point, disk: each.id, onProgress },
+      0,
+      context.signal,
+    );
+    await services.database.transaction(async (trx) => {
+      await context.assertHeld(trx);
+      await changeResource(trx, id, { provisioningState: "Succeeded" });
+    });
+  }
+  onBytes(each.sizeBytes);
+  context.subStep(`The disk ${name} is restored.`);
+  return { lun: each.lun, id, imagePath: services.disks.images.pathOf(imageId) };
+}
+
+function reserve(
+  { services, context, input, row, shape }: Restoring,
+  each: RestorableDisk,
+  id: string,
+): Promise<{ imageId: string; isWhole: boolean }> {
+  const { database } = services;
+  return database.transaction(async (trx) => {
+    await context.assertHeld(trx);
+    const known = await findResource<object, { imageId?: string; restoreJob?: string }>(trx, id);
+    if (known !== undefined) {
+      if (known.hidden.restoreJob !== context.job.id || known.hidden.imageId === undefined)
+        throw restoreErrors.UserErrorRestoreTargetExists(`There is a disk ${id} already.`, { target: id });
+      return { imageId: known.hidden.imageId, isWhole: known.provisioningState === "Succeeded" };
+    }
+    const imageId = newGuid();
+    await reserveImage(trx, imageId, id);
+    const planned = {
+      input: { kind: "empty" as const },
+      sizeBytes: each.sizeBytes,
+      ...(each.lun === -1
+        ? { osType: row.facts.osType === "Windows" ? ("Windows" as const) : ("Linux" as const) }
+        : {}),
+    };
+    const kept = { imageId, sizeBytes: each.sizeBytes, now: database.clock.now() };
+    await putResource(
+      trx,
+      {
+        id,
+        location: shape.location,
+        envelope: { sku: { name: "Premium_LRS", tier: "Premium" }, tags: { ...shape.tags } },
+        properties: {
+          ...createdProperties({ creationData: { createOption: "Restore" } }, planned, kept),
+          creationData: { createOption: "Restore" },
+        },
+        hidden: { imageId, restoreJob: context.job.id },
+        provisioningState: "Creating",
+        tracked: true,
+      },
+      { caller: input.caller, clock: database.clock },
+    );
+    return { imageId, isWhole: false };
+  });
+}

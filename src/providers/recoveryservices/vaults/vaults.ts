@@ -1,0 +1,114 @@
+// Microsoft.RecoveryServices/vaults as resources.
+
+import type { Provider, ResourceLifecycle } from "../../../arm/provider.ts";
+import { trackedRoutes, type Change, type Settled, type TrackedType } from "../../../arm/resources/tracked-routes.ts";
+import { renderResource, type Resource } from "../../../arm/resources/resource.ts";
+import { checkChange, weakensProtection } from "../../../backup/vaults/change-settings.ts";
+import { vaultErrors } from "../../../backup/vaults/errors.ts";
+import {
+  createVault,
+  findVault,
+  removeVault,
+  saveSettings,
+  type Reader,
+  type Vault,
+} from "../../../backup/vaults/vaults.ts";
+import { encryptingRoutes } from "./encryption.ts";
+import { requireGuard } from "../guards/guard-check.ts";
+import { isInUse } from "./vault-changes.ts";
+import { doerOf, apiVersions, namespace } from "./vault-paths.ts";
+import { removeOwnIdentity, settleIdentity } from "./vault-identity.ts";
+import {
+  mergeSettings,
+  ownProperties,
+  renderProperties,
+  vaultProperties,
+  type OwnProperties,
+  type VaultProperties,
+} from "./vault-properties.ts";
+import type { RecoveryServices } from "../services.ts";
+import { checkVaultName } from "./vault-name.ts";
+
+export function vaultsPart(services: RecoveryServices): Provider {
+  const lifecycle: ResourceLifecycle = {
+    blockers: async (reader, resource) => {
+      const vault = await findVault(reader, resource.id);
+      return vault === undefined ? [] : blockersOf(services, reader, vault);
+    },
+    remove: async (trx, resource) => {
+      const vault = await findVault(trx, resource.id);
+      if (vault !== undefined) await removeVault(trx, vault, { actor: "resources", correlationId: vault.guid });
+      await removeOwnIdentity(trx, services.tenantId, resource.envelope.identity);
+    },
+  };
+  const type: TrackedType<VaultProperties> = {
+    namespace,
+    type: "vaults",
+    properties: vaultProperties,
+    checkName: checkVaultName,
+    settle: (change) => settle(services, change),
+    lifecycle: { ...lifecycle, blockers: (reader, resource) => refuseWhileInUse(services, reader, resource) },
+    render: renderResource,
+  };
+  return {
+    namespace,
+    resourceTypes: [{ name: type.type, apiVersions, capabilities: "SupportsTags, SupportsLocation" }],
+    routes: encryptingRoutes(services, trackedRoutes(services, type)),
+    lifecycles: { [type.type]: lifecycle },
+  };
+}
+
+async function settle(services: RecoveryServices, change: Change<VaultProperties>): Promise<Settled> {
+  const { trx, id, name, location, existing, properties, request } = change;
+  const by = doerOf(request);
+  const before = (await findVault(trx, id)) ?? (await createVault(trx, { id, location }, by));
+  const identity = await settleIdentity(trx, {
+    asked: askedIdentity(request.body),
+    before: existing?.envelope.identity,
+    tenantId: services.tenantId,
+    resourceId: id,
+    name,
+    mayAssign: (identityId) =>
+      services.access.check({
+        principal: { objectId: request.caller.principalId, name: request.caller.name },
+        action: "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action",
+        scope: identityId,
+      }),
+  });
+  const settings = mergeSettings(properties, before.settings);
+  checkChange(before.settings, settings, await isInUse(services, trx, before));
+  if (weakensProtection(before.settings, settings))
+    await requireGuard(services, trx, before, "weakenProtection", request);
+  const vault = await saveSettings(trx, before, settings, by);
+  const own = ownProperties(properties, existing?.properties as OwnProperties | undefined);
+  return {
+    properties: renderProperties(own, vault.settings),
+    envelope: {
+      ...change.envelope,
+      sku: { name: change.envelope.sku?.["name"] ?? "Standard", tier: "Standard" },
+      ...(identity === undefined ? {} : { identity }),
+    },
+  };
+}
+
+function askedIdentity(body: unknown): Readonly<Record<string, unknown>> | undefined {
+  const identity = typeof body === "object" && body !== null ? (Reflect.get(body, "identity") as unknown) : undefined;
+  return typeof identity === "object" && identity !== null ? (identity as Record<string, unknown>) : undefined;
+}
+
+/** az goes on with --force only when it reads "existing resources within the vault". */
+async function refuseWhileInUse(services: RecoveryServices, reader: Reader, resource: Resource): Promise<string[]> {
+  const vault = await findVault(reader, resource.id);
+  if (vault === undefined) return [];
+  const blockers = await blockersOf(services, reader, vault);
+  if (blockers.length === 0) return [];
+  throw vaultErrors.BMSUserErrorVaultDeletionNotAllowed(
+    `Vault cannot be deleted as there are existing resources within the vault. ${blockers.join(" ")}`,
+    { target: resource.id },
+  );
+}
+
+async function blockersOf(services: RecoveryServices, reader: Reader, vault: Vault): Promise<string[]> {
+  const each = await Promise.all(services.vaultUses.map((use) => use.blockers(reader, vault)));
+  return each.flat();
+}
