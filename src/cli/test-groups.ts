@@ -113,7 +113,13 @@ export const testGroups: readonly TestGroup[] = [
     name: "guests",
     about: "real QEMU guests: snapshots, freeze, failures",
     files: ["test/guests/**/*.test.ts", "test/disks/guest/**/*.test.ts"],
-    packages: [...guestTools, ...libvirtTools, postgresql],
+    packages: [
+      ...guestTools,
+      ...libvirtTools,
+      postgresql,
+      { name: "mariadb-server", shows: "/usr/sbin/mariadbd" },
+      { name: "mmdebstrap", shows: "/usr/bin/mmdebstrap" },
+    ],
     serial: true,
   },
   {

@@ -55,7 +55,7 @@ export async function startRig(options: GuestOptions = {}, settings: Partial<Qem
 }
 
 export function untilAgentAnswers(rig: Pick<Rig, "shell">): Promise<string> {
-  return waitFor("the guest's agent", () => rig.shell("cat /proc/uptime").catch(notYet), 90_000);
+  return waitFor("the guest's agent", () => rig.shell("cat /proc/uptime").catch(notYet), 180_000);
 }
 
 function notYet(error: unknown): undefined {

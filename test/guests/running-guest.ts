@@ -6,7 +6,6 @@ import { copyFileSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { waitFor } from "../../src/lib/time.ts";
-import type { TinyGuest } from "../../src/tiny-guest/tiny-guest.ts";
 import { guestImage } from "./guest-image.ts";
 
 export interface GuestDisk {
@@ -14,6 +13,13 @@ export interface GuestDisk {
   readonly name: string;
   readonly path: string;
   readonly format: "qcow2" | "raw";
+}
+
+/** What QEMU boots directly. */
+export interface BootImage {
+  readonly kernelPath: string;
+  readonly initrdPath: string;
+  readonly commandLine: string;
 }
 
 export interface GuestOptions {
@@ -25,6 +31,8 @@ export interface GuestOptions {
   readonly templates?: readonly ("sys" | "a" | "b")[];
   readonly keepDisks?: boolean;
   readonly memoryMebibytes?: number;
+  /** Another system than the tiny guest's; its disks are the extra ones. */
+  readonly boot?: BootImage;
   readonly moreArguments?: readonly string[];
 }
 
@@ -42,14 +50,16 @@ export async function startGuest(options: GuestOptions = {}): Promise<RunningGue
   const folder = options.folder ?? mkdtempSync(join(tmpdir(), "holdfast-guests-"));
   const images = join(folder, `${name}.images`);
   mkdirSync(images, { recursive: true });
-  const disks: GuestDisk[] = (options.templates ?? ["sys", "a", "b"]).map((template) => {
-    const path = join(images, `${template}.qcow2`);
-    if (options.keepDisks !== true) copyFileSync(image.disks[template], path);
-    return { name: template, path, format: "qcow2" };
-  });
+  const disks: GuestDisk[] = (options.templates ?? (options.boot === undefined ? ["sys", "a", "b"] : [])).map(
+    (template) => {
+      const path = join(images, `${template}.qcow2`);
+      if (options.keepDisks !== true) copyFileSync(image.disks[template], path);
+      return { name: template, path, format: "qcow2" };
+    },
+  );
   disks.push(...(options.extraDisks ?? []));
   const log = openSync(join(images, "qemu.log"), "w");
-  const child = spawn("qemu-system-x86_64", qemuArguments(name, folder, disks, image, options), {
+  const child = spawn("qemu-system-x86_64", qemuArguments(name, folder, disks, options.boot ?? image, options), {
     stdio: ["ignore", log, log],
   });
   const exited = once(child, "exit");
@@ -87,7 +97,7 @@ function qemuArguments(
   name: string,
   folder: string,
   disks: readonly GuestDisk[],
-  image: TinyGuest,
+  boot: BootImage,
   options: GuestOptions,
 ): string[] {
   const socket = (suffix: string): string => join(folder, `${name}.${suffix}`);
@@ -112,8 +122,8 @@ function qemuArguments(
     ["-qmp", `unix:${controlSocket(folder, name)},server=on,wait=off`],
     ["-chardev", `socket,path=${socket("qga")},server=on,wait=off,id=qga0`],
     ["-device", "virtserialport,chardev=qga0,name=org.qemu.guest_agent.0"],
-    ["-kernel", image.kernelPath, "-initrd", image.initrdPath],
-    ["-append", image.commandLine],
+    ["-kernel", boot.kernelPath, "-initrd", boot.initrdPath],
+    ["-append", boot.commandLine],
     blockdevs,
     options.moreArguments ?? [],
   ].flat();
