@@ -52,7 +52,7 @@ export const testGroups: readonly TestGroup[] = [
     name: "wire",
     about: "hostile clients, start and end of a service",
     files: ["test/wire/**/*.test.ts"],
-    packages: [],
+    packages: [postgresql],
   },
   {
     name: "crash",

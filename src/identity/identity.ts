@@ -43,6 +43,8 @@ export interface Identity {
     settings: BootstrapSettings,
     save: (secrets: AdministratorSecrets) => Promise<void>,
   ): Promise<Bootstrapped>;
+  /** Fails when the secrets of the database open with another key: better at the start than at a sign-in. */
+  openSigningKey(): Promise<void>;
   /** `/adfs/…` and `/{tenant}/…`: both authorities. */
   readonly identityRoutes: Hono;
   /** `/v1.0/…`: the slice of Microsoft Graph. */
@@ -82,6 +84,7 @@ export function openIdentity(options: IdentityOptions): Identity {
     signIns,
     audiences: () => [...origins(), ...managementAudiences],
     ensureBootstrap: (settings, save) => ensureBootstrap(database, hasher, settings, save),
+    openSigningKey: async () => void (await keys.current()),
     identityRoutes: identityRoutes(service, { addressOf: options.addressOf }),
     graphRoutes: graphRoutes({
       database,

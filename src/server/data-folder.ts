@@ -118,7 +118,7 @@ export async function ensurePlatformKey(root: string, isNewDatabase: boolean): P
   }
   if (!isNewDatabase) {
     throw dataErrors.DataFolderInvalid(
-      `${folder.platformKey} is missing, and ${folder.database} holds secrets that only it opens. Restore the key from a backup of the data folder.`,
+      `${folder.platformKey} is missing, and the control data holds secrets that only it opens. Restore the key from a backup of the data folder.`,
     );
   }
   await disk.makeDirectory(join(root, "keys"));

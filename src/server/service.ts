@@ -23,6 +23,7 @@ import { purgeMessages } from "../db/outbox.ts";
 import { purgeEvents } from "../events/retention.ts";
 import { reportingVmSnapshot } from "../extension/report.ts";
 import { openDisks } from "../disks/disks.ts";
+import { listTenants } from "../identity/directory/tenants.ts";
 import { openIdentity, type Identity } from "../identity/identity.ts";
 import { challengeOf } from "../identity/tokens/verifier.ts";
 import { openKeyVaults, type KeyVaults } from "../keys/key-vaults.ts";
@@ -36,6 +37,7 @@ import { maintainCollections } from "../providers/compute/collection-stores.ts";
 import { retentionOf } from "../providers/operationalinsights/tables.ts";
 import { describeMachine } from "../providers/recoveryservices/restore/machine-description.ts";
 import { createInProcessClient } from "../providers/resources/deployments/in-process-client.ts";
+import { registerJobsExport } from "../providers/recoveryservices/jobs/export/jobs-export.ts";
 import { registerRestoreJobs } from "../providers/recoveryservices/restore/restore-job.ts";
 import { createApp } from "./app.ts";
 import { mountBlobs } from "./blob-endpoint.ts";
@@ -86,8 +88,6 @@ export async function startService(settings: Settings): Promise<Service> {
 
   // What is opened here is closed in the opposite order, also when a later step fails.
   ends.use(await holdDataFolder(settings.data, systemClock));
-  const isNew = settings.databaseUrl === undefined ? (await disk.status(folder.database)) === undefined : true;
-  const platformKey = await ensurePlatformKey(settings.data, isNew);
   const database = ends.use(
     await openDatabase({
       file: folder.database,
@@ -96,6 +96,8 @@ export async function startService(settings: Settings): Promise<Service> {
       report: (error) => log.warn({ err: error }, "a database connection broke"),
     }),
   );
+  const isNew = (await listTenants(database.kysely)).length === 0;
+  const platformKey = await ensurePlatformKey(settings.data, isNew);
   // This process holds the folder, so its predecessor is dead: what that one worked on is free at once.
   const node = await ensureNodeId(settings.data);
   await endLeasesOf(database, node);
@@ -123,6 +125,7 @@ export async function startService(settings: Settings): Promise<Service> {
     },
     (secrets) => writeAdmin(settings.data, secrets),
   );
+  await identity.openSigningKey();
   const subscriptionId = subscriptionIds[0] ?? "";
 
   const operations = ends.use(
@@ -225,6 +228,7 @@ export async function startService(settings: Settings): Promise<Service> {
     tenantId,
   };
   registerRestoreJobs(services, backup.jobs.register);
+  await registerJobsExport(services);
   const directory = assembleProviders(services);
   const dispatcher = createDispatcher({
     database,

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
+import { startPostgres } from "../../src/db/testing/postgres.ts";
 import { holdfast, startTestService } from "../support/service.ts";
 
 const execute = promisify(execFile);
@@ -142,5 +143,24 @@ test("subscriptions of the configuration are served, and a lost admin.json is ma
     assert.equal(answer.status, 200);
   } finally {
     await rm(folder, { recursive: true, force: true });
+  }
+});
+
+test("a platform key that is lost, or another one, stops the start before anything is served or made anew", async () => {
+  await using postgres = await startPostgres();
+  const data = await mkdtemp(join(tmpdir(), "holdfast-life-"));
+  const args = ["--database-url", await postgres.newDatabase()];
+  try {
+    await using first = await startTestService({ data, keepData: true, args });
+    await first.stop();
+    const key = join(data, "keys/platform.key");
+    const up = ["up", "--data", data, "--listen", "127.0.0.1:0", ...args];
+    await writeFile(key, Buffer.alloc(32, 7));
+    assert.match((await fails(up)).stderr, /sealed secret does not open with this key.*key file/);
+    await rm(key);
+    assert.match((await fails(up)).stderr, /platform\.key is missing.*Restore the key/);
+    await assert.rejects(stat(key), { code: "ENOENT" });
+  } finally {
+    await rm(data, { recursive: true, force: true });
   }
 });
