@@ -14,6 +14,7 @@ import { backup } from "./migrations/0009-backup.ts";
 import { disks } from "./migrations/0010-disks.ts";
 import { vaults } from "./migrations/0012-vaults.ts";
 import { monitor } from "./migrations/0014-monitor.ts";
+import { owedTransfers } from "./migrations/0019-owed-transfers.ts";
 
 export const migrations: readonly Migration[] = [
   leases,
@@ -28,4 +29,5 @@ export const migrations: readonly Migration[] = [
   disks,
   vaults,
   monitor,
+  owedTransfers,
 ];

@@ -17,6 +17,7 @@ export { openDisk, type DiskReader } from "./read/disk-reader.ts";
 export { exportPointDisk } from "./read/nbd-export.ts";
 export { readDisk } from "./read/read-disk.ts";
 export { beginSession, type AddedDisk, type BackupSession } from "./session/backup-session.ts";
+export { copyPoint, type CopiedPoint } from "./session/copy-point.ts";
 export type { DirtyRun, DiskSource } from "./sources/disk-source.ts";
 export { createVault, openVault, type Vault } from "./vault.ts";
 export { repair } from "./verify/repair.ts";

@@ -16,7 +16,7 @@ import { policyMemory, tick } from "../../src/backup/scheduler/scheduler.ts";
 import { platformKeyOf } from "../../src/backup/stores/store-key.ts";
 import { openStores, type Stores } from "../../src/backup/stores/stores.ts";
 import { savePolicy } from "../../src/backup/vaults/policies.ts";
-import { createVault, findVault, type Vault } from "../../src/backup/vaults/vaults.ts";
+import { createVault, findVault, saveSettings, type Vault } from "../../src/backup/vaults/vaults.ts";
 import { openDatabase, type Database } from "../../src/db/database.ts";
 import { openImagesHost } from "../../src/hosts/images/host.ts";
 import type { InventoryMachine } from "../../src/inventory/inventory.ts";
@@ -31,6 +31,8 @@ export interface DomainRig extends AsyncDisposable {
   readonly clock: ManualClock;
   readonly database: Database;
   readonly stores: Stores;
+  /** The data folder. */
+  readonly folder: string;
   readonly images: string;
   readonly problems: unknown[];
   vault(): Promise<Vault>;
@@ -43,7 +45,17 @@ export interface DomainRig extends AsyncDisposable {
   care(): Promise<void>;
 }
 
-export async function startDomainRig(start: number, machines: readonly string[]): Promise<DomainRig> {
+export interface DomainRigOptions {
+  /** With a snapshot tier. */
+  readonly hot?: boolean;
+  readonly retry?: { readonly attempts: number };
+}
+
+export async function startDomainRig(
+  start: number,
+  machines: readonly string[],
+  { hot = false, retry }: DomainRigOptions = {},
+): Promise<DomainRig> {
   const folder = mkdtempSync(join(tmpdir(), "holdfast-year-"));
   const images = join(folder, "images");
   for (const name of machines) makeMachine(images, name);
@@ -89,6 +101,7 @@ export async function startDomainRig(start: number, machines: readonly string[])
     report,
     lookAgainMilliseconds: 20,
     leaseMilliseconds: 60_000,
+    ...(retry === undefined ? {} : { retry: { interruptions: 10, firstDelayMilliseconds: 1, ...retry } }),
   });
   const parts = {
     database,
@@ -108,7 +121,12 @@ export async function startDomainRig(start: number, machines: readonly string[])
   engine.start();
 
   const id = `${group}/providers/Microsoft.RecoveryServices/vaults/v1`;
-  await database.transaction((trx) => createVault(trx, { id, location: "eastus" }, by));
+  await database.transaction(async (trx) => {
+    const made = await createVault(trx, { id, location: "eastus" }, by);
+    const folder = { kind: "folder" } as const;
+    const place = { location: folder, ...(hot ? { hot: folder } : {}) };
+    await saveSettings(trx, made, { ...made.settings, place }, by);
+  });
   const vault = async (): Promise<Vault> => {
     const found = await findVault(database.kysely, id);
     if (found === undefined) throw new Error("no vault");
@@ -126,6 +144,7 @@ export async function startDomainRig(start: number, machines: readonly string[])
     clock,
     database,
     stores,
+    folder,
     images,
     problems,
     vault,

@@ -15,13 +15,14 @@ export type PointEventType =
   | "point.broken"
   | "point.healed";
 
-/** Does nothing when the point is known already: the attempt before came this far. */
-export async function insertPoint(trx: Writer, row: RecoveryPointRow, by: Doer): Promise<void> {
+/** False when the point is known already: the attempt before came this far. */
+export async function insertPoint(trx: Writer, row: RecoveryPointRow, by: Doer): Promise<boolean> {
   const known = await trx.selectFrom("recovery_points").select("id").where("id", "=", row.id).executeTakeFirst();
-  if (known !== undefined) return;
+  if (known !== undefined) return false;
   await trx.insertInto("recovery_points").values(row).execute();
   await countPoints(trx, row.item_key);
   tellOfPoint(trx, "point.created", pointFromRow(row), by);
+  return true;
 }
 
 export async function changePoint(
@@ -43,6 +44,7 @@ export async function changePoint(
 /** From here on nobody restores it; its bytes go afterwards. */
 export async function removePoint(trx: Writer, point: RecoveryPoint, by: Doer): Promise<void> {
   await trx.deleteFrom("recovery_points").where("id", "=", point.id).execute();
+  await trx.deleteFrom("owed_transfers").where("point_id", "=", point.id).execute();
   await countPoints(trx, point.itemKey);
   tellOfPoint(trx, "point.deleted", point, by);
 }

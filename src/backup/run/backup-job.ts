@@ -9,7 +9,7 @@ import type { JobContext, JobEnd, JobHandler } from "../jobs/handler.ts";
 import { JobFailure } from "../jobs/job-error.ts";
 import type { Job } from "../jobs/job.ts";
 import type { MachinePolicy, Policy } from "../policy/policy.ts";
-import { changePoint, insertPoint } from "../points/record-point.ts";
+import { insertPoint } from "../points/record-point.ts";
 import { rowOfPoint } from "../points/point-row.ts";
 import { retainItem } from "../points/retain-item.ts";
 import { ensureVaultStore, openVaultStore } from "../points/tiers.ts";
@@ -20,11 +20,11 @@ import { goesToVault } from "../retention/vault-transfer.ts";
 import { planRetention } from "../retention/retention.ts";
 import type { OpenVaults, Stores } from "../stores/stores.ts";
 import { findPolicy } from "../vaults/policies.ts";
-import { findVault, type Vault } from "../vaults/vaults.ts";
+import { findVault, type Vault, type Writer } from "../vaults/vaults.ts";
 import { recheckBroken } from "../verification/verify-vault.ts";
 import { newestPoint } from "../../store/points/points.ts";
 import type { Point, Vault as Store } from "../../store/index.ts";
-import { transferPoint } from "./transfer.ts";
+import { oweTransfer, owedTransfers, resendOwed, transferPoint } from "./transfer.ts";
 import { backupInput, takeSnapshotTask, transferTask, type BackupInput } from "./backup-input.ts";
 import { backupFailure, backupWarnings, remarkWarning } from "./failures.ts";
 import { describePoint, detailsOf, pointAttachments, type PointSubject } from "./point-content.ts";
@@ -72,8 +72,12 @@ async function backUp(parts: BackupParts, context: JobContext): Promise<void> {
     await context.startTask(takeSnapshotTask);
     const open = await inventory.open(item.machineId, signal);
     const shape = await parts.describeMachine(open.machine);
-    const subject = { jobId: job.id, vault, item, policy, machine: open.machine, input, shape, opened, open };
-    const captured = await capture(parts, context, subject, first);
+    const captured = await capture(
+      parts,
+      context,
+      { jobId: job.id, vault, item, policy, machine: open.machine, input, shape, opened, open },
+      first,
+    );
     point = captured.point;
     noteCapture(context, captured);
   } else {
@@ -81,8 +85,9 @@ async function backUp(parts: BackupParts, context: JobContext): Promise<void> {
     for (const warning of backupWarnings(mustBeCaptured(point))) context.warn(warning);
   }
   faultPoint("backup.after-capture");
-  await recordPoint(parts, context, item, opened, point);
-  await moveToVault(parts, context, { item, policy: policy.policy, opened, input }, point);
+  const subject = { vault, item, policy: policy.policy, opened, input };
+  await recordPoint(parts, context, subject, point);
+  await moveToVault(parts, context, subject, point);
   context.setProperty("Recovery Point", detailsOf(point)?.id ?? "");
   try {
     await retainItem(database, opened, item, policy.policy, signal);
@@ -116,8 +121,9 @@ async function capture(
   subject: Subject,
   store: Store,
 ): Promise<Captured> {
-  const { item, policy, open, opened } = subject;
+  const { vault, item, policy, input, open, opened } = subject;
   const isDirect = opened.hot === undefined;
+  const lockedUntil = isDirect ? lockOf(vault, policy.policy, input, store.clock.now()) : undefined;
   return captureMachine(
     {
       host: open.host,
@@ -129,7 +135,7 @@ async function capture(
       ...(item.disks === undefined ? {} : { disks: item.disks }),
       attachments: pointAttachments(subject),
       details: describePoint(subject),
-      ...lockOf(subject),
+      ...(lockedUntil === undefined ? {} : { lockedUntil }),
       ...(consistencyAgent === undefined ? {} : { consistencyAgent }),
       onSnapshot: async ({ cutMilliseconds, disks }) => {
         context.subStep(
@@ -149,15 +155,13 @@ async function capture(
 }
 
 /** In a vault whose immutability is locked the store itself refuses to let the point go early. */
-function lockOf({ vault, policy, input, opened }: Subject): { lockedUntil?: number } {
-  if (vault.settings.immutability !== "Locked" || opened.hot !== undefined) return {};
-  const time = opened.vault.clock.now();
+function lockOf(vault: Vault, policy: Policy, input: BackupInput, time: number): number | undefined {
+  if (vault.settings.immutability !== "Locked") return undefined;
   const origin =
     input.kind === "onDemand"
       ? ({ kind: "onDemand", expiresAt: input.expiresAt } as const)
       : ({ kind: "scheduled", dueAt: input.dueAt, marks: undefined } as const);
-  const [verdict] = planRetention(policy.policy, [{ id: "", time, origin }], time).verdicts;
-  return verdict?.keepUntil === undefined ? {} : { lockedUntil: verdict.keepUntil };
+  return planRetention(policy, [{ id: "", time, origin }], time).verdicts[0]?.keepUntil;
 }
 
 function noteCapture(context: JobContext, captured: Captured): void {
@@ -183,11 +187,18 @@ async function pointOfJob(
   return newest !== undefined && detailsOf(newest)?.job === jobId ? newest : undefined;
 }
 
+interface Recording {
+  readonly vault: Vault;
+  readonly item: ProtectedItem;
+  readonly policy: Policy;
+  readonly opened: OpenVaults;
+  readonly input: BackupInput;
+}
+
 async function recordPoint(
   { database }: BackupParts,
   context: JobContext,
-  item: ProtectedItem,
-  opened: OpenVaults,
+  { vault, item, policy, opened, input }: Recording,
   point: Point,
 ): Promise<void> {
   const details = detailsOf(point);
@@ -200,23 +211,21 @@ async function recordPoint(
   });
   await database.transaction(async (trx) => {
     await context.assertHeld(trx);
-    await insertPoint(trx, row, ownDoer(context.job.correlationId));
+    const isNew = await insertPoint(trx, row, ownDoer(context.job.correlationId));
+    if (!isNew || opened.hot === undefined) return;
+    if (input.kind === "scheduled" && !goesToVault(policy, input.dueAt, await lastDueInVault(trx, item))) return;
+    const lockedUntil = lockOf(vault, policy, input, point.time);
+    await oweTransfer(trx, { pointId: row.id, itemKey: item.key, lockedUntil });
   });
   faultPoint("backup.point-recorded");
 }
 
 async function moveToVault(
-  { database }: BackupParts,
+  parts: BackupParts,
   context: JobContext,
-  subject: {
-    readonly item: ProtectedItem;
-    readonly policy: Policy;
-    readonly opened: OpenVaults;
-    readonly input: BackupInput;
-  },
+  { item, opened }: Recording,
   point: Point,
 ): Promise<void> {
-  const { item, policy, opened, input } = subject;
   if (opened.hot === undefined) {
     // A further attempt finds the point made and its tasks as they were.
     await context.finishTask(takeSnapshotTask);
@@ -225,25 +234,36 @@ async function moveToVault(
   }
   await context.setCancellable(false);
   await context.finishTask(takeSnapshotTask);
-  const lastInVault = await lastDueInVault(database, item);
-  if (input.kind === "scheduled" && !goesToVault(policy, input.dueAt, lastInVault)) {
-    context.subStep("The point stays in the snapshot tier: another one of this day goes to the vault.");
-    await context.finishTask(transferTask);
-    return;
-  }
   await context.startTask(transferTask);
-  await transferPoint(opened, point.name, (percent) => context.progress(percent), context.signal);
-  faultPoint("backup.transferred");
-  await database.transaction(async (trx) => {
-    await context.assertHeld(trx);
-    const id = detailsOf(point)?.id ?? "";
-    await changePoint(trx, id, { is_in_vault_tier: 1 }, "point.moved", ownDoer(context.job.correlationId));
-  });
+  const owed = await owedTransfers(parts.database, { itemKey: item.key });
+  const own = owed.find(({ storePoint }) => storePoint === point.name);
+  const terms = { assertHeld: context.assertHeld, signal: context.signal };
+  const before = owed.filter((other) => other !== own);
+  const sent = await resendOwed(parts.database, opened, before, parts.report, terms);
+  if (sent > 0) context.subStep(`${sent} earlier recovery points, whose transfer had failed, are in the vault now.`);
+  if (own !== undefined) {
+    faultPoint("backup.before-transfer");
+    const by = ownDoer(context.job.correlationId);
+    await transferPoint(parts.database, opened, own, { ...terms, by, onPercent: context.progress });
+    faultPoint("backup.transferred");
+  } else if (!(await isInVault(parts.database, point))) {
+    context.subStep("The point stays in the snapshot tier: another one of this day goes to the vault.");
+  }
   await context.finishTask(transferTask);
 }
 
-async function lastDueInVault(database: Database, item: ProtectedItem): Promise<number | undefined> {
+/** An attempt before may have sent it. */
+async function isInVault(database: Database, point: Point): Promise<boolean> {
   const row = await database.kysely
+    .selectFrom("recovery_points")
+    .select("is_in_vault_tier")
+    .where("id", "=", detailsOf(point)?.id ?? "")
+    .executeTakeFirst();
+  return row?.is_in_vault_tier === 1;
+}
+
+async function lastDueInVault(trx: Writer, item: ProtectedItem): Promise<number | undefined> {
+  const row = await trx
     .selectFrom("recovery_points")
     .select(({ fn }) => fn.max<number | null>("due_at").as("last"))
     .where("item_key", "=", item.key)

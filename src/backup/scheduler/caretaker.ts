@@ -5,12 +5,14 @@ import type { Database } from "../../db/database.ts";
 import { withLease } from "../../db/leases.ts";
 import { sleep } from "../../lib/time.ts";
 import { collect, defaultLimits } from "../../store/index.ts";
+import { openStatuses } from "../jobs/job.ts";
 import { openJobsOf } from "../jobs/read-jobs.ts";
 import { retainItem } from "../points/retain-item.ts";
 import { sweepPoints } from "../points/sweep.ts";
 import { openVaultStore } from "../points/tiers.ts";
 import { ownDoer, tellOfItem } from "../protection/item-events.ts";
 import { itemFromRow, listItems } from "../protection/item.ts";
+import { owedTransfers, resendOwed } from "../run/transfer.ts";
 import { purgeItem } from "../soft-delete/purge-item.ts";
 import { vaultStore } from "../stores/store-name.ts";
 import type { OpenVaults, Stores } from "../stores/stores.ts";
@@ -28,6 +30,7 @@ export interface CaretakerParts {
 const roundMilliseconds = 2000;
 const leaseMilliseconds = 30_000;
 const dayMilliseconds = 86_400_000;
+const transferEveryDays = 1 / 24;
 /** Azure reminds on day 12 of 14. */
 const reminderMilliseconds = 2 * dayMilliseconds;
 
@@ -65,6 +68,7 @@ async function careForVault(parts: CaretakerParts, vault: Vault, signal: AbortSi
   const { database } = parts;
   const { scrubEveryDays, deepVerifyEveryDays } = vault.settings.verification;
   const cares: readonly [string, number, (opened: OpenVaults) => Promise<unknown>][] = [
+    ["transfer", transferEveryDays, (opened) => transferOwed(parts, opened, vault, signal)],
     ["retention", 1, (opened) => retainVault(parts, opened, vault, signal)],
     ["collect", 1, (opened) => collectVault(opened, vault, signal)],
     ["scrub", scrubEveryDays, (opened) => scrubVault(database, opened, vault, signal)],
@@ -86,6 +90,29 @@ async function careForVault(parts: CaretakerParts, vault: Vault, signal: AbortSi
     await using opened = await openVaultStore(parts.stores, vault);
     await work(opened);
   }
+}
+
+/** What a backup could not send; the one that runs now sends its own. */
+async function transferOwed(
+  { database, report }: CaretakerParts,
+  opened: OpenVaults,
+  vault: Vault,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const open = await openBackups(database, vault);
+  const owed = (await owedTransfers(database, vault)).filter(({ itemKey }) => !open.has(itemKey));
+  await resendOwed(database, opened, owed, report, signal === undefined ? {} : { signal });
+}
+
+async function openBackups(database: Database, vault: Vault): Promise<ReadonlySet<string | null>> {
+  const rows = await database.kysely
+    .selectFrom("jobs")
+    .select("item_key")
+    .where("vault_key", "=", vault.key)
+    .where("operation", "=", "Backup")
+    .where("status", "in", openStatuses)
+    .execute();
+  return new Set(rows.map(({ item_key }) => item_key));
 }
 
 async function retainVault(

@@ -3,6 +3,7 @@ export interface BackupTables {
   jobs: JobRow;
   recovery_points: RecoveryPointRow;
   vault_care: VaultCareRow;
+  owed_transfers: OwedTransferRow;
 }
 
 /** A machine that a vault protects, or keeps points of. */
@@ -116,4 +117,12 @@ export interface VaultCareRow {
   /** `scrub`, `verify`, `collect`, … */
   care: string;
   last_at: number;
+}
+
+/** A point in the snapshot tier that the vault still has to get. */
+export interface OwedTransferRow {
+  point_id: string;
+  item_key: string;
+  /** Until when the copy in the vault cannot be deleted. */
+  locked_until: number | null;
 }

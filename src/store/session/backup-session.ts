@@ -5,17 +5,18 @@ import { faultPoint } from "../../lib/faults.ts";
 import { randomBytes } from "../../lib/random.ts";
 import { storeErrors } from "../errors.ts";
 import { blobKinds, maxAttachmentSize, maxBlobSize, regionSize } from "../format/layout.ts";
-import { pointName, prefixes, type PointName } from "../format/object-names.ts";
-import { sealPoint, type Metadata, type PointAttachment, type PointDisk } from "../format/point.ts";
+import type { PointName } from "../format/object-names.ts";
+import type { Metadata, PointAttachment, PointDisk } from "../format/point.ts";
 import { newestPoint, readPoint, type Point } from "../points/points.ts";
 import { isDamage } from "../damage.ts";
 import type { DiskSource } from "../sources/disk-source.ts";
 import type { Vault } from "../vault.ts";
 import { writeDisk, type DiskProgress, type ParentDisk } from "./disk-writer.ts";
-import { finishCommitted } from "./finish-committed.ts";
+import { commitPoint } from "./commit-point.ts";
+import { finishOthers } from "./finish-committed.ts";
 import { nodeWriter } from "./node-writer.ts";
 import { packUploads } from "./pack-uploads.ts";
-import { decideEnd, readSessions, removeSession, sessionObject, writeBeat, writeOpen } from "./session-records.ts";
+import { keepBeating, removeSession, writeOpen } from "./session-records.ts";
 
 export interface SessionOptions {
   readonly item: string;
@@ -51,8 +52,6 @@ export interface BackupSession extends AsyncDisposable {
   abandon(): Promise<void>;
 }
 
-const beatEveryMilliseconds = 10 * 60_000;
-
 export async function beginSession(vault: Vault, options: SessionOptions): Promise<BackupSession> {
   const { signal: outer } = options;
   const id = randomBytes(8).toString("hex");
@@ -65,9 +64,7 @@ export async function beginSession(vault: Vault, options: SessionOptions): Promi
   try {
     // Only now: a point that is deleted after `.open` names it is kept until this session ends.
     if (parent !== undefined) await readPoint(vault, parent.name, "points", signal);
-    for (const other of await readSessions(vault.store, vault.keys, signal)) {
-      if (other.id !== id && other.end?.outcome === "committed") await finishCommitted(vault, other, signal);
-    }
+    await finishOthers(vault, id, signal);
     await vault.index.refresh(signal);
     const previous = await newestPoint(vault, options.item, signal);
     return openSession(vault, id, options, parent, previous, stopped, signal);
@@ -91,12 +88,11 @@ function openSession(
   const disks = new Map<string, PointDisk>();
   const attachments = new Map<string, PointAttachment>();
   let state: "open" | "ended" = "open";
-  const beat = setInterval(() => void writeBeat(vault.store, vault.keys, id).catch(() => {}), beatEveryMilliseconds);
-  beat.unref();
+  const beat = keepBeating(vault.store, vault.keys, id);
 
   async function leave(): Promise<void> {
     state = "ended";
-    clearInterval(beat);
+    beat[Symbol.dispose]();
     stopped.abort(storeErrors.SessionEnded("The session has ended."));
     uploads.stop();
     await vault.pool().runEverywhere({ type: "finish", session: uploads.session, discard: true });
@@ -189,21 +185,13 @@ function openSession(
       metadata,
       lockedUntil: options.lockedUntil,
     };
-    const name = pointName(document.item, document.time, document.id);
-    const sealed = sealPoint(vault.keys, name, document);
-    const end = { v: 1 as const, outcome: "committed" as const, point: { name, sealed: sealed.toString("base64") } };
-    const isOurs = await decideEnd(vault.store, vault.keys, id, end, signal);
-    if (!isOurs || (await vault.store.head(sessionObject(id, "open"), signal)) === undefined) {
-      if (isOurs) await vault.store.delete(sessionObject(id, "end"));
-      await leave();
-      throw storeErrors.SessionEvicted(`Session ${id} was given up by a collection before it could commit ${name}.`);
-    }
-    faultPoint("store.after-end");
-    await putPoint(vault, name, sealed, options.lockedUntil);
-    faultPoint("store.after-point");
+    const point = await commitPoint(vault, id, document, signal).catch(async (error: unknown) => {
+      if (isErrorCode(error, "SessionEvicted")) await leave();
+      throw error;
+    });
     await leave();
     await removeSession(vault.store, id);
-    return { ...document, name };
+    return point;
   }
 
   async function abandon(): Promise<void> {
@@ -220,17 +208,6 @@ async function findParent(vault: Vault, options: SessionOptions, signal: AbortSi
   if (options.parent === undefined) return undefined;
   if (options.parent === "latest") return newestPoint(vault, options.item, signal);
   return readPoint(vault, options.parent, "points", signal);
-}
-
-async function putPoint(vault: Vault, name: PointName, sealed: Buffer, lockedUntil: number | undefined): Promise<void> {
-  try {
-    await vault.store.put(prefixes.points + name, sealed, {
-      onlyIfAbsent: true,
-      lockedUntil: vault.store.supports.objectLock ? lockedUntil : undefined,
-    });
-  } catch (error) {
-    if (!isErrorCode(error, "ObjectExists")) throw error; // somebody finished it for us
-  }
 }
 
 const parentOf = ({ root, level, size }: PointDisk): ParentDisk => ({

@@ -4,7 +4,14 @@
 import { isErrorCode } from "../../lib/errors.ts";
 import { parsePointName, prefixes } from "../format/object-names.ts";
 import type { Vault } from "../vault.ts";
-import { removeSession, sessionObject, type SessionState } from "./session-records.ts";
+import { readSessions, removeSession, sessionObject, type SessionState } from "./session-records.ts";
+
+/** Of all sessions but one's own. */
+export async function finishOthers(vault: Vault, own: string, signal?: AbortSignal): Promise<void> {
+  for (const other of await readSessions(vault.store, vault.keys, signal)) {
+    if (other.id !== own && other.end?.outcome === "committed") await finishCommitted(vault, other, signal);
+  }
+}
 
 export async function finishCommitted(
   vault: Pick<Vault, "store">,

@@ -1,7 +1,6 @@
 // From finished packs to durable, indexed ones. The number of pack buffers is fixed: when the store
 // is slower than the workers, they wait for a buffer, then the slabs fill, then the reader waits.
 
-import { isErrorCode } from "../../lib/errors.ts";
 import { faultPoint } from "../../lib/faults.ts";
 import { encodeIndex, type IndexedPackEntries } from "../format/index-object.ts";
 import { objectKinds } from "../format/layout.ts";
@@ -12,6 +11,7 @@ import type { FinishedPack } from "../pipeline/pack-builder.ts";
 import { openSemaphore } from "../pipeline/semaphore.ts";
 import type { PackReceiver } from "../pipeline/worker-pool.ts";
 import type { Vault } from "../vault.ts";
+import { putOnce } from "./put-once.ts";
 
 const packsPerIndex = 64;
 const directoryAllowance = 64 * 1024;
@@ -37,6 +37,7 @@ export function packUploads(
   const free: ArrayBuffer[] = [];
   const buffers = openSemaphore(pool.size + 1);
   const stopping = new AbortController();
+  const lock = { lockedUntil, signal };
   const running = new Set<Promise<void>>();
   let unindexed: IndexedPackEntries[] = [];
   let failure: { readonly error: unknown } | undefined;
@@ -91,7 +92,7 @@ export function packUploads(
       vault.index.dropPack(packNumber); // discarded
       return;
     }
-    await putOnce(packName(pack.hash), new Uint8Array(memory, 0, pack.size), pack.hash);
+    await putOnce(vault.store, packName(pack.hash), new Uint8Array(memory, 0, pack.size), pack.hash, lock);
     faultPoint("store.after-pack");
     vault.index.addPack(packNumber, pack);
     unindexed.push(pack);
@@ -104,22 +105,8 @@ export function packUploads(
     unindexed = [];
     const sealed = seal(vault.keys, objectKinds.index, "", encodeIndex([], packs));
     const hash = createHash("sha256").update(sealed).digest("hex");
-    await putOnce(indexName(hash), sealed, hash);
+    await putOnce(vault.store, indexName(hash), sealed, hash, lock);
     vault.index.noteIndex(hash);
     faultPoint("store.after-index");
-  }
-
-  /** The name is the content's hash: what is there already is the same. */
-  async function putOnce(name: string, content: Uint8Array, hash: string): Promise<void> {
-    try {
-      await vault.store.put(name, content, {
-        onlyIfAbsent: true,
-        sha256: Buffer.from(hash, "hex"),
-        lockedUntil: vault.store.supports.objectLock ? lockedUntil : undefined,
-        signal,
-      });
-    } catch (error) {
-      if (!isErrorCode(error, "ObjectExists")) throw error;
-    }
   }
 }

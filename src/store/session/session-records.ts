@@ -47,8 +47,14 @@ export async function writeOpen(
   await writePart(store, keys, id, "open", { v: 1, parents, startedAt }, { onlyIfAbsent: true, signal });
 }
 
-export async function writeBeat(store: ObjectStore, keys: VaultKeys, id: string, signal?: AbortSignal): Promise<void> {
-  await writePart(store, keys, id, "beat", { v: 1 }, { signal });
+const beatEveryMilliseconds = 10 * 60_000;
+
+/** Signs of life until it is disposed. */
+export function keepBeating(store: ObjectStore, keys: VaultKeys, id: string): Disposable {
+  const beat = (): void => void writePart(store, keys, id, "beat", { v: 1 }, {}).catch(() => {});
+  const timer = setInterval(beat, beatEveryMilliseconds);
+  timer.unref();
+  return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 
 /** Whether this end is the one that counts. */

@@ -1,0 +1,29 @@
+// Objects that are named after their content: what is there already under the name is the same.
+
+import { isErrorCode } from "../../lib/errors.ts";
+import type { ObjectStore } from "../backends/object-store.ts";
+
+export interface PutOnceOptions {
+  /** Kept where the store has no object lock: then only the point says so. */
+  readonly lockedUntil?: number;
+  readonly signal?: AbortSignal;
+}
+
+export async function putOnce(
+  store: ObjectStore,
+  name: string,
+  content: Uint8Array,
+  hash: string,
+  { lockedUntil, signal }: PutOnceOptions = {},
+): Promise<void> {
+  try {
+    await store.put(name, content, {
+      onlyIfAbsent: true,
+      sha256: Buffer.from(hash, "hex"),
+      lockedUntil: store.supports.objectLock ? lockedUntil : undefined,
+      signal,
+    });
+  } catch (error) {
+    if (!isErrorCode(error, "ObjectExists")) throw error;
+  }
+}
