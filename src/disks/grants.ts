@@ -4,7 +4,7 @@
 
 import * as z from "zod";
 import type { Blobs } from "../blobs/blobs.ts";
-import { findAccount, insertAccount } from "../blobs/rows/account.ts";
+import { ensureOwnAccount } from "../blobs/own-account.ts";
 import { parseStoreName } from "../backup/stores/store-name.ts";
 import type { Stores } from "../backup/stores/stores.ts";
 import type { Database } from "../db/database.ts";
@@ -48,9 +48,7 @@ export interface DiskGrantsOptions {
   readonly stores: Stores;
 }
 
-/** It is there from the first start on, so nobody else can have the name. */
 export const exportAccount = "diskexports";
-const noScope = "";
 const blobName = "disk.vhd";
 const readersKept = 4;
 const readerCacheBytes = 24 * 1024 * 1024;
@@ -66,14 +64,7 @@ export async function openDiskGrants(options: DiskGrantsOptions): Promise<DiskGr
   );
   const ends = new Map<string, () => void>();
 
-  await database.transaction(async (trx) => {
-    const present = await findAccount(trx, blobs.store.secretBox, exportAccount);
-    // Whoever had the keys of this account could sign URLs to every disk that is exported.
-    if (present !== undefined && present.scope !== noScope)
-      throw diskErrors.ExportAccountTaken(`The storage account ${exportAccount} belongs to ${present.scope}.`);
-    if (present !== undefined) return;
-    await insertAccount(trx, blobs.store.secretBox, { name: exportAccount, scope: noScope, allowsSharedKey: true });
-  });
+  await ensureOwnAccount(database, blobs, exportAccount);
 
   const openReader = async (granted: GrantedDisk): Promise<OpenReader> => {
     if (granted.kind === "image") {

@@ -25,6 +25,7 @@ import { deploymentsProvider } from "../providers/resources/deployments/provider
 import { recoveryServicesProviders } from "../providers/recoveryservices/provider.ts";
 import { attachPart } from "../providers/recoveryservices/vaults/vault-attach.ts";
 import { encryptionPart } from "../providers/recoveryservices/vaults/encryption.ts";
+import { jobsExportPart } from "../providers/recoveryservices/jobs/export/jobs-export.ts";
 import { fileRecoveryPart } from "../providers/recoveryservices/restore/file-recovery.ts";
 import { restorePart } from "../providers/recoveryservices/restore/restore.ts";
 import type { RestoreServices } from "../providers/recoveryservices/restore/restore-services.ts";
@@ -65,6 +66,7 @@ export function assembleProviders(services: ProviderServices): ProviderDirectory
     attachPart(services),
     encryptionPart(services),
     fileRecoveryPart(services),
+    jobsExportPart(services),
     restorePart(services),
     resourceLogsProvider(services),
     scheduledQueryRulesProvider(services),

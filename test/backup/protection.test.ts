@@ -87,7 +87,7 @@ test("a backup makes a point with its tasks, and the item tells of it", async ()
   assert.match(job.properties.extendedInfo.propertyBag["Backup Size"] ?? "", /^\d+ MB$/);
   const [point] = await rig.points("vm1");
   assert.equal(point?.properties.recoveryPointType, "CrashConsistent");
-  assert.match(point?.name ?? "", /^\d{18}$/);
+  assert.match(point?.name ?? "", /^\d{12,19}$/);
   assert.deepEqual(
     point?.properties.recoveryPointTierDetails.map(({ type, status }) => [type, status]),
     [["HardenedRP", "Valid"]],

@@ -17,6 +17,15 @@ export const restoreErrors = defineErrors({
   UserErrorInvalidDiskLunList: { status: 400, remedy: "Name only LUNs that the recovery point lists." },
   UserErrorInvalidRestoreRequest: { status: 400 },
   UserErrorRestoreNotSupported: { status: 400 },
+  UserErrorCrossRegionRestoreNotEnabled: {
+    status: 400,
+    remedy: "Restore from the vault itself: leave --use-secondary-region out.",
+  },
+  UserErrorSecondaryRegionNotAvailable: {
+    status: 400,
+    remedy:
+      "Restore from the vault itself: leave --use-secondary-region out. To restore elsewhere copy the vault's store there and attach it to that server: ./holdfast vault attach.",
+  },
   UserErrorCrpReportedUserError: {
     status: 409,
     remedy: "The restored disks are there: correct what is said, then make the machine from them.",

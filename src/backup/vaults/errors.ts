@@ -25,4 +25,11 @@ export const vaultErrors = defineErrors({
     remedy: "Choose the place before the first backup, or create another vault.",
   },
   VaultEncryptionInvalid: { status: 400 },
+  BMSUserErrorDeletedVaultNotFound: {
+    status: 404,
+    remedy:
+      "A vault is deleted only when it keeps nothing, so none can be had back. List the vaults: az backup vault list.",
+  },
+  /** Azure has the call; what it works on does not exist here. */
+  BMSUserErrorOperationNotSupported: { status: 400 },
 });

@@ -9,14 +9,23 @@ import { jobsPart } from "./jobs/jobs.ts";
 import { operationsPart } from "./jobs/operations.ts";
 import { policiesPart } from "./policies/policies.ts";
 import { protectedItemsPart } from "./protection/protected-items.ts";
+import { otherWorkloadsPart } from "./protection/other-workloads.ts";
+import { protectionIntentsPart } from "./protection/protection-intents.ts";
 import { recoveryPointsPart } from "./points/recovery-points.ts";
 import { resourceGuardProxiesPart } from "./guards/resource-guard-proxies.ts";
 import { resourceGuardsPart } from "./guards/resource-guards.ts";
 import { retentionPreviewPart } from "./policies/retention-preview.ts";
 import type { RecoveryServices } from "./services.ts";
+import { tieringPart } from "./points/tiering.ts";
+import { crossRegionPart } from "./restore/cross-region.ts";
+import { certificatesPart } from "./vaults/certificates.ts";
+import { dataMovePart } from "./vaults/data-move.ts";
+import { deletedVaultsPart } from "./vaults/deleted-vaults.ts";
+import { extendedInformationPart } from "./vaults/extended-information.ts";
+import { privateLinksPart } from "./vaults/private-links.ts";
+import { vaultOperationsPart } from "./vaults/vault-operations.ts";
 import { usagesPart } from "./vaults/usages.ts";
 import { vaultConfigPart } from "./vaults/vault-config.ts";
-import { vaultExtrasPart } from "./vaults/vault-extras.ts";
 import { vaultLocationsPart } from "./vaults/vault-locations.ts";
 import { vaultSettingsPart } from "./vaults/vault-settings.ts";
 import { vaultStorageConfigPart } from "./vaults/vault-storage-config.ts";
@@ -28,13 +37,22 @@ const parts: readonly ((services: RecoveryServices) => Provider)[] = [
   vaultStorageConfigPart,
   vaultSettingsPart,
   vaultLocationsPart,
-  vaultExtrasPart,
+  extendedInformationPart,
+  certificatesPart,
+  privateLinksPart,
+  vaultOperationsPart,
+  deletedVaultsPart,
+  dataMovePart,
   usagesPart,
   policiesPart,
   discoveryPart,
   containersPart,
+  otherWorkloadsPart,
   protectedItemsPart,
+  protectionIntentsPart,
   recoveryPointsPart,
+  tieringPart,
+  crossRegionPart,
   retentionPreviewPart,
   jobsPart,
   operationsPart,

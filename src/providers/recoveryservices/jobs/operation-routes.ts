@@ -18,7 +18,7 @@ export function operationRoutes(
   const follow =
     (reply: (request: ArmRequest, operation: Operation) => ArmReply) =>
     async (request: ArmRequest): Promise<ArmReply> =>
-      reply(request, await operationOf(services, request));
+      reply(request, await vaultOperation(services, request));
   return [
     { method: "GET", path: `${path}/${names.status}/{operation}`, handle: follow(statusReply) },
     { method: "GET", path: `${path}/${names.result}/{operation}`, handle: follow(resultReply) },
@@ -26,7 +26,10 @@ export function operationRoutes(
 }
 
 /** An operation is seen only under the vault that it belongs to. */
-async function operationOf({ database }: RecoveryServices, request: ArmRequest): Promise<Operation> {
+export async function vaultOperation(
+  { database }: Pick<RecoveryServices, "database">,
+  request: ArmRequest,
+): Promise<Operation> {
   const id = param(request, "operation");
   const operation = await getOperation(database.kysely, id);
   const vaultKey = vaultIdOf(request).toLowerCase();

@@ -5,7 +5,7 @@ import type { Provider } from "../../../arm/provider.ts";
 import { ok, param, type ArmReply, type ArmRequest } from "../../../arm/request.ts";
 import { getPoint, pagePoints, pointKey } from "../../../backup/points/point.ts";
 import { itemOf, itemPath, pointPath } from "../protection/item-paths.ts";
-import { requiredTime } from "../jobs/jobs.ts";
+import { requiredTime } from "../jobs/jobs-filter.ts";
 import { renderPoint } from "./recovery-points-shape.ts";
 import type { RecoveryServices } from "../services.ts";
 import { apiVersions, namespace, vaultOf } from "../vaults/vault-paths.ts";
@@ -17,17 +17,6 @@ export function recoveryPointsPart(services: RecoveryServices): Provider {
     routes: [
       { method: "GET", path: `${itemPath}/recoveryPoints`, handle: (request) => list(services, request) },
       { method: "GET", path: pointPath, handle: (request) => show(services, request) },
-      {
-        // There is no archive tier, so nothing is recommended for it.
-        method: "POST",
-        path: `${itemPath}/recoveryPointsRecommendedForMove`,
-        effect: "read",
-        handle: async (request) => {
-          const { kysely } = services.database;
-          await itemOf(kysely, await vaultOf(kysely, request), request);
-          return ok({ value: [] });
-        },
-      },
     ],
   };
 }

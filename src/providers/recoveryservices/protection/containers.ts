@@ -8,16 +8,11 @@ import { protectionErrors } from "../../../backup/protection/errors.ts";
 import { findItem, listItems, type ProtectedItem } from "../../../backup/protection/item.ts";
 import { itemNames, machineOfName } from "../../../backup/protection/names.ts";
 import type { Vault } from "../../../backup/vaults/vaults.ts";
-import { containerPath, fabricPath } from "./item-paths.ts";
+import { containerPath } from "./item-paths.ts";
 import type { RecoveryServices } from "../services.ts";
 import { apiVersions, namespace, vaultOf, vaultPath } from "../vaults/vault-paths.ts";
 
 export function containersPart(services: RecoveryServices): Provider {
-  // Workloads inside machines, file shares and backup servers are no part of this service.
-  const none = async (request: ArmRequest): Promise<ArmReply> => {
-    await vaultOf(services.database.kysely, request);
-    return ok({ value: [] });
-  };
   return {
     namespace,
     resourceTypes: [
@@ -27,11 +22,6 @@ export function containersPart(services: RecoveryServices): Provider {
     routes: [
       { method: "GET", path: `${vaultPath}/backupProtectionContainers`, handle: (request) => list(services, request) },
       { method: "GET", path: containerPath, handle: (request) => show(services, request) },
-      { method: "GET", path: `${fabricPath}/protectableContainers`, handle: none },
-      { method: "GET", path: `${vaultPath}/backupDeletedProtectionContainers`, handle: none },
-      { method: "GET", path: `${vaultPath}/backupProtectionIntents`, handle: none },
-      { method: "GET", path: `${vaultPath}/backupEngines`, handle: none },
-      { method: "GET", path: `${containerPath}/items`, handle: none },
     ],
   };
 }

@@ -8,24 +8,18 @@ import { resultReply } from "../../../arm/operations/replies.ts";
 import { getOperation } from "../../../arm/operations/operation.ts";
 import type { Provider } from "../../../arm/provider.ts";
 import { ok, param, parseBody, type ArmReply, type ArmRequest } from "../../../arm/request.ts";
-import type { DiskChoice } from "../../../backup/capture/index.ts";
-import type { Job } from "../../../backup/jobs/job.ts";
-import { protectionErrors } from "../../../backup/protection/errors.ts";
 import { listItems, type ProtectedItem } from "../../../backup/protection/item.ts";
 import { policyNames } from "../../../backup/protection/policy-names.ts";
-import { protect } from "../../../backup/protection/protect.ts";
 import {
   deleteProtection,
   stopProtection,
   suspendProtection,
   undeleteProtection,
 } from "../../../backup/protection/stop.ts";
-import { shortenings } from "../../../backup/retention/shortening.ts";
 import { startOnDemandBackup } from "../../../backup/run/start-backup.ts";
-import { findPolicy, getPolicy, type StoredPolicy } from "../../../backup/vaults/policies.ts";
-import type { Vault, Writer } from "../../../backup/vaults/vaults.ts";
-import type { InventoryMachine } from "../../../inventory/inventory.ts";
+import type { Vault } from "../../../backup/vaults/vaults.ts";
 import { requireGuard } from "../guards/guard-check.ts";
+import { checkType, configure, itemBody, machineOf, mayDo } from "./configure-item.ts";
 import { findItemOf, itemOf, itemPath, machineInPath } from "./item-paths.ts";
 import { operationRoutes } from "../jobs/operation-routes.ts";
 import { jobReply } from "../jobs/operations.ts";
@@ -114,24 +108,6 @@ async function render(services: RecoveryServices, vault: Vault, item: ProtectedI
   return renderItem(vault, item, await policyNames(kysely, vault), clock.now());
 }
 
-const itemBody = z.object({
-  properties: z.object({
-    protectedItemType: z.string().nullish(),
-    policyId: z.string().max(2048).nullish(),
-    sourceResourceId: z.string().max(2048).nullish(),
-    protectionState: z.string().nullish(),
-    isRehydrate: z.boolean().nullish(),
-    extendedProperties: z
-      .object({
-        diskExclusionProperties: z
-          .object({ diskLunList: z.array(z.number().int()).max(64), isInclusionList: z.boolean() })
-          .nullish(),
-      })
-      .nullish(),
-  }),
-});
-type ItemProperties = z.output<typeof itemBody>["properties"];
-
 async function put(services: RecoveryServices, request: ArmRequest): Promise<ArmReply> {
   const { properties } = parseBody(request, itemBody);
   const { machine, group } = machineInPath(request);
@@ -162,49 +138,6 @@ async function put(services: RecoveryServices, request: ArmRequest): Promise<Arm
     const { item, job } = await configure(services, trx, request, vault, properties, known);
     return jobReply(services, trx, request, item.id, job);
   });
-}
-
-async function configure(
-  services: RecoveryServices,
-  trx: Writer,
-  request: ArmRequest,
-  vault: Vault,
-  properties: ItemProperties,
-  machine: InventoryMachine,
-): Promise<{ item: ProtectedItem; job: Job }> {
-  const policy = await getPolicy(trx, vault, policyNameIn(vault, properties.policyId ?? ""));
-  const before = await findItemOf(trx, vault, request);
-  if (before?.policyKey !== undefined) await checkSwap(services, trx, request, vault, before.policyKey, policy);
-  const choice = choiceIn(properties);
-  const isFresh = before?.policyKey === undefined;
-  return protect(trx, {
-    vault,
-    machine,
-    policy: { name: policy.name, policy: policy.policy },
-    disks: choice === "keep" && isFresh ? undefined : choice,
-    by: doerOf(request),
-  });
-}
-
-/** A policy that keeps points for less is refused by an immutable vault, and held back by a guard. */
-async function checkSwap(
-  services: RecoveryServices,
-  trx: Writer,
-  request: ArmRequest,
-  vault: Vault,
-  policyKey: string,
-  next: StoredPolicy,
-): Promise<void> {
-  const present = await findPolicy(trx, vault, policyKey);
-  const [shorter] = present === undefined ? [] : shortenings(present.policy, next.policy);
-  if (shorter === undefined) return;
-  if (vault.settings.immutability !== "Disabled") {
-    throw protectionErrors.BMSUserErrorImmutabilityViolation(
-      `The vault is immutable: with the policy '${next.name}' recovery points would go earlier ('${shorter.field}' from ${shorter.before} to ${shorter.after}).`,
-      { target: "properties.policyId", remedy: "Choose a policy that keeps them at least as long." },
-    );
-  }
-  await requireGuard(services, trx, vault, "updateProtection", request);
 }
 
 async function remove(services: RecoveryServices, request: ArmRequest): Promise<ArmReply> {
@@ -266,71 +199,4 @@ async function result(services: RecoveryServices, request: ArmRequest): Promise<
   if (operation.status !== "Succeeded") return resultReply(request, operation);
   const item = await findItemOf(kysely, vault, request);
   return item === undefined ? { status: 204 } : ok(await render(services, vault, item));
-}
-
-function checkType({ protectedItemType }: ItemProperties): void {
-  const type = (protectedItemType ?? "Microsoft.Compute/virtualMachines").toLowerCase();
-  if (type === "microsoft.compute/virtualmachines") return;
-  throw armErrors.InvalidParameter(
-    `'properties.protectedItemType' is '${protectedItemType}'. Here it is Microsoft.Compute/virtualMachines.`,
-    { target: "properties.protectedItemType" },
-  );
-}
-
-/** The machine that the body speaks of; it has to be the one of the path, and the caller's to change. */
-async function machineOf(
-  services: RecoveryServices,
-  request: ArmRequest,
-  { sourceResourceId }: ItemProperties,
-  named: string,
-): Promise<InventoryMachine> {
-  if (sourceResourceId === undefined || sourceResourceId === null || sourceResourceId === "") {
-    throw armErrors.InvalidParameter("'properties.sourceResourceId' is missing: it is the id of the machine.", {
-      target: "properties.sourceResourceId",
-    });
-  }
-  const [, , , , group = "", , , , name = ""] = sourceResourceId.split("/");
-  if (`${group}/${name}`.toLowerCase() !== named.toLowerCase()) {
-    throw protectionErrors.BMSUserErrorInvalidItem(
-      `'properties.sourceResourceId' is ${sourceResourceId.slice(0, 300)}; the path names the machine ${named}.`,
-      { target: "properties.sourceResourceId" },
-    );
-  }
-  await mayDo(services, request, "Microsoft.Compute/virtualMachines/write", sourceResourceId);
-  const machine = await services.inventory.findMachine(sourceResourceId);
-  if (machine !== undefined) return machine;
-  throw protectionErrors.UserErrorVmNotFoundV2(`There is no machine ${sourceResourceId.slice(0, 300)}.`, {
-    target: "properties.sourceResourceId",
-  });
-}
-
-function mayDo(
-  { access }: RecoveryServices,
-  request: ArmRequest,
-  action: string,
-  scope: string = request.resourceId,
-): Promise<void> {
-  return access.check({
-    principal: { objectId: request.caller.principalId, name: request.caller.name },
-    action,
-    scope,
-  });
-}
-
-function policyNameIn(vault: Vault, policyId: string): string {
-  const prefix = `${vault.key}/backuppolicies/`;
-  const name = policyId.toLowerCase().startsWith(prefix) ? policyId.slice(prefix.length) : "";
-  if (name !== "" && !name.includes("/")) return name;
-  throw armErrors.InvalidParameter(
-    `'properties.policyId' is '${policyId.slice(0, 300)}'. It is the id of a policy of this vault: ${vault.id}/backupPolicies/{name}.`,
-    { target: "properties.policyId" },
-  );
-}
-
-/** An empty `extendedProperties` takes the choice back; none leaves it as it is. */
-function choiceIn({ extendedProperties }: ItemProperties): DiskChoice | "keep" | undefined {
-  if (extendedProperties === undefined || extendedProperties === null) return "keep";
-  const disks = extendedProperties.diskExclusionProperties;
-  if (disks === undefined || disks === null) return undefined;
-  return { kind: disks.isInclusionList ? "include" : "exclude", luns: [...new Set(disks.diskLunList)] };
 }
