@@ -104,7 +104,7 @@ export async function openDiskImages(options: DiskImagesOptions): Promise<DiskIm
       case "openPoint": {
         const file = { disk: content.disk, path, format: "raw", overwrite: true } as const;
         const { vault, point, onProgress } = content;
-        const [written] = await writePointDisks(vault, point, [file], onProgress, signal);
+        const [written] = await writePointDisks(vault, point, [file], { onProgress }, signal);
         return written?.sizeBytes ?? 0;
       }
       case "source": {

@@ -241,7 +241,7 @@ test("thirty-two disks are one point, in bounded memory", async () => {
   assert.ok(process.resourceUsage().maxRSS < 600 * 1024, `${process.resourceUsage().maxRSS} KiB`);
 });
 
-test("disks of a point become image files, all of them or none", async () => {
+test("disks of a point become image files; where one name is taken nothing is written", async () => {
   await using rig = await imagesRig();
   const { point } = await capture(rig);
   const file = (name: string): string => join(rig.folder, name);
@@ -253,7 +253,7 @@ test("disks of a point become image files, all of them or none", async () => {
       { disk: "a-os.qcow2", path: file("os.raw"), format: "raw" },
       { disk: "b-data.qcow2", path: file("data.vhd"), format: "vhd" },
     ],
-    ({ bytesDone }) => progress.push(bytesDone),
+    { onProgress: ({ bytesDone }) => void progress.push(bytesDone) },
   );
   assert.deepEqual(
     written.map(({ disk, sizeBytes }) => [disk, sizeBytes]),

@@ -4,5 +4,5 @@ export { captureMachine, type Captured, type CaptureAttachment, type CaptureRequ
 export { capturedFacts, mustBeCaptured, type CapturedConsistency, type CapturedFacts } from "./captured-point.ts";
 export type { ConsistencyAgent } from "./consistency.ts";
 export type { DiskChoice } from "./disk-choice.ts";
-export { writePointDisks, type DiskFile, type WriteProgress } from "./point-disks.ts";
+export { writePointDisks, type DiskFile, type WriteProgress, type Writing } from "./point-disks.ts";
 export type { Remark } from "./remarks.ts";

@@ -3,6 +3,7 @@
 
 import type { Database } from "../../db/database.ts";
 import { isErrorCode } from "../../lib/errors.ts";
+import { faultPoint } from "../../lib/faults.ts";
 import { deletePoint, parsePointName, readPoint, type Vault as Store } from "../../store/index.ts";
 import type { Policy } from "../policy/policy.ts";
 import { ownDoer } from "../protection/item-events.ts";
@@ -57,6 +58,7 @@ export async function dropPoint(
 ): Promise<boolean> {
   if (await isLocked(opened, point, database.clock.now(), signal)) return false;
   await database.transaction((trx) => removePoint(trx, point, ownDoer(point.jobId)));
+  faultPoint("retention.row-removed");
   if (opened.hot !== undefined) await deleteStored(opened.hot, point.storePoint, signal);
   await deleteStored(opened.vault, point.storePoint, signal);
   return true;
@@ -109,6 +111,7 @@ async function noteVerdict(
   await database.transaction((trx) =>
     changePoint(trx, point.id, { is_in_snapshot_tier: 0 }, "point.moved", ownDoer(point.jobId)),
   );
+  faultPoint("retention.row-left-tier");
   await deleteStored(opened.hot, point.storePoint, signal);
 }
 

@@ -67,6 +67,15 @@ test("what a killed attempt left is removed, and its finished disks are not writ
   ]);
 });
 
+test("what an earlier attempt named without coming to tell so is its own, and is written again", async () => {
+  writeFileSync(file("os").path, "whole, or not: nobody knows");
+  let isBegun = false;
+  const onBegin = async (): Promise<void> => void (isBegun = true);
+  await writeDisks(vault, point, { files: [file("os")], begun: new Set([file("os").path]), onBegin });
+  assert.ok(readFileSync(file("os").path).equals(contents["os"]!));
+  assert.ok(isBegun);
+});
+
 test("a target that is there, a folder that is not, and one name for two disks are refused before anything is written", async () => {
   writeFileSync(file("data").path, "mine");
   const both = [file("os"), file("data")];

@@ -7,15 +7,15 @@ import { HoldfastError, isErrorCode, systemCode } from "../../lib/errors.ts";
 import { disk } from "../../lib/files.ts";
 import { openDisk, type Point, type Vault } from "../../store/index.ts";
 import { isDamage } from "../../store/damage.ts";
-import { writePointDisks, type DiskFile, type WriteProgress } from "../capture/index.ts";
+import { writePointDisks, type DiskFile, type Writing } from "../capture/index.ts";
 import { restoreErrors } from "./errors.ts";
 
-export interface DiskWriting {
+export interface DiskWriting extends Writing {
   readonly files: readonly DiskFile[];
-  /** Paths that an earlier attempt of the same restore had finished. */
-  readonly finished?: ReadonlySet<string>;
-  onFinished?(file: DiskFile): Promise<void>;
-  onProgress?(progress: WriteProgress): void;
+  /** Paths that an earlier attempt of the same restore had begun: what is there is its own. */
+  readonly begun?: ReadonlySet<string>;
+  /** The names are free: from now on they are this restore's. */
+  onBegin?(): Promise<void>;
 }
 
 /** Kept free at the target, so that the host goes on. */
@@ -24,37 +24,17 @@ const reserveBytes = 64 * 1024 * 1024;
 export async function writeDisks(
   vault: Vault,
   point: Point,
-  { files, finished = new Set(), onFinished, onProgress }: DiskWriting,
+  { files, begun = new Set(), onBegin, ...writing }: DiskWriting,
   signal?: AbortSignal,
 ): Promise<void> {
   try {
-    const wanted = files.filter(({ path }) => !finished.has(path));
+    const own = files.map((file) => (begun.has(file.path) ? { ...file, overwrite: true } : file));
+    const wanted = own.filter(({ path }) => writing.finished?.has(path) !== true);
     for (const file of wanted) await removeLeftovers(file.path);
     await checkNames(wanted);
     await checkRoom(vault, point, wanted, signal);
-    const total = files.map(({ disk: name }) => sizeOf(point, name));
-    const done = files.map(({ path }, index) => (finished.has(path) ? (total[index] ?? 0) : 0));
-    const writeOne = async (file: DiskFile): Promise<void> => {
-      const index = files.indexOf(file);
-      const show = ({ bytesDone }: WriteProgress): void => {
-        done[index] = bytesDone;
-        onProgress?.({ bytesDone: sum(done), bytesTotal: sum(total) });
-      };
-      await writePointDisks(vault, point, [file], show, common);
-      await onFinished?.(file);
-    };
-    const failed = new AbortController();
-    const common = signal === undefined ? failed.signal : AbortSignal.any([signal, failed.signal]);
-    const ends = await Promise.allSettled(
-      wanted.map((file) =>
-        writeOne(file).catch((error: unknown) => {
-          failed.abort(error);
-          throw error;
-        }),
-      ),
-    );
-    common.throwIfAborted();
-    for (const end of ends) if (end.status === "rejected") throw end.reason;
+    await onBegin?.();
+    await writePointDisks(vault, point, own, writing, signal);
   } catch (error) {
     signal?.throwIfAborted();
     throw restoreFailure(error, point);
@@ -148,14 +128,6 @@ async function removeLeftovers(path: string): Promise<void> {
     if (name.startsWith(prefix) && /^[0-9a-f-]{36}\.partial$/.test(name.slice(prefix.length)))
       await disk.remove(join(folder, name));
   }
-}
-
-function sizeOf(point: Point, name: string): number {
-  return point.disks.find((known) => known.name === name)?.size ?? 0;
-}
-
-function sum(parts: readonly number[]): number {
-  return parts.reduce((total, part) => total + part, 0);
 }
 
 function messageOf(error: unknown): string {

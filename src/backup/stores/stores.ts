@@ -4,6 +4,7 @@
 import { join } from "node:path";
 import type { Database } from "../../db/database.ts";
 import { isErrorCode } from "../../lib/errors.ts";
+import { faultPoint } from "../../lib/faults.ts";
 import { disk } from "../../lib/files.ts";
 import { randomBytes } from "../../lib/random.ts";
 import type { SecretBox } from "../../lib/secret-box.ts";
@@ -77,6 +78,8 @@ export interface StoresOptions {
 
 const creationAttempts = 5;
 const platform: StoreKey = { kind: "platform" };
+/** Slots that this service names, by the kind of their key. */
+const ownSlot = /^(?:platform|service)(?:-[0-9a-f]{8})?$/;
 
 export function openStores(options: StoresOptions): Stores {
   const { folder, database, secretBox, keyOf, workers, trustFileSystem } = options;
@@ -182,23 +185,22 @@ export function openStores(options: StoresOptions): Stores {
       const places = hotPlace === undefined ? [place] : [place, hotPlace];
       const slot = `${key.kind}-${randomBytes(4).toString("hex")}`;
       // Both open it until the row says which: a process that dies in between loses nothing.
-      const old = new Map<ObjectStore, readonly string[]>();
       for (const each of places) {
-        const { slots } = await describeVault(each, signal);
-        old.set(
-          each,
-          slots.filter(({ keyId }) => keyId === before.keyId).map((known) => known.name),
-        );
         await rekey(each, before, { slots: { [slot]: next } }, signal);
+        faultPoint("stores.key-added");
       }
       await database.kysely
         .updateTable("backup_stores")
         .set({ key: JSON.stringify(key) })
         .where("name", "=", name)
         .execute();
+      faultPoint("stores.key-chosen");
+      // Whatever changes that broke off have left goes too; recovery keys stay.
       for (const each of places) {
-        const slots = Object.fromEntries((old.get(each) ?? []).map((known) => [known, undefined]));
-        await rekey(each, next, { slots }, signal);
+        const { slots } = await describeVault(each, signal);
+        const others = slots.map((known) => known.name).filter((other) => ownSlot.test(other) && other !== slot);
+        await rekey(each, next, { slots: Object.fromEntries(others.map((other) => [other, undefined])) }, signal);
+        faultPoint("stores.key-removed");
       }
       await shared.forget(name);
     },

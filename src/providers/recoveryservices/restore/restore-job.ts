@@ -1,6 +1,7 @@
 // The Restore job: reads the point, writes its disks where they are wanted, and makes of them what was
 // asked for. An attempt after a crash finds what the one before it made by the job's id.
 
+import * as z from "zod";
 import type { JobContext, RegisterJobHandler } from "../../../backup/jobs/handler.ts";
 import { getPoint, type RecoveryPoint } from "../../../backup/points/point.ts";
 import { openVaultStore, storeOfPoint } from "../../../backup/points/tiers.ts";
@@ -137,7 +138,8 @@ async function writeFolder(
   { path, format }: Extract<RestoreInput["target"], { kind: "folder" }>,
 ): Promise<void> {
   const { job, signal } = context;
-  const finished = new Set(finishedOf(job.checkpoint));
+  const before = folderProgress.safeParse(job.checkpoint).data;
+  const finished = new Set(before?.finished);
   const suffix = format === "raw" ? "raw" : format;
   const files = disks.map((each) => ({
     disk: each.id,
@@ -150,9 +152,11 @@ async function writeFolder(
     {
       files,
       finished,
+      begun: new Set(before?.begun),
+      onBegin: () => note(context, files, finished),
       onFinished: async (file) => {
         finished.add(file.path);
-        await context.checkpoint({ finished: [...finished] });
+        await note(context, files, finished);
       },
       onProgress: ({ bytesDone, bytesTotal }) =>
         context.progress(bytesTotal === 0 ? 100 : (bytesDone / bytesTotal) * 100),
@@ -166,9 +170,16 @@ async function writeFolder(
   context.setProperty("Restored file(s)", files.map((file) => file.path).join(", "));
 }
 
-function finishedOf(checkpoint: unknown): string[] {
-  if (typeof checkpoint !== "object" || checkpoint === null || !("finished" in checkpoint)) return [];
-  return Array.isArray(checkpoint.finished) ? checkpoint.finished.filter((each) => typeof each === "string") : [];
+/** What the next attempt finds. */
+const folderProgress = z.object({ begun: z.array(z.string()), finished: z.array(z.string()) });
+
+function note(
+  context: JobContext,
+  files: readonly { readonly path: string }[],
+  finished: ReadonlySet<string>,
+): Promise<void> {
+  const progress: z.output<typeof folderProgress> = { begun: files.map(({ path }) => path), finished: [...finished] };
+  return context.checkpoint(progress);
 }
 
 function shapeOf(content: Buffer, fallback: string): MachineShape {
