@@ -244,8 +244,7 @@ const multiple: Readonly<Record<string, readonly string[]>> = {
   series_fft: ["real:dynamic", "imag:dynamic"],
   series_ifft: ["real:dynamic", "imag:dynamic"],
   series_fit_poly: ["rsquare", "coefficients:dynamic", "variance", "rvariance", "poly_fit:dynamic"],
-  series_periods_validate: ["periods:dynamic", "scores:dynamic"],
-  series_periods_detect: ["periods:dynamic", "scores:dynamic"],
   series_decompose: ["baseline:dynamic", "seasonal:dynamic", "trend:dynamic", "residual:dynamic"],
+  series_decompose_forecast: ["baseline:dynamic", "seasonal:dynamic", "trend:dynamic", "residual:dynamic"],
   series_decompose_anomalies: ["ad_flag:dynamic", "ad_score:dynamic", "baseline:dynamic"],
 };

@@ -41,6 +41,7 @@ function functionResultName(node: SyntaxNode): string | undefined {
   const args = items(child(node, "ArgumentList"), "Expressions");
   const first = args[0] === undefined ? undefined : suggestedName(args[0]);
   const second = args[1] === undefined ? undefined : suggestedName(args[1]);
+  if (name === "percentiles_array" || name === "percentilesw_array") return `percentiles_${first ?? ""}`;
   if (name.startsWith("covariance")) return `${name}_${first ?? ""}_${second ?? ""}`;
   switch (info.resultName) {
     case "FirstArgument":

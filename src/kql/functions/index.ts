@@ -11,6 +11,7 @@ import { geoTexts } from "./geo/wkt.ts";
 import { hashFunctions } from "./hashes.ts";
 import { networkFunctions } from "./network.ts";
 import { schemaFunctions } from "./schemas.ts";
+import { seriesDecompositions } from "./series-decompose.ts";
 import { seriesTransforms } from "./series-transforms.ts";
 import { seriesFunctions } from "./series.ts";
 import { sketchFunctions } from "./sketches.ts";
@@ -33,6 +34,7 @@ export const runtimeFunctions: Readonly<Record<string, RuntimeFunction>> = {
   ...networkFunctions,
   ...schemaFunctions,
   ...seriesFunctions,
+  ...seriesDecompositions,
   ...seriesTransforms,
   ...sketchFunctions,
   ...specialFunctions,

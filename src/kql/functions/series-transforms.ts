@@ -92,7 +92,7 @@ function interpolated(sorted: readonly number[], percent: number): number {
 const customScale = 2.772_605_605_507_915;
 
 /** How far beyond the fences each value lies, in units of the distance between them. */
-const outliers: RuntimeFunction = ([series, kind, ignored, lowest, highest]) => {
+export const outliers: RuntimeFunction = ([series, kind, ignored, lowest, highest]) => {
   const values = numbersOf(series);
   if (values === undefined) return null;
   const isTukey = text(kind).toLowerCase() === "tukey";
@@ -221,10 +221,23 @@ const fitTwoLines: RuntimeFunction = ([series]) => {
   return [rsquare, BigInt(best.split), whole.variance, rvariance, line, ...side(right), ...side(left)];
 };
 
+const sideKeys = ["rsquare", "slope", "interception", "variance", "rvariance"];
+
+/** The same as a bag, with the lines right and left of the split as bags in it. */
+const fitTwoLinesDynamic: RuntimeFunction = (args) => {
+  const found = list(fitTwoLines(args));
+  if (found === undefined) return null;
+  const bagOf = (keys: readonly string[], from: number): Map<string, Dynamic> =>
+    new Map(keys.map((key, index) => [key, found[from + index] ?? null]));
+  const whole = bagOf(["rsquare", "split_idx", "variance", "rvariance", "line_fit"], 0);
+  return whole.set("right", bagOf(sideKeys, 5)).set("left", bagOf(sideKeys, 10));
+};
+
 export const seriesTransforms: Readonly<Record<string, RuntimeFunction>> = {
   series_fft: fourier(-1),
   series_ifft: fourier(1),
   series_outliers: outliers,
   series_fit_poly: fitPolynomial,
   series_fit_2lines: fitTwoLines,
+  series_fit_2lines_dynamic: fitTwoLinesDynamic,
 };

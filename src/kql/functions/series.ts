@@ -126,10 +126,10 @@ function median(values: readonly number[]): number | null {
   return sorted.length % 2 === 1 ? (sorted[middle] ?? null) : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
 }
 
-/** The seasonal part: for each place in the period the median. */
-function seasonal(values: Numbers, period: number): Numbers {
+/** The seasonal part: for each place in the period the median of the first `learned` values. */
+export function seasonal(values: Numbers, period: number, learned = values.length): Numbers {
   const slots = Array.from({ length: Math.min(period, values.length) }, (): number[] => []);
-  values.forEach((value, index) => {
+  values.slice(0, learned).forEach((value, index) => {
     if (value !== null) slots[index % period]?.push(value);
   });
   const medians = slots.map(median);

@@ -153,23 +153,37 @@ function formatTimespanAs(ticks: bigint, format: string): string {
   return ticks < 0n ? `-${body}` : body;
 }
 
+/** Calendars are made to show whole seconds; making one costs more than showing a moment. */
+const clocks = new Map<string, Intl.DateTimeFormat>();
+const keptClocks = 64;
+
+function clockOf(zone: string): Intl.DateTimeFormat {
+  const known = clocks.get(zone);
+  if (known !== undefined) return known;
+  const made = new Intl.DateTimeFormat("en-US", {
+    timeZone: zone,
+    hourCycle: "h23",
+    year: "numeric",
+    month: "numeric",
+    day: "numeric",
+    hour: "numeric",
+    minute: "numeric",
+    second: "numeric",
+  });
+  if (clocks.size >= keptClocks) clocks.clear();
+  clocks.set(zone, made);
+  return made;
+}
+
 /** The offset of a zone at a moment, in ticks. */
 function zoneOffset(ticks: bigint, zone: string): bigint | null {
   try {
-    const milliseconds = Number((ticks - 621_355_968_000_000_000n) / ticksPerMillisecond);
-    const parts = new Intl.DateTimeFormat("en-US", {
-      timeZone: zone,
-      hourCycle: "h23",
-      year: "numeric",
-      month: "numeric",
-      day: "numeric",
-      hour: "numeric",
-      minute: "numeric",
-      second: "numeric",
-    }).formatToParts(milliseconds);
-    const part = (type: string): number => Number(parts.find((item) => item.type === type)?.value ?? 0);
-    const local = Date.UTC(part("year"), part("month") - 1, part("day"), part("hour"), part("minute"), part("second"));
-    return BigInt(Math.round((local - milliseconds) / 1000)) * ticksPerSecond;
+    const seconds = floorDivide(ticks, ticksPerSecond);
+    const shown = clockOf(zone).formatToParts(Number(seconds - 62_135_596_800n) * 1000);
+    const part = (type: string): number => Number(shown.find((item) => item.type === type)?.value ?? 0);
+    const ofDay = BigInt((part("hour") * 60 + part("minute")) * 60 + part("second")) * ticksPerSecond;
+    const local = ticksOf(part("year"), part("month"), part("day"), ofDay);
+    return local === null ? null : local - seconds * ticksPerSecond;
   } catch (error) {
     if (error instanceof RangeError) return null;
     throw error;

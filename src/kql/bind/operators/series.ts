@@ -21,6 +21,7 @@ export function bindMakeSeries(session: Session, node: SyntaxNode, input: Bound,
   const axisValue = session.expression(on, environment);
   const { from, to, step } = range(session, node, scope);
   const names = new UniqueNames(keys.map(({ column }) => column.name));
+  let unnamed = keys.filter(({ column }) => /^Column\d+$/.test(column.name)).length;
   const found = items(node, "Aggregates").map((entry): SeriesItem => {
     let made: AggregateExpression | undefined;
     const inner = child(entry, "Expression");
@@ -35,7 +36,7 @@ export function bindMakeSeries(session: Session, node: SyntaxNode, input: Bound,
     const preset = optional(entry, "DefaultExpression");
     const absent = preset === undefined ? zero(made) : defaultOf(session, child(preset, "Expression"), made, scope);
     const given = kindOf(inner) === "SimpleNamedExpression" ? nameOf(child(inner, "Name")) : undefined;
-    const name = given ?? names.take(suggestedName(inner) ?? "Column1");
+    const name = given ?? names.take(suggestedName(inner) ?? `Column${(unnamed += 1)}`);
     return { column: session.newColumn(name, "dynamic"), aggregate: made, absent };
   });
   const axisName = suggestedName(on) ?? "Column1";

@@ -98,7 +98,7 @@ export function item(session: Session, name: string, expression: Expression): It
 }
 
 /** `(a, b) = f(x)` and functions that give several columns. */
-function severalResults(
+export function severalResults(
   session: Session,
   node: SyntaxNode,
   environment: Environment,
@@ -111,14 +111,14 @@ function severalResults(
   if (parts === undefined && !compound) return undefined;
   const value = session.expression(inner, environment);
   const given = compound ? elements(child(child(node, "Names"), "Names")).map(nameOf) : [];
-  const base = compound ? "" : (suggestedName(node) ?? functionName(inner));
+  const base = functionName(inner);
+  const first = named ? suggestedName(node) : undefined;
   const columns = parts ?? given.map((name) => [name, "dynamic"] as const);
   return columns.flatMap(([ending, typeName], index): Item[] => {
-    if (compound && given[index] === undefined) return [];
     const type: ScalarType = typeNamed(typeName) ?? "dynamic";
     const element = call("element", [value, literal("long", BigInt(index))], "dynamic");
-    const automatic = ending.endsWith("_sorted") ? ending : named && index === 0 ? base : `${base}_${ending}`;
-    const name = given[index] ?? names.take(automatic);
+    const automatic = ending.endsWith("_sorted") ? ending : `${base}_${ending}`;
+    const name = given[index] ?? (index === 0 ? first : undefined) ?? names.take(automatic);
     return [{ column: session.newColumn(name, type), expression: cast(element, type) }];
   });
 }
@@ -127,7 +127,7 @@ function functionName(node: SyntaxNode): string {
   const name = nameOf(child(node, "Name"));
   const first = items(child(node, "ArgumentList"), "Expressions")[0];
   const argument = first === undefined ? undefined : suggestedName(first);
-  return argument === undefined ? name : `${name}_${argument}`;
+  return `${name}_${argument ?? ""}`;
 }
 
 /** The columns that a list of names and wildcards means. */

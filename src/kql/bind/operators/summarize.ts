@@ -10,7 +10,7 @@ import { suggestedName, UniqueNames } from "../names.ts";
 import type { Scope } from "../scope.ts";
 import type { Bound, Environment, Session } from "../session.ts";
 import { environmentOf, keep, project } from "../tables.ts";
-import { itemsOf } from "./shape.ts";
+import { itemsOf, severalResults } from "./shape.ts";
 
 export function bindSummarize(session: Session, node: SyntaxNode, input: Bound, scope: Scope): Bound {
   const by = optional(node, "ByClause");
@@ -40,7 +40,9 @@ export function aggregateBy(
   const outputs: Item[] = keys.map(({ column }) => keep(column));
   let unnamed = keys.filter(({ column }) => /^Column\d+$/.test(column.name)).length;
   for (const node of nodes) {
-    const several = severalColumns(session, node, environment, keys, take, names);
+    const several =
+      severalColumns(session, node, environment, keys, take, names) ??
+      severalResults(session, node, { ...environment, aggregate: take }, names);
     if (several !== undefined) {
       outputs.push(...several);
       continue;

@@ -3,7 +3,7 @@
 
 import type { FunctionEmitter } from "../context.ts";
 import { runtimeCall } from "../runtime-call.ts";
-import { literalSql, plain, sql, ticks, type Sql } from "../sql.ts";
+import { epochMicroseconds, literalSql, plain, sql, ticks, type Sql } from "../sql.ts";
 import { validDatetime } from "./time.ts";
 
 const overflowRange = "18446744073709551616::HUGEINT";
@@ -217,15 +217,23 @@ function positive(size: Sql): string {
   return `(CASE WHEN ${size.text} > 0 THEN ${size.text} END)`;
 }
 
+/** Widths that DuckDB truncates to faster than we divide; bins of these start where bins from 0001 do. */
+const truncations: ReadonlyMap<bigint, string> = new Map([
+  [864_000_000_000n, "day"],
+  [36_000_000_000n, "hour"],
+  [600_000_000n, "minute"],
+  [10_000_000n, "second"],
+]);
+
 /** Bins of times count from 0001-01-01. */
 function binned(value: Sql, size: Sql): Sql {
   if (typeof size.constant === "bigint" && size.constant > 0n && value.timestamp && size.constant % 10n === 0n) {
-    const width = size.constant / 10n;
+    const unit = truncations.get(size.constant);
+    if (unit !== undefined) {
+      return sql("datetime", `date_trunc('${unit}', ${value.text})::TIMESTAMP`, { timestamp: true });
+    }
     const micro = `epoch_us(${value.text})`;
-    const day = 86_400_000_000n;
-    // A width that divides a day has its bins at the epoch too.
-    const offset = day % width === 0n ? "" : " + 62135596800000000";
-    const rest = offset === "" ? `((${micro} % ${width}) + ${width}) % ${width}` : `(${micro}${offset}) % ${width}`;
+    const rest = `(${micro} + ${epochMicroseconds}) % ${size.constant / 10n}`;
     return sql("datetime", `make_timestamp(${micro} - ${rest})`, { timestamp: true });
   }
   if (value.timestamp) {
