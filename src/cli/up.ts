@@ -38,7 +38,9 @@ export function addUpCommand(program: Command): void {
         import("../server/settings.ts"),
         import("../server/service.ts"),
       ]);
-      const settings = await readSettings(flags, process.env);
+      // The story of the demo is not read between lines of a log.
+      const environment = wantsDemo === true ? { HOLDFAST_LOG_LEVEL: "warn", ...process.env } : process.env;
+      const settings = await readSettings(flags, environment);
       const stopped = waitForStop();
       const service = await startService(settings);
       const demo = wantsDemo === true ? await showDemo(settings.data, stopped) : undefined;
