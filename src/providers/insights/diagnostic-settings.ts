@@ -57,7 +57,9 @@ export function diagnosticSettingsProvider({ database, access }: Services): Prov
     for (const { category } of properties.logs ?? []) {
       if (category === undefined || category === null || known.some(({ name }) => name === category)) continue;
       throw armErrors.BadRequest(
-        `Category '${category}' is not supported. Supported: ${known.map(({ name }) => name).join(", ")}.`,
+        known.length === 0
+          ? `Category '${category}' is not supported: resources of this type write no logs here. Recovery Services vaults do.`
+          : `Category '${category}' is not supported. Supported: ${known.map(({ name }) => name).join(", ")}.`,
         { target: "properties.logs" },
       );
     }
