@@ -1,141 +1,118 @@
-// The service is killed at every arrow of a backup, in turn. Started again it brings each job to its end:
-// one point for one job, every point whole, nothing left on the host.
+// The service is killed in the middle of backups, restores, prunes and key changes. Started again it
+// brings everything to its end, and whatever it lists can be read to the last byte.
 
 import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readdirSync } from "node:fs";
 import { test } from "node:test";
-import { detailsOf } from "../../src/backup/run/point-content.ts";
-import { waitFor } from "../../src/lib/time.ts";
-import { dataFolder } from "../../src/server/data-folder.ts";
-import { openFsStore } from "../../src/store/backends/fs.ts";
-import { keyFromBytes, listPoints, openVault, verify } from "../../src/store/index.ts";
-import { startTestService, type TestService } from "../support/service.ts";
-import { makeMachine, writeDisk, type WireJob } from "./rig.ts";
+import { checkJobs, checkTiers } from "./chaos/check.ts";
+import { rounds, type Scene } from "./chaos/rounds.ts";
+import { collectAll, openTiers } from "./chaos/tiers.ts";
+import { jobsOf, makeWorld, pointsOf, settled, type World } from "./chaos/world.ts";
+import { listPoints } from "../../src/store/index.ts";
+import type { TestService } from "../support/service.ts";
 
-const faults = [
-  "job.taken-up",
-  "capture.snapshot-open",
-  "backup.transfer-begun",
-  "capture.before-point",
-  "capture.after-point",
-  "backup.point-recorded",
-  "job.before-end",
-  "capture.after-marks",
-  "backup.after-capture",
-  "job.after-end",
-];
-const rounds = process.env["HOLDFAST_TEST_LONG"] === "1" ? 200 : 6;
-const version = "api-version=2023-06-01";
-const group = (service: TestService): string => `/subscriptions/${service.admin.subscriptionId}/resourceGroups/lab`;
-const vaultOf = (service: TestService): string => `${group(service)}/providers/Microsoft.RecoveryServices/vaults/v1`;
-const name = "iaasvmcontainerv2%3Blab%3Bvm1";
-const item = `/backupFabrics/Azure/protectionContainers/IaasVMContainer%3B${name}/protectedItems/VM%3B${name}`;
+const isLong = process.env["HOLDFAST_TEST_LONG"] === "1";
+const count = isLong ? 200 : 4;
+const seed = 20_261_121;
+const kinds = Object.keys(rounds);
 
-async function jobsOf(service: TestService): Promise<WireJob[]> {
-  const answer = await service.call("GET", `${vaultOf(service)}/backupJobs?${version}`);
-  return (answer.json.value as WireJob[]).filter(({ properties }) => properties.operation === "Backup");
+/** The same numbers for the same seed. */
+function randomFrom(state: number): () => number {
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
 }
 
-test(`${rounds} kills at fault points: each backup ends once, and every point is whole`, async () => {
-  const data = mkdtempSync(join(tmpdir(), "holdfast-chaos-"));
-  const images = mkdtempSync(join(tmpdir(), "holdfast-images-"));
-  const folder = makeMachine(images, "vm1", 2);
-  try {
-    {
-      await using service = await startTestService({ data, keepData: true });
-      await service.call("PUT", `${group(service)}?${version}`, { body: { location: "eastus" } });
-      await service.call("PUT", `${group(service)}/providers/Microsoft.Holdfast/hosts/shelf?${version}`, {
-        body: { location: "eastus", properties: { kind: "images", path: images } },
-      });
-      await service.call("PUT", `${vaultOf(service)}?${version}`, {
-        body: { location: "eastus", sku: { name: "Standard" }, properties: {} },
-      });
-      const done = await service.call("PUT", `${vaultOf(service)}${item}?${version}`, {
-        body: {
-          properties: {
-            policyId: `${vaultOf(service)}/backupPolicies/DefaultPolicy`,
-            sourceResourceId: `${group(service)}/providers/Microsoft.Compute/virtualMachines/vm1`,
-          },
-        },
-      });
-      assert.equal(done.status, 202, done.text);
-    }
-    // Nine backups by hand a day: further ones wait for the next day of a clock that we move.
-    const clock = join(images, ".clock");
-    for (let round = 0; round < rounds; round += 1) {
-      const fault = faults[round % faults.length] ?? "";
-      const offset = round * 6 * 3600;
-      writeFileSync(clock, String(offset));
-      const env = { HOLDFAST_ALLOW_TEST_CLOCK: "1" };
-      const args = ["--test-clock", clock];
-      writeDisk(join(folder, "disk0.raw"), (round % 200) * 4096, randomBytes(4096));
-      const before = await killed(data, args, { ...env, HOLDFAST_FAULTS: `${fault}=kill@1` });
-      await using second = await startTestService({ data, keepData: true, args, env });
-      const jobs = await waitFor(
-        `the jobs after ${fault}`,
-        async () => {
-          const found = await jobsOf(second);
-          const open = found.some(({ properties }) => ["InProgress", "Cancelling"].includes(properties.status));
-          return open ? undefined : found;
-        },
-        60_000,
-        200,
-      );
-      assert.ok(jobs.length >= before, fault);
-      for (const { properties } of jobs)
-        assert.ok(properties.status.startsWith("Completed"), `${fault}: ${JSON.stringify(properties)}`);
-      const listed = (await second.call("GET", `${vaultOf(second)}${item}/recoveryPoints?${version}&$top=1000`)).json
-        .value as { name: string; properties: { holdfast: { jobId: string } } }[];
-      const byJob = listed.map(({ properties }) => properties.holdfast.jobId);
-      assert.equal(new Set(byJob).size, byJob.length, `${fault}: one point for one job`);
-      await second.stop();
-      await checkStore(
-        data,
-        listed.map(({ name }) => name),
-      );
-      assert.deepEqual(
-        readdirSync(folder).filter((file) => !file.startsWith("disk")),
-        [],
-      );
-    }
-  } finally {
-    rmSync(data, { recursive: true, force: true });
-    rmSync(images, { recursive: true, force: true });
+test(`${count} kills at fault points: what was under way ends once, and every point is whole`, async (context) => {
+  const random = randomFrom(seed);
+  const met = new Map<string, number>();
+  const contents = new Map<string, readonly string[]>();
+  await using world = await makeWorld();
+  {
+    await using service = await world.start();
+    await settled(world, service);
   }
+  for (let number = 0; number < count; number += 1) {
+    const kind = kinds[number % kinds.length] ?? "";
+    const round = rounds[kind] ?? assert.fail(kind);
+    const fault = round.faults[Math.floor(random() * round.faults.length)] ?? "";
+    const scene: Scene = { number, contents };
+    try {
+      await round.prepare(world);
+      if (await dies(world, fault, (service) => round.begin(world, service, scene)))
+        met.set(fault, (met.get(fault) ?? 0) + 1);
+      await using service = await world.start();
+      await settled(world, service);
+      await round.finish?.(world, service, scene);
+      // What is due at the new time may begin a moment after the start.
+      const jobs = await settled(world, service);
+      const points = await pointsOf(world, service);
+      for (const { name } of points) if (!contents.has(name)) contents.set(name, world.contents());
+      await service.stop();
+      checkJobs(jobs, points, world);
+      await checkTiers(world, points, contents, number);
+    } catch (cause) {
+      throw new Error(`round ${number}, ${kind}, killed at ${fault}`, { cause });
+    }
+  }
+  await nothingIsLeft(world);
+  context.diagnostic(`killed at ${[...met].map(([fault, times]) => `${fault} ${times}`).join(", ")}`);
+  assert.ok([...met.values()].reduce((sum, times) => sum + times, 0) >= count / 2, "the faults were met");
 });
 
-/** Runs the service until the fault has killed it, and answers how many backups there were before. */
-async function killed(data: string, args: readonly string[], env: Record<string, string>): Promise<number> {
+/** Whether the fault was met. The service is dead afterwards in any case. */
+async function dies(world: World, fault: string, begin: (service: TestService) => Promise<void>): Promise<boolean> {
   let service: TestService;
   try {
-    service = await startTestService({ data, keepData: true, args, env });
+    service = await world.start(`${fault}=kill@1`);
   } catch {
-    // A scheduled run met the fault before the service was ready.
-    return 0;
+    // Something that was due met the fault before the service was ready.
+    return true;
   }
-  const died = new Promise<void>((resolve) => service.process.once("exit", () => resolve()));
-  const before = (await jobsOf(service).catch(() => [])).length;
-  await service
-    .call("POST", `${vaultOf(service)}${item}/backup?${version}`, {
-      body: { properties: { objectType: "IaasVMBackupRequest" } },
-    })
-    .catch(() => undefined);
-  if (service.process.exitCode === null && service.process.signalCode === null) await died;
-  return before;
+  const isDead = (): boolean => service.process.exitCode !== null || service.process.signalCode !== null;
+  try {
+    await begin(service);
+  } catch (error) {
+    // It died under the request; anything else is a failure.
+    const exited = new Promise<void>((resolve) => service.process.once("exit", () => resolve()));
+    if (!isDead()) await Promise.race([exited, new Promise((resolve) => setTimeout(resolve, 2000))]);
+    if (!isDead()) throw error;
+  }
+  if (isDead()) return true;
+  await service.kill();
+  return false;
 }
 
-/** Every point opens to its last byte, and each listed one is there. */
-async function checkStore(data: string, listed: readonly string[]): Promise<void> {
-  const root = dataFolder(data);
-  const [vaultFolder = ""] = readdirSync(join(root.root, "vaults"));
-  await using place = await openFsStore(join(root.root, "vaults", vaultFolder));
-  await using vault = await openVault(place, keyFromBytes(readFileSync(root.platformKey)), { workers: 1 });
-  const { points } = await listPoints(vault);
-  const stored = new Set(points.map((point) => detailsOf(point)?.id));
-  for (const id of listed) assert.ok(stored.has(id), `the point ${id} is listed and not there`);
-  const { broken } = await verify(vault, { quarantine: false });
-  assert.deepEqual(broken, []);
+/** When all is collected the tiers hold what is listed, and nothing of writers that died. */
+async function nothingIsLeft(world: World): Promise<void> {
+  world.advance(26 * 3600);
+  let listed: readonly (readonly [string, readonly string[]])[];
+  {
+    await using service = await world.start();
+    await settled(world, service);
+    await settled(world, service);
+    const jobs = await jobsOf(world, service);
+    const points = await pointsOf(world, service);
+    checkJobs(jobs, points, world);
+    listed = points.map(({ name, properties }) => [name, properties.recoveryPointTierDetails.map(({ type }) => type)]);
+  }
+  for (const [index, tier] of (await openTiers(world)).entries()) {
+    await using opened = tier;
+    await collectAll(opened);
+    const left: string[] = [];
+    for await (const { name } of opened.vault.store.list("")) left.push(name);
+    assert.deepEqual(
+      left.filter((name) => /^(?:sessions|deleted|quarantine)\//.test(name) || name.endsWith(".doomed")),
+      [],
+    );
+    const { points } = await listPoints(opened.vault);
+    const wanted = listed.filter(([, tiers]) => tiers.includes(index === 0 ? "InstantRP" : "HardenedRP"));
+    assert.equal(points.length, wanted.length, opened.folder);
+    await opened.vault.index.refresh();
+    assert.deepEqual([[...opened.vault.index.lost], opened.vault.index.problems], [[], []]);
+  }
+  assert.deepEqual(readdirSync(world.restores), []);
 }

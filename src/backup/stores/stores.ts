@@ -182,13 +182,11 @@ export function openStores(options: StoresOptions): Stores {
       const [before, next] = [await keyOf(record.key, name), await keyOf(key, name)];
       await using place = await placeOf(record, false);
       await using hotPlace = await hotPlaceOf(record, false);
-      const places = hotPlace === undefined ? [place] : [place, hotPlace];
       const slot = `${key.kind}-${randomBytes(4).toString("hex")}`;
       // Both open it until the row says which: a process that dies in between loses nothing.
-      for (const each of places) {
-        await rekey(each, before, { slots: { [slot]: next } }, signal);
-        faultPoint("stores.key-added");
-      }
+      await rekey(place, before, { slots: { [slot]: next } }, signal);
+      faultPoint("stores.key-added");
+      if (hotPlace !== undefined) await importConfig(hotPlace, await exportConfig(place, signal), next, signal);
       await database.kysely
         .updateTable("backup_stores")
         .set({ key: JSON.stringify(key) })
@@ -196,18 +194,21 @@ export function openStores(options: StoresOptions): Stores {
         .execute();
       faultPoint("stores.key-chosen");
       // Whatever changes that broke off have left goes too; recovery keys stay.
-      for (const each of places) {
-        const { slots } = await describeVault(each, signal);
-        const others = slots.map((known) => known.name).filter((other) => ownSlot.test(other) && other !== slot);
-        await rekey(each, next, { slots: Object.fromEntries(others.map((other) => [other, undefined])) }, signal);
-        faultPoint("stores.key-removed");
-      }
+      const { slots } = await describeVault(place, signal);
+      const others = slots.map((known) => known.name).filter((other) => ownSlot.test(other) && other !== slot);
+      await rekey(place, next, { slots: Object.fromEntries(others.map((other) => [other, undefined])) }, signal);
+      faultPoint("stores.key-removed");
+      if (hotPlace !== undefined) await importConfig(hotPlace, await exportConfig(place, signal), next, signal);
       await shared.forget(name);
     },
     addRecoveryKey: async (name, signal) => {
       const record = await recordOf(name);
+      const provider = await keyOf(record.key, name);
       await using place = await placeOf(record, false);
-      return await addRecoveryKey(place, await keyOf(record.key, name), signal);
+      const printed = await addRecoveryKey(place, provider, signal);
+      await using hotPlace = await hotPlaceOf(record, false);
+      if (hotPlace !== undefined) await importConfig(hotPlace, await exportConfig(place, signal), provider, signal);
+      return printed;
     },
     drop: async (name, signal) => {
       const record = await findRecord(database.kysely, secretBox, name);
