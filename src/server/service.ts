@@ -33,7 +33,7 @@ import { HoldfastError } from "../lib/errors.ts";
 import { disk } from "../lib/files.ts";
 import { secretBox } from "../lib/secret-box.ts";
 import { openLogs, type Logs } from "../logs/logs.ts";
-import { maintainCollections } from "../providers/compute/collection-stores.ts";
+import { maintainCollections } from "../providers/compute/restore-points/collection-stores.ts";
 import { retentionOf } from "../providers/operationalinsights/tables.ts";
 import { describeMachine } from "../providers/recoveryservices/restore/machine-description.ts";
 import { createInProcessClient } from "../providers/resources/deployments/in-process-client.ts";

@@ -1,13 +1,13 @@
 // Microsoft.Compute. To add a type: a file with its route group, and an entry in the list here.
 
 import type { Provider } from "../../arm/provider.ts";
-import { disksAndSnapshots } from "./disks.ts";
-import { extensions } from "./extensions.ts";
-import { sizes } from "./machine-sizes.ts";
+import { disksAndSnapshots } from "./disks/routes.ts";
+import { extensions } from "./extensions/routes.ts";
+import { sizes } from "./virtual-machines/size-routes.ts";
 import { namespace, type RouteGroup } from "./route-group.ts";
-import { restorePointCollections } from "./restore-point-collections.ts";
+import { restorePointCollections } from "./restore-points/collections.ts";
 import type { ComputeServices } from "./services.ts";
-import { virtualMachines } from "./virtual-machines.ts";
+import { virtualMachines } from "./virtual-machines/routes.ts";
 
 const groups: readonly ((services: ComputeServices) => RouteGroup)[] = [
   virtualMachines,

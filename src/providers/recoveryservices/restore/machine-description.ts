@@ -4,7 +4,7 @@ import { findResource } from "../../../arm/resources/resource-store.ts";
 import type { Database } from "../../../db/database.ts";
 import { listExtensions } from "../../../inventory/extensions.ts";
 import type { InventoryMachine } from "../../../inventory/inventory.ts";
-import { renderMachine } from "../../compute/virtual-machine-shape.ts";
+import { renderMachine } from "../../compute/virtual-machines/shape.ts";
 
 export async function describeMachine(
   { kysely }: Database,

@@ -8,7 +8,7 @@ import { restoreErrors } from "../../../backup/restore/errors.ts";
 import { reserveImage } from "../../../disks/image-rows.ts";
 import { newGuid } from "../../../lib/random.ts";
 import { changeResource } from "../../compute/change-resource.ts";
-import { createdProperties } from "../../compute/disk-properties.ts";
+import { createdProperties } from "../../compute/disks/properties.ts";
 import type { RestoredDisk, Restoring } from "./restore-job.ts";
 
 export async function managedDisks(restoring: Restoring, resourceGroupId: string): Promise<RestoredDisk[]> {

@@ -2,19 +2,19 @@
 // from another one needs the right to read that one's bytes, not only to see that it is there.
 
 import { z } from "zod";
-import { tryParseResourceId } from "../../arm/resource-id.ts";
-import { findResource, type Writer } from "../../arm/resources/resource-store.ts";
-import type { ArmRequest, Caller } from "../../arm/request.ts";
-import { accountNameOf, locate } from "../../blobs/http/request.ts";
-import { findAccount } from "../../blobs/rows/account.ts";
-import { getBlob } from "../../blobs/rows/blob.ts";
-import { readyImageOf } from "../../disks/image-rows.ts";
-import { disksOf } from "../../inventory/machine-disks.ts";
-import { footerBytes } from "../../store/images/vhd-footer.ts";
-import type { DiskServices } from "./disk-services.ts";
-import { diskResourceErrors } from "./disk-errors.ts";
-import type { DiskProperties } from "./disk-properties.ts";
-import { findDiskRestorePoint } from "./restore-point-rows.ts";
+import { tryParseResourceId } from "../../../arm/resource-id.ts";
+import { findResource, type Writer } from "../../../arm/resources/resource-store.ts";
+import type { ArmRequest, Caller } from "../../../arm/request.ts";
+import { accountNameOf, locate } from "../../../blobs/http/request.ts";
+import { findAccount } from "../../../blobs/rows/account.ts";
+import { getBlob } from "../../../blobs/rows/blob.ts";
+import { readyImageOf } from "../../../disks/image-rows.ts";
+import { disksOf } from "../../../inventory/machine-disks.ts";
+import { footerBytes } from "../../../store/images/vhd-footer.ts";
+import type { DiskServices } from "../disk-services.ts";
+import { diskResourceErrors } from "./errors.ts";
+import type { DiskProperties } from "./properties.ts";
+import { findDiskRestorePoint } from "../restore-points/rows.ts";
 
 /** What the operation that writes the disk is given. */
 export const contentInput = z.discriminatedUnion("kind", [

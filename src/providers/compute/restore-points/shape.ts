@@ -1,9 +1,9 @@
 // Restore points and their disks on the wire.
 
-import type { JsonObject, Resource } from "../../arm/resources/resource.ts";
-import { isoTime } from "../../lib/clock.ts";
-import type { CapturedConsistency, Remark } from "../../backup/capture/index.ts";
-import { diskRestorePointsOf, restorePointType, type DiskRestorePoint } from "./restore-point-rows.ts";
+import type { JsonObject, Resource } from "../../../arm/resources/resource.ts";
+import { isoTime } from "../../../lib/clock.ts";
+import type { CapturedConsistency, Remark } from "../../../backup/capture/index.ts";
+import { diskRestorePointsOf, restorePointType, type DiskRestorePoint } from "./rows.ts";
 
 export const consistencyModes = ["CrashConsistent", "FileSystemConsistent", "ApplicationConsistent"] as const;
 export type ConsistencyMode = (typeof consistencyModes)[number];

@@ -1,5 +1,5 @@
-import type { JsonObject } from "../../arm/resources/resource.ts";
-import { extensionType, type MachineExtension } from "../../inventory/extensions.ts";
+import type { JsonObject } from "../../../arm/resources/resource.ts";
+import { extensionType, type MachineExtension } from "../../../inventory/extensions.ts";
 
 export function renderExtension(extension: MachineExtension, withInstanceView = false): Record<string, unknown> {
   const { resource, properties } = extension;

@@ -1,11 +1,11 @@
 // Managed disks and snapshots on the wire: what clients may say, what is kept, what is shown.
 
 import { z } from "zod";
-import { renderResource, type JsonObject, type Resource } from "../../arm/resources/resource.ts";
-import { diskErrors } from "../../disks/errors.ts";
-import { isoTime } from "../../lib/clock.ts";
-import type { PlannedContent } from "./disk-content.ts";
-import { gibibytes } from "./virtual-machine-shape.ts";
+import { renderResource, type JsonObject, type Resource } from "../../../arm/resources/resource.ts";
+import { diskErrors } from "../../../disks/errors.ts";
+import { isoTime } from "../../../lib/clock.ts";
+import type { PlannedContent } from "./content.ts";
+import { gibibytes } from "../virtual-machines/shape.ts";
 
 export const gibibyte = 1024 ** 3;
 const largestGibibytes = 65_536;

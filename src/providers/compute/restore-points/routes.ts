@@ -1,8 +1,8 @@
 // restorePointCollections/restorePoints: all chosen disks of a machine at one instant.
 
 import { z } from "zod";
-import { startOperation } from "../../arm/operations/operation.ts";
-import { noContent, ok, param, parseBody, type ArmReply, type ArmRequest } from "../../arm/request.ts";
+import { startOperation } from "../../../arm/operations/operation.ts";
+import { noContent, ok, param, parseBody, type ArmReply, type ArmRequest } from "../../../arm/request.ts";
 import {
   deleteResource,
   findResource,
@@ -10,27 +10,23 @@ import {
   putResource,
   resourceNotFound,
   type Writer,
-} from "../../arm/resources/resource-store.ts";
-import type { Resource } from "../../arm/resources/resource.ts";
-import type { Route } from "../../arm/routes.ts";
-import { parseStoreName } from "../../backup/stores/store-name.ts";
-import { disksOf } from "../../inventory/machine-disks.ts";
-import type { InventoryMachine } from "../../inventory/machine.ts";
-import { isErrorCode } from "../../lib/errors.ts";
-import { deletePoint, parsePointName } from "../../store/index.ts";
-import { diskResourceErrors } from "./disk-errors.ts";
-import { collectionType, diskRestorePointsOf, findDiskRestorePoint, hiddenOf, pointsOf } from "./restore-point-rows.ts";
-import type { DiskServices } from "./disk-services.ts";
-import { checkResourceName } from "./resource-names.ts";
-import { followable } from "./followable.ts";
-import { diskRestorePointAccessRoutes } from "./grant-access.ts";
-import {
-  createRestorePointKind,
-  registerRestorePointOperation,
-  type CreateRestorePointInput,
-} from "./restore-point-operation.ts";
-import { tellRestorePoint } from "./restore-point-events.ts";
-import { consistencyModes, levelOfMode, renderDiskRestorePoint, renderRestorePoint } from "./restore-point-shape.ts";
+} from "../../../arm/resources/resource-store.ts";
+import type { Resource } from "../../../arm/resources/resource.ts";
+import type { Route } from "../../../arm/routes.ts";
+import { parseStoreName } from "../../../backup/stores/store-name.ts";
+import { disksOf } from "../../../inventory/machine-disks.ts";
+import type { InventoryMachine } from "../../../inventory/machine.ts";
+import { isErrorCode } from "../../../lib/errors.ts";
+import { deletePoint, parsePointName } from "../../../store/index.ts";
+import { diskResourceErrors } from "../disks/errors.ts";
+import { collectionType, diskRestorePointsOf, findDiskRestorePoint, hiddenOf, pointsOf } from "./rows.ts";
+import type { DiskServices } from "../disk-services.ts";
+import { checkResourceName } from "../resource-names.ts";
+import { followable } from "../followable.ts";
+import { diskRestorePointAccessRoutes } from "../disks/grant-access.ts";
+import { createRestorePointKind, registerRestorePointOperation, type CreateRestorePointInput } from "./operation.ts";
+import { tellRestorePoint } from "./events.ts";
+import { consistencyModes, levelOfMode, renderDiskRestorePoint, renderRestorePoint } from "./shape.ts";
 
 const one = `/subscriptions/{subscriptionId}/resourceGroups/{resourceGroup}/providers/${collectionType}/{collection}/restorePoints/{point}`;
 const mostPoints = 500;

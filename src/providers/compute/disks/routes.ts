@@ -1,25 +1,25 @@
 // Microsoft.Compute/disks and snapshots: one kind of thing under two names. Their bytes are in
 // src/disks. Disks that machines run on are shown beside them; those belong to the hosts.
 
-import { startOperation } from "../../arm/operations/operation.ts";
-import type { ResourceLifecycle } from "../../arm/provider.ts";
-import { param } from "../../arm/request.ts";
-import { getResource } from "../../arm/resources/resource-store.ts";
-import { trackedRoutes, type Change, type Settled, type TrackedType } from "../../arm/resources/tracked-routes.ts";
-import type { Resource } from "../../arm/resources/resource.ts";
-import type { Route } from "../../arm/routes.ts";
-import { imageOf, reserveImage } from "../../disks/image-rows.ts";
-import { newGuid } from "../../lib/random.ts";
+import { startOperation } from "../../../arm/operations/operation.ts";
+import type { ResourceLifecycle } from "../../../arm/provider.ts";
+import { param } from "../../../arm/request.ts";
+import { getResource } from "../../../arm/resources/resource-store.ts";
+import { trackedRoutes, type Change, type Settled, type TrackedType } from "../../../arm/resources/tracked-routes.ts";
+import type { Resource } from "../../../arm/resources/resource.ts";
+import type { Route } from "../../../arm/routes.ts";
+import { imageOf, reserveImage } from "../../../disks/image-rows.ts";
+import { newGuid } from "../../../lib/random.ts";
 import { attachedDiskRoutes, findAttachedDisk } from "./attached-disks.ts";
-import { planContent } from "./disk-content.ts";
-import { diskResourceErrors } from "./disk-errors.ts";
+import { planContent } from "./content.ts";
+import { diskResourceErrors } from "./errors.ts";
 import {
   growDiskKind,
   registerDiskOperations,
   writeDiskKind,
   type GrowDiskInput,
   type WriteDiskInput,
-} from "./disk-operations.ts";
+} from "./operations.ts";
 import {
   changedProperties,
   createdProperties,
@@ -29,12 +29,12 @@ import {
   sizeOf,
   type DiskHidden,
   type DiskProperties,
-} from "./disk-properties.ts";
-import type { DiskServices } from "./disk-services.ts";
-import { followable } from "./followable.ts";
+} from "./properties.ts";
+import type { DiskServices } from "../disk-services.ts";
+import { followable } from "../followable.ts";
 import { accessRoutes } from "./grant-access.ts";
-import { checkResourceName } from "./resource-names.ts";
-import { namespace, type RouteGroup } from "./route-group.ts";
+import { checkResourceName } from "../resource-names.ts";
+import { namespace, type RouteGroup } from "../route-group.ts";
 
 const apiVersions = ["2026-03-02", "2025-01-02", "2024-03-02", "2023-04-02", "2022-07-02", "2022-03-02", "2020-05-01"];
 

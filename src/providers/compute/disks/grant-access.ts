@@ -1,17 +1,17 @@
 // beginGetAccess and endGetAccess: a disk's bytes by URL, for a while.
 
 import { z } from "zod";
-import { ok, parseBody, type ArmReply, type ArmRequest } from "../../arm/request.ts";
-import { findResource, getResource, resourceNotFound } from "../../arm/resources/resource-store.ts";
-import type { Route } from "../../arm/routes.ts";
-import type { GrantedDisk } from "../../disks/grants.ts";
-import { readyImageOf } from "../../disks/image-rows.ts";
+import { ok, parseBody, type ArmReply, type ArmRequest } from "../../../arm/request.ts";
+import { findResource, getResource, resourceNotFound } from "../../../arm/resources/resource-store.ts";
+import type { Route } from "../../../arm/routes.ts";
+import type { GrantedDisk } from "../../../disks/grants.ts";
+import { readyImageOf } from "../../../disks/image-rows.ts";
 import { findAttachedDisk } from "./attached-disks.ts";
-import { changeResource } from "./change-resource.ts";
-import { diskResourceErrors } from "./disk-errors.ts";
-import { findDiskRestorePoint, restorePointType } from "./restore-point-rows.ts";
-import type { DiskServices } from "./disk-services.ts";
-import { namespace } from "./route-group.ts";
+import { changeResource } from "../change-resource.ts";
+import { diskResourceErrors } from "./errors.ts";
+import { findDiskRestorePoint, restorePointType } from "../restore-points/rows.ts";
+import type { DiskServices } from "../disk-services.ts";
+import { namespace } from "../route-group.ts";
 
 const inGroup = "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroup}/providers";
 

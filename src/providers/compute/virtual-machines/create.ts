@@ -1,20 +1,20 @@
 // A new virtual machine from managed disks: what `az vm create --attach-os-disk` and the templates of
 // a restore ask for. It is defined on a host that runs machines, and started.
 
-import type { ArmRequest } from "../../arm/request.ts";
-import { param } from "../../arm/request.ts";
-import { tryParseResourceId } from "../../arm/resource-id.ts";
-import { findResource } from "../../arm/resources/resource-store.ts";
-import { armErrors } from "../../arm/errors.ts";
-import type { MachineDefinition } from "../../hosts/host.ts";
-import type { RegisteredHost } from "../../inventory/inventory.ts";
-import { newGuid } from "../../lib/random.ts";
+import type { ArmRequest } from "../../../arm/request.ts";
+import { param } from "../../../arm/request.ts";
+import { tryParseResourceId } from "../../../arm/resource-id.ts";
+import { findResource } from "../../../arm/resources/resource-store.ts";
+import { armErrors } from "../../../arm/errors.ts";
+import type { MachineDefinition } from "../../../hosts/host.ts";
+import type { RegisteredHost } from "../../../inventory/inventory.ts";
+import { newGuid } from "../../../lib/random.ts";
 import { disksToAttach, type WantedDisk } from "./disks-to-attach.ts";
-import { computeErrors } from "./errors.ts";
-import { interfacesIn, ownParts, releaseParts } from "./machine-parts.ts";
+import { computeErrors } from "../errors.ts";
+import { interfacesIn, ownParts, releaseParts } from "./parts.ts";
 import { machineSizes, sizeNamed } from "./sizes.ts";
-import type { ComputeServices } from "./services.ts";
-import type { MachineBody } from "./virtual-machine-body.ts";
+import type { ComputeServices } from "../services.ts";
+import type { MachineBody } from "./body.ts";
 
 export async function createMachine(services: ComputeServices, request: ArmRequest, body: MachineBody): Promise<void> {
   const { database, inventory, locations } = services;

@@ -1,18 +1,18 @@
 // Start, stop, restart. Each is a long operation that may be carried out twice, so each says first
 // whether there is anything left to do.
 
-import type { ArmRequest } from "../../arm/request.ts";
-import type { Route } from "../../arm/routes.ts";
-import type { OperationWork } from "../../arm/operations/runner.ts";
-import { idKey } from "../../arm/resource-id.ts";
-import { findResource } from "../../arm/resources/resource-store.ts";
-import type { Lifecycle, PowerState } from "../../hosts/host.ts";
-import type { Inventory } from "../../inventory/inventory.ts";
-import { isErrorCode } from "../../lib/errors.ts";
-import { beginOperation } from "./begin-operation.ts";
-import { computeErrors } from "./errors.ts";
-import type { ComputeServices } from "./services.ts";
-import type { MachineHidden } from "./virtual-machine-shape.ts";
+import type { ArmRequest } from "../../../arm/request.ts";
+import type { Route } from "../../../arm/routes.ts";
+import type { OperationWork } from "../../../arm/operations/runner.ts";
+import { idKey } from "../../../arm/resource-id.ts";
+import { findResource } from "../../../arm/resources/resource-store.ts";
+import type { Lifecycle, PowerState } from "../../../hosts/host.ts";
+import type { Inventory } from "../../../inventory/inventory.ts";
+import { isErrorCode } from "../../../lib/errors.ts";
+import { beginOperation } from "../begin-operation.ts";
+import { computeErrors } from "../errors.ts";
+import type { ComputeServices } from "../services.ts";
+import type { MachineHidden } from "./shape.ts";
 import { findMachine, machinePath } from "./find-machine.ts";
 
 /** How long a guest may take to shut itself down. */

@@ -1,17 +1,17 @@
 // Other disks, or another size, for a machine that was made from disks here and does not run: it is
 // defined anew with the same identity. All other machines are their host's to change.
 
-import { tryParseResourceId } from "../../arm/resource-id.ts";
-import { findResource } from "../../arm/resources/resource-store.ts";
-import type { InventoryMachine } from "../../inventory/inventory.ts";
-import { disksOf, type InventoryDisk } from "../../inventory/machine-disks.ts";
+import { tryParseResourceId } from "../../../arm/resource-id.ts";
+import { findResource } from "../../../arm/resources/resource-store.ts";
+import type { InventoryMachine } from "../../../inventory/inventory.ts";
+import { disksOf, type InventoryDisk } from "../../../inventory/machine-disks.ts";
 import { disksToAttach, type WantedDisk } from "./disks-to-attach.ts";
-import { computeErrors } from "./errors.ts";
-import { ownParts, releaseParts } from "./machine-parts.ts";
+import { computeErrors } from "../errors.ts";
+import { ownParts, releaseParts } from "./parts.ts";
 import { sizeNamed, sizeNameOf } from "./sizes.ts";
-import type { ComputeServices } from "./services.ts";
-import type { MachineBody, StorageProfile } from "./virtual-machine-body.ts";
-import { sizeOf, type MachineHidden } from "./virtual-machine-shape.ts";
+import type { ComputeServices } from "../services.ts";
+import type { MachineBody, StorageProfile } from "./body.ts";
+import { sizeOf, type MachineHidden } from "./shape.ts";
 
 type BodyDisk = NonNullable<NonNullable<StorageProfile["dataDisks"]>>[number];
 

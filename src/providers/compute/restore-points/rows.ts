@@ -1,10 +1,10 @@
 // Restore points as rows, and their disks, which have no rows of their own.
 
 import { z } from "zod";
-import { tryParseResourceId } from "../../arm/resource-id.ts";
-import { findResource, listResources, type Reader } from "../../arm/resources/resource-store.ts";
-import type { Resource } from "../../arm/resources/resource.ts";
-import type { GrantedDisk } from "../../disks/grants.ts";
+import { tryParseResourceId } from "../../../arm/resource-id.ts";
+import { findResource, listResources, type Reader } from "../../../arm/resources/resource-store.ts";
+import type { Resource } from "../../../arm/resources/resource.ts";
+import type { GrantedDisk } from "../../../disks/grants.ts";
 
 export const collectionType = "Microsoft.Compute/restorePointCollections";
 export const restorePointType = `${collectionType}/restorePoints`;

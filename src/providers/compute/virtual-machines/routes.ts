@@ -1,25 +1,25 @@
 // Microsoft.Compute/virtualMachines. Machines come from hosts: a list is what the inventory knows, a
 // change is what the host can do.
 
-import { armErrors } from "../../arm/errors.ts";
-import { preconditionsOf } from "../../arm/preconditions.ts";
-import type { ResourceLifecycle } from "../../arm/provider.ts";
-import { noContent, ok, param, parseBody, type ArmReply, type ArmRequest } from "../../arm/request.ts";
-import type { JsonObject } from "../../arm/resources/resource.ts";
-import { listResources } from "../../arm/resources/resource-store.ts";
-import { listExtensions, listExtensionsOf } from "../../inventory/extensions.ts";
-import { machineType } from "../../inventory/machine.ts";
-import { beginOperation } from "./begin-operation.ts";
+import { armErrors } from "../../../arm/errors.ts";
+import { preconditionsOf } from "../../../arm/preconditions.ts";
+import type { ResourceLifecycle } from "../../../arm/provider.ts";
+import { noContent, ok, param, parseBody, type ArmReply, type ArmRequest } from "../../../arm/request.ts";
+import type { JsonObject } from "../../../arm/resources/resource.ts";
+import { listResources } from "../../../arm/resources/resource-store.ts";
+import { listExtensions, listExtensionsOf } from "../../../inventory/extensions.ts";
+import { machineType } from "../../../inventory/machine.ts";
+import { beginOperation } from "../begin-operation.ts";
 import { findMachine, machinePath, machinesInGroup } from "./find-machine.ts";
 import { renderInstanceView, sight, statusesOf } from "./instance-view.ts";
-import { releaseParts } from "./machine-parts.ts";
-import { machineApiVersions, type RouteGroup } from "./route-group.ts";
+import { releaseParts } from "./parts.ts";
+import { machineApiVersions, type RouteGroup } from "../route-group.ts";
 import { runCommandRoutes } from "./run-command.ts";
-import type { ComputeServices } from "./services.ts";
-import { machinePatchSchema } from "./virtual-machine-body.ts";
-import { powerRoutes } from "./virtual-machine-power.ts";
-import { putMachine, storeMachine } from "./virtual-machine-put.ts";
-import { renderMachine } from "./virtual-machine-shape.ts";
+import type { ComputeServices } from "../services.ts";
+import { machinePatchSchema } from "./body.ts";
+import { powerRoutes } from "./power.ts";
+import { putMachine, storeMachine } from "./put.ts";
+import { renderMachine } from "./shape.ts";
 
 const inSubscription = `/subscriptions/{subscriptionId}/providers/${machineType}`;
 

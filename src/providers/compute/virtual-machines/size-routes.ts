@@ -1,11 +1,11 @@
 // The sizes that clients may ask for, as `az vm list-sizes` and `az vm list-skus` show them.
 
-import { parseFilter, requiredEquals } from "../../arm/filter.ts";
-import { ok, param, type ArmRequest } from "../../arm/request.ts";
-import type { Route } from "../../arm/routes.ts";
-import type { RouteGroup } from "./route-group.ts";
-import type { ComputeServices } from "./services.ts";
-import { noImages } from "./virtual-machine-create.ts";
+import { parseFilter, requiredEquals } from "../../../arm/filter.ts";
+import { ok, param, type ArmRequest } from "../../../arm/request.ts";
+import type { Route } from "../../../arm/routes.ts";
+import type { RouteGroup } from "../route-group.ts";
+import type { ComputeServices } from "../services.ts";
+import { noImages } from "./create.ts";
 import { machineSizes, type MachineSize } from "./sizes.ts";
 import { machinePath } from "./find-machine.ts";
 

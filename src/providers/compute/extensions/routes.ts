@@ -3,11 +3,11 @@
 // refused instead of pretended.
 
 import { z } from "zod";
-import { armErrors } from "../../arm/errors.ts";
-import { noContent, ok, param, parseBody, type ArmReply, type ArmRequest } from "../../arm/request.ts";
-import { parseResourceId } from "../../arm/resource-id.ts";
-import { resourceNotFound } from "../../arm/resources/resource-store.ts";
-import { envelopeSchema } from "../../arm/resources/tracked-routes.ts";
+import { armErrors } from "../../../arm/errors.ts";
+import { noContent, ok, param, parseBody, type ArmReply, type ArmRequest } from "../../../arm/request.ts";
+import { parseResourceId } from "../../../arm/resource-id.ts";
+import { resourceNotFound } from "../../../arm/resources/resource-store.ts";
+import { envelopeSchema } from "../../../arm/resources/tracked-routes.ts";
 import {
   findExtension,
   listExtensions,
@@ -15,13 +15,13 @@ import {
   removeExtension,
   type ExtensionProperties,
   type MachineExtension,
-} from "../../inventory/extensions.ts";
-import { removeExtension as removeFromGuest } from "../../guest/vmsnapshot/install.ts";
-import { computeErrors } from "./errors.ts";
-import { renderExtension } from "./extension-shape.ts";
-import { machineApiVersions, type RouteGroup } from "./route-group.ts";
-import type { ComputeServices } from "./services.ts";
-import { findMachine, machinePath } from "./find-machine.ts";
+} from "../../../inventory/extensions.ts";
+import { removeExtension as removeFromGuest } from "../../../guest/vmsnapshot/install.ts";
+import { computeErrors } from "../errors.ts";
+import { renderExtension } from "./shape.ts";
+import { machineApiVersions, type RouteGroup } from "../route-group.ts";
+import type { ComputeServices } from "../services.ts";
+import { findMachine, machinePath } from "../virtual-machines/find-machine.ts";
 
 const publishers = ["Microsoft.Azure.RecoveryServices", "Microsoft.RecoveryServices"];
 const types = ["VMSnapshot", "VMSnapshotLinux"];

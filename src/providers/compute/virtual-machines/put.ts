@@ -2,17 +2,17 @@
 // size where that can be done. One that does not exist is made from disks (`createOption: Attach`) on
 // a host that runs machines.
 
-import { preconditionsOf, type Preconditions } from "../../arm/preconditions.ts";
-import { parseBody, type ArmReply, type ArmRequest } from "../../arm/request.ts";
-import { findResource, getResource, putResource } from "../../arm/resources/resource-store.ts";
-import type { Envelope } from "../../arm/resources/resource.ts";
-import { appendEvent } from "../../events/append.ts";
-import { listExtensions } from "../../inventory/extensions.ts";
-import type { ComputeServices } from "./services.ts";
-import { machineBodySchema, type MachineBody } from "./virtual-machine-body.ts";
-import { createMachine } from "./virtual-machine-create.ts";
-import { reshapeMachine } from "./virtual-machine-reshape.ts";
-import { renderMachine, type MachineHidden } from "./virtual-machine-shape.ts";
+import { preconditionsOf, type Preconditions } from "../../../arm/preconditions.ts";
+import { parseBody, type ArmReply, type ArmRequest } from "../../../arm/request.ts";
+import { findResource, getResource, putResource } from "../../../arm/resources/resource-store.ts";
+import type { Envelope } from "../../../arm/resources/resource.ts";
+import { appendEvent } from "../../../events/append.ts";
+import { listExtensions } from "../../../inventory/extensions.ts";
+import type { ComputeServices } from "../services.ts";
+import { machineBodySchema, type MachineBody } from "./body.ts";
+import { createMachine } from "./create.ts";
+import { reshapeMachine } from "./reshape.ts";
+import { renderMachine, type MachineHidden } from "./shape.ts";
 import { findMachine } from "./find-machine.ts";
 
 export async function putMachine(services: ComputeServices, request: ArmRequest): Promise<ArmReply> {

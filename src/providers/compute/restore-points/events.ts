@@ -1,9 +1,9 @@
 // What the stream hears of restore points.
 
-import type { OperationWork } from "../../arm/operations/runner.ts";
-import type { ArmRequest } from "../../arm/request.ts";
-import type { Writer } from "../../arm/resources/resource-store.ts";
-import { appendEvent } from "../../events/append.ts";
+import type { OperationWork } from "../../../arm/operations/runner.ts";
+import type { ArmRequest } from "../../../arm/request.ts";
+import type { Writer } from "../../../arm/resources/resource-store.ts";
+import { appendEvent } from "../../../events/append.ts";
 
 type Deed = Pick<ArmRequest, "caller" | "correlationId"> | Pick<OperationWork["operation"], "caller" | "correlationId">;
 

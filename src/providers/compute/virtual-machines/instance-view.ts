@@ -1,17 +1,17 @@
 // What a machine does right now: power, agent, disks, extensions. Asked of the host with short
 // limits; a host that hangs leaves what was last seen, and says so.
 
-import type { JsonObject, Resource } from "../../arm/resources/resource.ts";
-import type { GuestFacts } from "../../inventory/guest-facts.ts";
-import type { MachineExtension } from "../../inventory/extensions.ts";
-import type { Inventory, InventoryMachine } from "../../inventory/inventory.ts";
-import { disksOf } from "../../inventory/machine-disks.ts";
-import { isoTime } from "../../lib/clock.ts";
-import { HoldfastError } from "../../lib/errors.ts";
-import { withDeadline } from "../../lib/time.ts";
-import { computeErrors } from "./errors.ts";
-import { renderStatus } from "./extension-shape.ts";
-import type { MachineHidden } from "./virtual-machine-shape.ts";
+import type { JsonObject, Resource } from "../../../arm/resources/resource.ts";
+import type { GuestFacts } from "../../../inventory/guest-facts.ts";
+import type { MachineExtension } from "../../../inventory/extensions.ts";
+import type { Inventory, InventoryMachine } from "../../../inventory/inventory.ts";
+import { disksOf } from "../../../inventory/machine-disks.ts";
+import { isoTime } from "../../../lib/clock.ts";
+import { HoldfastError } from "../../../lib/errors.ts";
+import { withDeadline } from "../../../lib/time.ts";
+import { computeErrors } from "../errors.ts";
+import { renderStatus } from "../extensions/shape.ts";
+import type { MachineHidden } from "./shape.ts";
 
 const lookMilliseconds = 3_000;
 const agentMilliseconds = 2_000;

@@ -1,12 +1,12 @@
 // Managed disks as a machine's disks: each must be there, whole, and nobody else's.
 
-import { idKey } from "../../arm/resource-id.ts";
-import { findResource } from "../../arm/resources/resource-store.ts";
-import { readyImageOf } from "../../disks/image-rows.ts";
-import type { DefinedDisk } from "../../hosts/host.ts";
-import { diskType } from "../../inventory/machine-disks.ts";
-import { computeErrors } from "./errors.ts";
-import type { ComputeServices } from "./services.ts";
+import { idKey } from "../../../arm/resource-id.ts";
+import { findResource } from "../../../arm/resources/resource-store.ts";
+import { readyImageOf } from "../../../disks/image-rows.ts";
+import type { DefinedDisk } from "../../../hosts/host.ts";
+import { diskType } from "../../../inventory/machine-disks.ts";
+import { computeErrors } from "../errors.ts";
+import type { ComputeServices } from "../services.ts";
 
 export interface WantedDisk {
   /** What the machine is to know it by. */

@@ -2,16 +2,16 @@
 // then written anew.
 
 import { z } from "zod";
-import type { OperationHandler, OperationWork } from "../../arm/operations/runner.ts";
-import type { Resource } from "../../arm/resources/resource.ts";
-import { openSnapshotSource } from "../../backup/capture/snapshot-source.ts";
-import type { DiskContent } from "../../disks/images.ts";
-import { imageById } from "../../disks/image-rows.ts";
-import { randomBytes } from "../../lib/random.ts";
-import { changeResource } from "./change-resource.ts";
-import { contentInput, type ContentInput } from "./disk-content.ts";
-import { renderDisk } from "./disk-properties.ts";
-import type { DiskServices } from "./disk-services.ts";
+import type { OperationHandler, OperationWork } from "../../../arm/operations/runner.ts";
+import type { Resource } from "../../../arm/resources/resource.ts";
+import { openSnapshotSource } from "../../../backup/capture/snapshot-source.ts";
+import type { DiskContent } from "../../../disks/images.ts";
+import { imageById } from "../../../disks/image-rows.ts";
+import { randomBytes } from "../../../lib/random.ts";
+import { changeResource } from "../change-resource.ts";
+import { contentInput, type ContentInput } from "./content.ts";
+import { renderDisk } from "./properties.ts";
+import type { DiskServices } from "../disk-services.ts";
 
 export const writeDiskKind = "disk.write";
 export const growDiskKind = "disk.grow";

@@ -1,15 +1,15 @@
 // The disks that machines run on, shown among the managed disks: `az disk list` tells of all of them.
 
-import type { ArmReply, ArmRequest } from "../../arm/request.ts";
-import { ok, param } from "../../arm/request.ts";
-import { tryParseResourceId } from "../../arm/resource-id.ts";
-import { findResource, listResources } from "../../arm/resources/resource-store.ts";
-import type { Route } from "../../arm/routes.ts";
-import { diskType, disksOf, type InventoryDisk } from "../../inventory/machine-disks.ts";
-import type { InventoryMachine } from "../../inventory/machine.ts";
-import { renderDisk } from "./disk-properties.ts";
-import type { DiskServices } from "./disk-services.ts";
-import { gibibytes } from "./virtual-machine-shape.ts";
+import type { ArmReply, ArmRequest } from "../../../arm/request.ts";
+import { ok, param } from "../../../arm/request.ts";
+import { tryParseResourceId } from "../../../arm/resource-id.ts";
+import { findResource, listResources } from "../../../arm/resources/resource-store.ts";
+import type { Route } from "../../../arm/routes.ts";
+import { diskType, disksOf, type InventoryDisk } from "../../../inventory/machine-disks.ts";
+import type { InventoryMachine } from "../../../inventory/machine.ts";
+import { renderDisk } from "./properties.ts";
+import type { DiskServices } from "../disk-services.ts";
+import { gibibytes } from "../virtual-machines/shape.ts";
 
 interface AttachedDisk {
   readonly machine: InventoryMachine;

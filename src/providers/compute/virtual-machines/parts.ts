@@ -1,7 +1,7 @@
 // Disks and network interfaces that belong to a machine say so, as long as it is there.
 
-import { idKey, tryParseResourceId } from "../../arm/resource-id.ts";
-import { findResource, type Writer } from "../../arm/resources/resource-store.ts";
+import { idKey, tryParseResourceId } from "../../../arm/resource-id.ts";
+import { findResource, type Writer } from "../../../arm/resources/resource-store.ts";
 
 interface Hidden {
   readonly diskResourceIds?: Readonly<Record<string, string>>;

@@ -2,14 +2,14 @@
 // it is; the guest is its owner's, and its output is shown to whoever ran the command.
 
 import { z } from "zod";
-import type { OperationHandler } from "../../arm/operations/runner.ts";
-import { ok, param, parseBody, type ArmReply, type ArmRequest } from "../../arm/request.ts";
-import type { Route } from "../../arm/routes.ts";
-import { readCapabilities } from "../../guest/capabilities.ts";
-import { runInGuest, type GuestProgramResult } from "../../guest/programs.ts";
-import { beginOperation } from "./begin-operation.ts";
-import { computeErrors } from "./errors.ts";
-import type { ComputeServices } from "./services.ts";
+import type { OperationHandler } from "../../../arm/operations/runner.ts";
+import { ok, param, parseBody, type ArmReply, type ArmRequest } from "../../../arm/request.ts";
+import type { Route } from "../../../arm/routes.ts";
+import { readCapabilities } from "../../../guest/capabilities.ts";
+import { runInGuest, type GuestProgramResult } from "../../../guest/programs.ts";
+import { beginOperation } from "../begin-operation.ts";
+import { computeErrors } from "../errors.ts";
+import type { ComputeServices } from "../services.ts";
 import { findMachine, machinePath } from "./find-machine.ts";
 
 const kind = "virtualMachine.runCommand";

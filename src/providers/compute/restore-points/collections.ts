@@ -1,23 +1,23 @@
 // Microsoft.Compute/restorePointCollections: the restore points of one machine, in a store of their own.
 
 import { z } from "zod";
-import type { ResourceLifecycle } from "../../arm/provider.ts";
-import { ok, type ArmReply, type ArmRequest } from "../../arm/request.ts";
-import { tryParseResourceId } from "../../arm/resource-id.ts";
-import { getResource } from "../../arm/resources/resource-store.ts";
-import { trackedRoutes, type Change, type Settled, type TrackedType } from "../../arm/resources/tracked-routes.ts";
-import { renderResource, type JsonObject, type Resource } from "../../arm/resources/resource.ts";
-import { collectionStore } from "../../backup/stores/store-name.ts";
-import { scopeOf } from "../../db/transaction.ts";
-import { machineType } from "../../inventory/machine.ts";
-import { newGuid } from "../../lib/random.ts";
-import { diskRestorePointsOf, pointsOf, restorePointType, type CollectionHidden } from "./restore-point-rows.ts";
-import { diskResourceErrors } from "./disk-errors.ts";
-import type { DiskServices } from "./disk-services.ts";
-import { checkResourceName } from "./resource-names.ts";
-import { machineApiVersions, namespace, type RouteGroup } from "./route-group.ts";
-import { renderRestorePoint } from "./restore-point-shape.ts";
-import { restorePointRoutes } from "./restore-points.ts";
+import type { ResourceLifecycle } from "../../../arm/provider.ts";
+import { ok, type ArmReply, type ArmRequest } from "../../../arm/request.ts";
+import { tryParseResourceId } from "../../../arm/resource-id.ts";
+import { getResource } from "../../../arm/resources/resource-store.ts";
+import { trackedRoutes, type Change, type Settled, type TrackedType } from "../../../arm/resources/tracked-routes.ts";
+import { renderResource, type JsonObject, type Resource } from "../../../arm/resources/resource.ts";
+import { collectionStore } from "../../../backup/stores/store-name.ts";
+import { scopeOf } from "../../../db/transaction.ts";
+import { machineType } from "../../../inventory/machine.ts";
+import { newGuid } from "../../../lib/random.ts";
+import { diskRestorePointsOf, pointsOf, restorePointType, type CollectionHidden } from "./rows.ts";
+import { diskResourceErrors } from "../disks/errors.ts";
+import type { DiskServices } from "../disk-services.ts";
+import { checkResourceName } from "../resource-names.ts";
+import { machineApiVersions, namespace, type RouteGroup } from "../route-group.ts";
+import { renderRestorePoint } from "./shape.ts";
+import { restorePointRoutes } from "./routes.ts";
 
 const properties = z.looseObject({ source: z.looseObject({ id: z.string().max(2048) }).optional() });
 type CollectionProperties = z.output<typeof properties>;

@@ -1,13 +1,13 @@
 // The stores of collections of restore points, tidied: what deleted points alone needed goes, and so
 // does the store of a collection that is there no more.
 
-import { listResources } from "../../arm/resources/resource-store.ts";
-import type { StoreName } from "../../backup/stores/store-name.ts";
-import { isErrorCode } from "../../lib/errors.ts";
-import { prefixes } from "../../store/format/object-names.ts";
-import { defaultLimits, collect, type Vault } from "../../store/index.ts";
-import { collectionType, type CollectionHidden } from "./restore-point-rows.ts";
-import type { DiskServices } from "./disk-services.ts";
+import { listResources } from "../../../arm/resources/resource-store.ts";
+import type { StoreName } from "../../../backup/stores/store-name.ts";
+import { isErrorCode } from "../../../lib/errors.ts";
+import { prefixes } from "../../../store/format/object-names.ts";
+import { defaultLimits, collect, type Vault } from "../../../store/index.ts";
+import { collectionType, type CollectionHidden } from "./rows.ts";
+import type { DiskServices } from "../disk-services.ts";
 
 /** Restore points have no undo: an hour bridges what a client may still be reading. */
 const windowMilliseconds = 3_600_000;

@@ -1,25 +1,25 @@
 // Making a restore point. Run again after a crash it first looks whether its point stands already.
 
 import { z } from "zod";
-import { asHoldfastError } from "../../arm/operations/operation.ts";
-import type { OperationHandler } from "../../arm/operations/runner.ts";
-import { findResource, getResource } from "../../arm/resources/resource-store.ts";
-import type { Resource } from "../../arm/resources/resource.ts";
-import { captureMachine, capturedFacts, mustBeCaptured } from "../../backup/capture/index.ts";
-import { collectionStore } from "../../backup/stores/store-name.ts";
-import { reportingVmSnapshot } from "../../extension/report.ts";
-import { disksOf } from "../../inventory/machine-disks.ts";
-import type { InventoryMachine } from "../../inventory/machine.ts";
-import { isoTime } from "../../lib/clock.ts";
-import { newGuid } from "../../lib/random.ts";
-import type { Point, Vault } from "../../store/index.ts";
-import { newestPoint } from "../../store/points/points.ts";
-import { changeResource } from "./change-resource.ts";
-import type { DiskServices } from "./disk-services.ts";
-import type { CollectionHidden, PointDiskRow, RestorePointHidden } from "./restore-point-rows.ts";
-import { tellRestorePoint } from "./restore-point-events.ts";
-import { modeOfLevel } from "./restore-point-shape.ts";
-import { renderMachine } from "./virtual-machine-shape.ts";
+import { asHoldfastError } from "../../../arm/operations/operation.ts";
+import type { OperationHandler } from "../../../arm/operations/runner.ts";
+import { findResource, getResource } from "../../../arm/resources/resource-store.ts";
+import type { Resource } from "../../../arm/resources/resource.ts";
+import { captureMachine, capturedFacts, mustBeCaptured } from "../../../backup/capture/index.ts";
+import { collectionStore } from "../../../backup/stores/store-name.ts";
+import { reportingVmSnapshot } from "../../../extension/report.ts";
+import { disksOf } from "../../../inventory/machine-disks.ts";
+import type { InventoryMachine } from "../../../inventory/machine.ts";
+import { isoTime } from "../../../lib/clock.ts";
+import { newGuid } from "../../../lib/random.ts";
+import type { Point, Vault } from "../../../store/index.ts";
+import { newestPoint } from "../../../store/points/points.ts";
+import { changeResource } from "../change-resource.ts";
+import type { DiskServices } from "../disk-services.ts";
+import type { CollectionHidden, PointDiskRow, RestorePointHidden } from "./rows.ts";
+import { tellRestorePoint } from "./events.ts";
+import { modeOfLevel } from "./shape.ts";
+import { renderMachine } from "../virtual-machines/shape.ts";
 
 export const createRestorePointKind = "restorePoint.create";
 

@@ -1,13 +1,13 @@
 // A virtual machine on the wire: what the host tells of it, what clients have set, its extensions.
 
-import type { JsonObject, Resource } from "../../arm/resources/resource.ts";
-import type { MachineDefinition } from "../../hosts/host.ts";
-import type { MachineExtension } from "../../inventory/extensions.ts";
-import { guestInterfaceId } from "../../inventory/guest-interface.ts";
-import { disksOf, type InventoryDisk } from "../../inventory/machine-disks.ts";
-import type { InventoryMachine } from "../../inventory/machine.ts";
-import { isoTime } from "../../lib/clock.ts";
-import { renderExtension } from "./extension-shape.ts";
+import type { JsonObject, Resource } from "../../../arm/resources/resource.ts";
+import type { MachineDefinition } from "../../../hosts/host.ts";
+import type { MachineExtension } from "../../../inventory/extensions.ts";
+import { guestInterfaceId } from "../../../inventory/guest-interface.ts";
+import { disksOf, type InventoryDisk } from "../../../inventory/machine-disks.ts";
+import type { InventoryMachine } from "../../../inventory/machine.ts";
+import { isoTime } from "../../../lib/clock.ts";
+import { renderExtension } from "../extensions/shape.ts";
 import { sizeNamed, sizeNameOf } from "./sizes.ts";
 
 /** What the resource of a machine keeps and never shows as it is. */

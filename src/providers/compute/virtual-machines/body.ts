@@ -2,8 +2,8 @@
 // everything that we render is taken; what is the host's to decide is compared, not stored.
 
 import { z } from "zod";
-import { envelopeSchema } from "../../arm/resources/tracked-routes.ts";
-import { keptProperties } from "./virtual-machine-shape.ts";
+import { envelopeSchema } from "../../../arm/resources/tracked-routes.ts";
+import { keptProperties } from "./shape.ts";
 
 const json = z.record(z.string(), z.unknown());
 

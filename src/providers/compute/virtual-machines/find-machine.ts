@@ -1,8 +1,8 @@
-import { getResource, resourceNotFound } from "../../arm/resources/resource-store.ts";
-import type { Resource } from "../../arm/resources/resource.ts";
-import type { InventoryMachine } from "../../inventory/inventory.ts";
-import { machineType } from "../../inventory/machine.ts";
-import type { ComputeServices } from "./services.ts";
+import { getResource, resourceNotFound } from "../../../arm/resources/resource-store.ts";
+import type { Resource } from "../../../arm/resources/resource.ts";
+import type { InventoryMachine } from "../../../inventory/inventory.ts";
+import { machineType } from "../../../inventory/machine.ts";
+import type { ComputeServices } from "../services.ts";
 
 export const machinesInGroup = `/subscriptions/{subscriptionId}/resourceGroups/{resourceGroup}/providers/${machineType}`;
 export const machinePath = `${machinesInGroup}/{vmName}`;
