@@ -1,4 +1,4 @@
-// A year (or, by default, 25 days) of five machines with different policies. Every day the points of
+// A year (or, by default, 17 days) of five machines with different policies. Every day the points of
 // each are those that an oracle, which shares nothing with the product but the shape of a policy, says.
 
 import assert from "node:assert/strict";
@@ -12,14 +12,18 @@ import { findItem } from "../../src/backup/protection/item.ts";
 import { deleteProtection } from "../../src/backup/protection/stop.ts";
 import { naivePoint, naiveSurvivors, type NaivePoint } from "../../src/backup/retention/testing/naive-retention.ts";
 import { vaultStore } from "../../src/backup/stores/store-name.ts";
-import { listPoints } from "../../src/store/index.ts";
+import { verify } from "../../src/store/index.ts";
+import { listPointNames } from "../../src/store/points/points.ts";
+import { ageStore } from "./age-store.ts";
 import { by, startDomainRig } from "./domain-rig.ts";
 import { writeDisk } from "./rig.ts";
 
-const days = process.env["HOLDFAST_TEST_LONG"] === "1" ? 366 : 25;
+const days = process.env["HOLDFAST_TEST_LONG"] === "1" ? 366 : 17;
 const hour = 3_600_000;
 const day = 24 * hour;
-const start = Date.parse("2027-12-20T00:30:00Z");
+const firstMidnight = Date.parse("2027-12-20T00:00:00Z");
+const start = firstMidnight + hour / 2;
+const careHour = 23;
 
 const at = (time: string): string => `2026-01-01T${time}:00Z`;
 const rule = (time: string, count: number, durationType = "Days") => ({
@@ -102,9 +106,16 @@ const machines: Readonly<Record<string, string>> = {
   d: "Weekly",
   deleted: "Plain",
 };
+const deletedOn = 2;
 
-test(`${days} days: the points of each day are those of the oracle; what is deleted goes on its day`, async () => {
-  await using rig = await startDomainRig(start, Object.keys(machines));
+interface Expected {
+  readonly dueAt: number;
+  readonly isInHot: boolean;
+  readonly isInVault: boolean;
+}
+
+test(`${days} days: the points of each day, in both tiers, are those of the oracle; what is deleted goes on its day`, async () => {
+  await using rig = await startDomainRig(start, Object.keys(machines), { hot: true });
   const items = new Map<string, string>();
   for (const [name, policy] of Object.entries(policies)) await rig.policy(name, policy);
   for (const [machine, name] of Object.entries(machines)) {
@@ -113,9 +124,8 @@ test(`${days} days: the points of each day are those of the oracle; what is dele
     items.set(machine, (await rig.protect(machine, { name, policy })).key);
   }
   const made = new Map<string, NaivePoint[]>(Object.keys(machines).map((name) => [name, []]));
-  const deletedOn = 9;
   for (let number = 0; number < days; number += 1) {
-    const midnight = Date.parse("2027-12-20T00:00:00Z") + number * day;
+    const midnight = firstMidnight + number * day;
     const date = new Date(midnight);
     for (const runHour of [2, 3, 4, 6, 18]) {
       const dueAt = midnight + runHour * hour;
@@ -132,7 +142,7 @@ test(`${days} days: the points of each day are those of the oracle; what is dele
         if (policy !== undefined) made.get(name)?.push(naivePoint(policy, id, dueAt, rig.clock.now()));
       }
     }
-    rig.clock.set(midnight + 23 * hour);
+    rig.clock.set(midnight + careHour * hour);
     await rig.care();
     if (number === deletedOn - 1) {
       const item = await findItem(rig.database.kysely, items.get("deleted") ?? "");
@@ -141,44 +151,60 @@ test(`${days} days: the points of each day are those of the oracle; what is dele
       await rig.database.transaction((trx) => deleteProtection(trx, vault, item, by));
       await rig.settled();
     }
-    await using opened = await rig.stores.open(vaultStore((await rig.vault()).guid));
-    for (const [name, policyName] of Object.entries(machines)) {
-      const policy = policies[policyName];
-      const key = items.get(name) ?? "";
-      const all = made.get(name) ?? [];
-      assert.ok(policy !== undefined);
+    const name = vaultStore((await rig.vault()).guid);
+    await using opened = await rig.stores.open(name);
+    for (const [machine, policyName] of Object.entries(machines)) {
+      const policy = policies[policyName] ?? assert.fail();
+      const key = items.get(machine) ?? "";
       // It lies frozen for 14 days, then it is gone.
-      const isPurged = name === "deleted" && number >= deletedOn - 1 + 14;
-      const wanted =
-        name === "deleted" && number >= deletedOn - 1
-          ? isPurged
-            ? []
-            : survivors(policy, all, Date.parse("2027-12-20T23:00:00Z") + (deletedOn - 1) * day)
-          : survivors(policy, all, rig.clock.now());
+      const isDeleted = machine === "deleted" && number >= deletedOn - 1;
+      const isPurged = isDeleted && number >= deletedOn - 1 + 14;
+      const seenAt = isDeleted ? firstMidnight + (deletedOn - 1) * day + careHour * hour : rig.clock.now();
+      const wanted = isPurged ? [] : expectedPoints(policy, made.get(machine) ?? [], seenAt);
       const points = await listPointsOf(rig.database.kysely, key);
-      assert.deepEqual(
-        points.map(({ dueAt }) => dueAt),
-        wanted,
-        `${name} at the end of ${date.toISOString()}`,
-      );
-      const stored = await listPoints(opened.vault, points.length === 0 ? undefined : await storeItem(key));
-      if (points.length > 0)
+      const found = points.map(({ dueAt, isInSnapshotTier, isInVaultTier }): Expected => {
+        return { dueAt, isInHot: isInSnapshotTier, isInVault: isInVaultTier };
+      });
+      assert.deepEqual(found, wanted, `${machine} at the end of ${date.toISOString()}`);
+      const item = await findItem(rig.database.kysely, key);
+      assert.equal(item === undefined, isPurged);
+      if (item === undefined) continue;
+      for (const [store, isThere] of [
+        [opened.hot, "isInSnapshotTier"],
+        [opened.vault, "isInVaultTier"],
+      ] as const) {
+        assert.ok(store !== undefined);
         assert.deepEqual(
-          stored.points.map((point) => point.name as string),
-          points.map(({ storePoint }) => storePoint),
+          await listPointNames(store, "points", item.storeItem),
+          points.filter((point) => point[isThere]).map(({ storePoint }) => storePoint),
+          `${machine} in ${store.store.location} at the end of ${date.toISOString()}`,
         );
-      assert.equal((await findItem(rig.database.kysely, key)) === undefined, isPurged);
+      }
     }
+    await ageStore(opened.vault, join(rig.folder, name), day);
+    if (opened.hot !== undefined) await ageStore(opened.hot, join(rig.folder, "hot", name), day);
   }
   assert.deepEqual(rig.problems, []);
-
-  async function storeItem(key: string): Promise<string> {
-    return (await findItem(rig.database.kysely, key))?.storeItem ?? "";
+  await using opened = await rig.stores.open(vaultStore((await rig.vault()).guid));
+  for (const store of [opened.hot, opened.vault]) {
+    assert.ok(store !== undefined);
+    assert.deepEqual((await verify(store, { quarantine: false })).broken, []);
+    // Two weeks of what was deleted can be had back, and no more.
+    const deleted = await listPointNames(store, "deleted");
+    const perDay = 6;
+    assert.ok(deleted.length <= 16 * perDay, `${deleted.length} deleted points in ${store.store.location}`);
   }
 });
 
-function survivors(policy: MachinePolicy, points: readonly NaivePoint[], now: number): number[] {
-  return naiveSurvivors(policy, points, now)
-    .map(({ dueAt }) => dueAt)
-    .sort((a, b) => a - b);
+/** A point leaves the snapshot tier when its days there are over, the vault has it, and a newer one is there. */
+function expectedPoints(policy: MachinePolicy, made: readonly NaivePoint[], now: number): Expected[] {
+  const [first] = made;
+  const last = made.at(-1);
+  return naiveSurvivors(policy, made, now)
+    .sort((a, b) => a.dueAt - b.dueAt)
+    .map((point) => {
+      const isInVault = !point.isHourly || point === first || new Date(point.dueAt).getUTCHours() === 18;
+      const isInHot = !isInVault || point === last || point.time + policy.instantDays * day > now;
+      return { dueAt: point.dueAt, isInHot, isInVault };
+    });
 }

@@ -1,13 +1,10 @@
 // Both tiers of the vault as whoever holds its recovery key sees them, without the service.
 
-import { readdirSync, utimesSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { systemClock } from "../../../src/lib/clock.ts";
 import { dataFolder } from "../../../src/server/data-folder.ts";
 import { openFsStore } from "../../../src/store/backends/fs.ts";
-import { condemnedPacks, readCollectionRecords } from "../../../src/store/collect/records.ts";
-import { objectKinds } from "../../../src/store/format/layout.ts";
-import { seal } from "../../../src/store/format/sealed.ts";
 import {
   collect,
   defaultLimits,
@@ -17,6 +14,7 @@ import {
   parseRecoveryKey,
   type Vault,
 } from "../../../src/store/index.ts";
+import { ageStore } from "../age-store.ts";
 import type { World } from "./world.ts";
 
 export interface Tier extends AsyncDisposable {
@@ -43,19 +41,11 @@ export async function slotsOf({ vault }: Tier): Promise<readonly string[]> {
   return (await describeVault(vault.store)).slots.map(({ name }) => name).filter((name) => name !== "recovery");
 }
 
-/** What was deleted or condemned was so twenty days ago: the store goes by its own clock, which is real. */
+/** Twenty days pass for what was deleted or condemned. */
 export async function ageTiers(world: World): Promise<void> {
-  const then = Date.now() - 20 * 86_400_000;
   for (const tier of await openTiers(world)) {
     await using opened = tier;
-    const { vault, folder } = opened;
-    for await (const { name } of vault.store.list("deleted/")) utimesSync(join(folder, name), then / 1000, then / 1000);
-    const records = await readCollectionRecords(vault.store, vault.keys);
-    const condemned = [...condemnedPacks(records).values()].map((pack) => ({ ...pack, at: then }));
-    const newest = records.findLast(({ step }) => step === "condemned");
-    if (newest === undefined) continue;
-    const content = Buffer.from(JSON.stringify({ v: 1, condemned }));
-    await vault.store.put(newest.name, seal(vault.keys, objectKinds.collection, newest.name, content));
+    await ageStore(opened.vault, opened.folder, 20 * 86_400_000);
   }
 }
 
