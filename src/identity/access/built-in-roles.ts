@@ -3,6 +3,7 @@
 import { backupRoles } from "./roles/backup.ts";
 import { computeRoles } from "./roles/compute.ts";
 import type { RoleDefinition } from "./roles/definition.ts";
+import { diskRoles } from "./roles/disks.ts";
 import { generalRoles } from "./roles/general.ts";
 import { keyVaultRoles } from "./roles/key-vault.ts";
 import { monitorRoles } from "./roles/monitor.ts";
@@ -12,6 +13,7 @@ export const builtInRoles: readonly RoleDefinition[] = [
   ...generalRoles,
   ...backupRoles,
   ...computeRoles,
+  ...diskRoles,
   ...keyVaultRoles,
   ...monitorRoles,
   ...storageRoles,
