@@ -144,3 +144,82 @@ describe("values", () => {
     assert.deepEqual(values.map(Math.round), [3, 1, 4, 1, 5, 9, 2]);
   });
 });
+
+describe("reduce", () => {
+  test("texts that share their words become one pattern, as in the service's manual", async () => {
+    const foo = 'range x from 1 to 10 step 1 | project str = strcat("foo", "Z", tostring(x))';
+    assert.deepEqual(await rows(`${foo} | reduce by str`), [["others", 10, ""]]);
+    assert.deepEqual(await rows(`${foo} | reduce by str with characters="Z"`), [["foo*", 10, "fooZ1"]]);
+    const learned = 'range x from 1 to 1000 step 1 | project t = strcat("MachineLearningX", tostring(x % 10))';
+    assert.deepEqual(await rows(`${learned} | reduce by t with threshold=0.001, characters="X"`), [
+      ["MachineLearning*", 1000, "MachineLearningX0"],
+    ]);
+    const cities = `datatable(c:string)["San Diego", "San Jose", "San Rafael", "Moscow", "Moscow", "Paris", "Ulm", "Ulm", "Oslo", "Rome"]`;
+    assert.deepEqual(await rows(`${cities} | reduce by c with threshold=0.15 | sort by Count desc, Pattern desc`), [
+      ["others", 3, ""],
+      ["San *", 3, "San Diego"],
+      ["Ulm", 2, "Ulm"],
+      ["Moscow", 2, "Moscow"],
+    ]);
+  });
+
+  test("kind=source puts the pattern beside each row, and separators may be signs of a regular expression", async () => {
+    const jobs = `datatable(id:long, m:string)[1, "a-]1 done", 2, "a-]2 done", 3, "x"]`;
+    assert.deepEqual(await rows(`${jobs} | reduce kind=source by m with characters="-]^\\\\" | sort by id asc`), [
+      [1, "a-]1 done", "a-]1 done", 1, "a-]1 done"],
+      [2, "a-]2 done", "a-]2 done", 1, "a-]2 done"],
+      [3, "x", "x", 1, "x"],
+    ]);
+    assert.deepEqual(await rows(`${jobs} | reduce by m with threshold=0.5`), [
+      ["a-]* done", 2, "a-]1 done"],
+      ["others", 1, ""],
+    ]);
+    assert.deepEqual(await rows("datatable(m:string)[] | reduce by m"), []);
+  });
+});
+
+describe("top-nested with others", () => {
+  const sales = `datatable(g:string, h:string, v:long)["a", "x", 1, "a", "y", 5, "b", "x", 7, "c", "z", 1, "d", "z", 2]`;
+
+  test("what a level leaves out is one row, empty in the levels below", async () => {
+    const text = `${sales} | top-nested 2 of g with others="rest" by S=sum(v), top-nested of h by count() | sort by g asc, h asc`;
+    assert.deepEqual(await rows(text), [
+      ["a", 6, "x", 1],
+      ["a", 6, "y", 1],
+      ["b", 7, "x", 1],
+      ["rest", 3, "", null],
+    ]);
+  });
+
+  test("levels below may have others of their own; where nothing is left out there is no row", async () => {
+    const text = `${sales} | top-nested 2 of g with others="rest" by sum(v), top-nested 1 of h with others="more" by max(v) | sort by g asc, h asc`;
+    assert.deepEqual(await rows(text), [
+      ["a", 6, "more", 1],
+      ["a", 6, "y", 5],
+      ["b", 7, "x", 7],
+      ["rest", 3, "more", 2],
+    ]);
+    assert.deepEqual(await rows(`print g="a" | top-nested 5 of g with others="rest" by count()`), [["a", 1]]);
+  });
+});
+
+test("local times keep fractions of a second", async () => {
+  const text = `print datetime_utc_to_local(datetime(2015-12-31 23:59:59.9), "US/Eastern"), datetime_local_to_utc(datetime(2015-12-31 23:59:59.9), "US/Eastern")`;
+  assert.deepEqual(await rows(text), [["2015-12-31T18:59:59.9000000Z", "2016-01-01T04:59:59.9000000Z"]]);
+});
+
+test("a bag is expanded whatever its keys look like", async () => {
+  const bag = `dynamic({"a\\"b":1,"c\\\\d":2,"e$.x":3,"s/l":4,"t~u":5,"":6,"*":7})`;
+  const found = await rows(
+    `print d=${bag} | mv-expand d | extend k=tostring(bag_keys(d)[0]) | sort by k asc | project k, d[k]`,
+  );
+  assert.deepEqual(found, [
+    ["", 6],
+    ["*", 7],
+    ['a"b', 1],
+    ["c\\d", 2],
+    ["e$.x", 3],
+    ["s/l", 4],
+    ["t~u", 5],
+  ]);
+});

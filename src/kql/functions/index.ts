@@ -10,6 +10,7 @@ import { geoMeasures } from "./geo/measures.ts";
 import { geoTexts } from "./geo/wkt.ts";
 import { hashFunctions } from "./hashes.ts";
 import { networkFunctions } from "./network.ts";
+import { reduceFunctions } from "./reduce.ts";
 import { schemaFunctions } from "./schemas.ts";
 import { seriesDecompositions } from "./series-decompose.ts";
 import { seriesTransforms } from "./series-transforms.ts";
@@ -32,6 +33,7 @@ export const runtimeFunctions: Readonly<Record<string, RuntimeFunction>> = {
   ...geoTexts,
   ...hashFunctions,
   ...networkFunctions,
+  ...reduceFunctions,
   ...schemaFunctions,
   ...seriesFunctions,
   ...seriesDecompositions,

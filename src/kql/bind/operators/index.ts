@@ -21,6 +21,7 @@ import { bindSummarize } from "./summarize.ts";
 import { bindConsume, bindFacet, bindFork, bindInvoke } from "./invoke.ts";
 import { bindMvApply, bindMvExpand, bindPartition } from "./expand.ts";
 import { bindParse, bindParseKv, bindParseWhere } from "./parse.ts";
+import { bindReduce } from "./reduce.ts";
 import { bindScan } from "./scan.ts";
 import { bindEvaluate } from "./evaluate.ts";
 import { bindFind, bindSearch } from "./search.ts";
@@ -62,6 +63,7 @@ export const operators: Readonly<Record<string, Operator>> = {
   SearchOperator: (session, node, input, scope) => bindSearch(session, node, scope, input),
   FindOperator: (session, node, input, scope) => bindFind(session, node, scope, input),
   TopNestedOperator: bindTopNested,
+  ReduceByOperator: bindReduce,
   ScanOperator: bindScan,
   EvaluateOperator: bindEvaluate,
   InvokeOperator: bindInvoke,

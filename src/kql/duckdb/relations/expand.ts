@@ -35,7 +35,8 @@ export function emitExpand(node: Expand, input: Shape, steps: Steps): Shape {
 /** The elements of a value as a list of JSON values. */
 function elements(text: string, bagAsArray: boolean, keepNull: boolean): string {
   const keys = `json_keys(${text})`;
-  const path = `'$."' || k || '"'`;
+  // A pointer: any key may stand in one.
+  const path = "'/' || replace(replace(k, '~', '~0'), '/', '~1')";
   const pair = bagAsArray
     ? `json_array(k, json_extract(${text}, ${path}))`
     : `json_object(k, json_extract(${text}, ${path}))`;
