@@ -3,16 +3,18 @@
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync, truncateSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 import { waitFor } from "../../src/lib/time.ts";
 import { projectRoot, startTestService, type TestService } from "../support/service.ts";
-import { makeMachine } from "./rig.ts";
+import { makeMachine, writeDisk } from "./rig.ts";
 
 const execute = promisify(execFile);
+const account = `sdkstage${process.pid}`;
 let service: TestService;
 let images: string;
 let group: string;
@@ -27,6 +29,9 @@ before(async () => {
   await service.call("PUT", `${group}/providers/Microsoft.Holdfast/hosts/shelf?api-version=2026-01-01`, {
     body: { location: "eastus", properties: { kind: "images", path: images } },
   });
+  await service.call("PUT", `${group}/providers/Microsoft.Storage/storageAccounts/${account}?api-version=2022-09-01`, {
+    body: { location: "eastus", kind: "StorageV2", sku: { name: "Standard_LRS" } },
+  });
 });
 
 after(async () => {
@@ -34,9 +39,10 @@ after(async () => {
   rmSync(images, { recursive: true, force: true });
 });
 
-test("the SDKs protect a machine, back it up, and see item, job and point", async () => {
+/** What a program prints; SDKs take their certificate authorities from the environment at start. */
+async function program(name: string): Promise<unknown> {
   const { tenantId, clientId, clientSecret, subscriptionId } = service.admin;
-  const { stdout } = await execute(process.execPath, [`${projectRoot}/test/backup/programs/backup.ts`], {
+  const { stdout } = await execute(process.execPath, [`${projectRoot}/test/backup/programs/${name}.ts`], {
     env: {
       ...process.env,
       NODE_EXTRA_CA_CERTS: service.ca,
@@ -45,9 +51,15 @@ test("the SDKs protect a machine, back it up, and see item, job and point", asyn
       CLIENT_ID: clientId,
       CLIENT_SECRET: clientSecret,
       SUBSCRIPTION_ID: subscriptionId,
+      ACCOUNT: account,
     },
   });
-  assert.deepEqual(JSON.parse(stdout), {
+  return JSON.parse(stdout);
+}
+
+test("the SDKs protect a machine, back it up, and see item, job and point", async () => {
+  const seen = await program("backup");
+  assert.deepEqual(seen, {
     protectable: ["vm1", "vm2"],
     protectedJob: "ConfigureBackup Completed",
     backup: "Backup Completed",
@@ -59,6 +71,36 @@ test("the SDKs protect a machine, back it up, and see item, job and point", asyn
     status: "Protected",
     deleted: "DeleteBackupData Completed",
     missing: "404 BMSUserErrorRecoveryPointNotFound",
+  });
+});
+
+test("the SDKs restore, open a point for its files, cancel, and export jobs", async () => {
+  // Enough bytes that a restore can be cancelled while it goes on.
+  const big = join(makeMachine(images, "vm3", 2), "disk1.raw");
+  truncateSync(big, 192 * 1024 ** 2);
+  writeDisk(big, 0, randomBytes(128 * 1024 ** 2));
+  assert.deepEqual(await program("restore"), {
+    intent: "AzureResourceItem",
+    backup: "Backup Completed",
+    validated: ["UserErrorInvalidDiskLunList"],
+    restored: "Restore Completed",
+    target: account,
+    opened: ["OperationStatusProvisionILRExtendedInfo", ["Linux"]],
+    isOpen: [true, false],
+    cancellation: "Restore Cancelled",
+    tooLate: "BMSUserErrorJobNotCancellable",
+    exported: ["Backup", "ConfigureBackup", "Restore", "Restore"],
+    workbook: ["PK", true],
+    withoutKey: 401,
+    refused: [
+      "BMSUserErrorOperationNotSupported",
+      "BMSUserErrorOperationNotSupported",
+      "BMSUserErrorOperationNotSupported",
+      "BMSUserErrorOperationNotSupported",
+      "BMSUserErrorOperationNotSupported",
+      "BMSUserErrorDeletedVaultNotFound",
+    ],
+    deleted: true,
   });
 });
 
