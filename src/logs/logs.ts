@@ -7,7 +7,9 @@ import type { FileSystem } from "../lib/files.ts";
 import type { WireAnswer, WireQuery } from "./http/wire.ts";
 import type { LookUp, QueryWorkspace } from "./query/query-workspace.ts";
 import { logTable } from "./schema/tables.ts";
-import type { Origin, Records, Slice } from "./store/log-store.ts";
+import type { Origin } from "./journal/entry.ts";
+import type { Records } from "./store/log-store.ts";
+import type { Slice } from "./store/sources.ts";
 import type { Retention } from "./store/retention.ts";
 import { createLogThread } from "./thread/log-thread.ts";
 

@@ -1,6 +1,6 @@
 // An entry of the activity log as a row of AzureActivity.
 
-import type { LogRecord } from "../records.ts";
+import type { LogRecord } from "../rows/type-records.ts";
 
 export interface ActivityEntry {
   readonly [name: string]: unknown;

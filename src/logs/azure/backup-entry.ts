@@ -1,7 +1,7 @@
 // One record of Azure Backup, before it takes one of its two forms: a row of a table of its own with
 // typed columns, or a row of AzureDiagnostics where nearly every value is a text.
 
-import type { LogRecord } from "../records.ts";
+import type { LogRecord } from "../rows/type-records.ts";
 import type { Management, VaultFacts } from "./backup-facts.ts";
 
 export interface BackupEntry {

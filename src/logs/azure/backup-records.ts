@@ -2,7 +2,7 @@
 // old category goes only to AzureDiagnostics, the newer ones only to tables of their own. Any other
 // pairing is accepted by Azure and delivers nothing.
 
-import type { LogRecord } from "../records.ts";
+import type { LogRecord } from "../rows/type-records.ts";
 import type { Records } from "../store/log-store.ts";
 import {
   dedicatedRecord,

@@ -6,7 +6,7 @@ import { HoldfastError } from "../../lib/errors.ts";
 import type { LogQueries } from "../query/log-queries.ts";
 import type { LookUp } from "../query/query-workspace.ts";
 import { intersect, parseTimespan } from "../query/timespan.ts";
-import type { TimeRange } from "../store/log-store.ts";
+import type { TimeRange } from "../store/sources.ts";
 import { refusal, type WireAnswer, type WireQuery } from "./wire.ts";
 
 const bodySchema = z.object({

@@ -1,5 +1,5 @@
-// One batch in the journal: length, checksum, sequence number, then the batch as JSON. What follows the
-// last whole frame of a segment was never acknowledged.
+// One batch in the journal: length, checksum, sequence number, then the batch. What follows the last
+// whole frame of a segment was never acknowledged.
 
 import { crc32 } from "node:zlib";
 
@@ -11,13 +11,19 @@ export interface Frame {
 const headerLength = 16;
 export const largestPayload = 64 * 1024 * 1024;
 
-export function encodeFrame({ sequence, payload }: Frame): Buffer {
-  const frame = Buffer.alloc(headerLength + payload.length);
-  frame.writeUInt32LE(payload.length, 0);
+/** Room for a frame whose payload the caller writes; its number comes when it is its turn. */
+export function newFrame(payloadLength: number): Buffer {
+  return Buffer.allocUnsafe(headerLength + payloadLength);
+}
+
+export function payloadOf(frame: Buffer): Buffer {
+  return frame.subarray(headerLength);
+}
+
+export function numberFrame(frame: Buffer, sequence: number): void {
+  frame.writeUInt32LE(frame.length - headerLength, 0);
   frame.writeBigUInt64LE(BigInt(sequence), 8);
-  payload.copy(frame, headerLength);
   frame.writeUInt32LE(crc32(frame.subarray(8)), 4);
-  return frame;
 }
 
 /** The whole frames of a segment, and where they end. */

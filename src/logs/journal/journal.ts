@@ -5,11 +5,11 @@
 import { join } from "node:path";
 import type { FileSystem, OpenFile } from "../../lib/files.ts";
 import { logErrors } from "../errors.ts";
-import { decodeFrames, encodeFrame, type Frame } from "./frames.ts";
+import { decodeFrames, numberFrame, type Frame } from "./frames.ts";
 
 export interface Journal {
-  /** Writes the payloads durably, in order; returns the sequence number of the last. One call at a time. */
-  write(payloads: readonly Buffer[]): Promise<number>;
+  /** Numbers the frames and writes them durably, in order. One call at a time. */
+  write(frames: readonly Buffer[]): Promise<void>;
   /** Begins a new segment; what was written before is in sealed segments. */
   roll(): Promise<void>;
   /** Bytes in the present segment. */
@@ -80,12 +80,12 @@ export async function openJournal(disk: FileSystem, folder: string, through: num
     get last() {
       return last;
     },
-    write: async (payloads) => {
+    write: async (frames) => {
       if (broken !== undefined)
         throw logErrors.LogsUnavailable("An earlier write to the journal failed.", { cause: broken });
-      const bytes = Buffer.concat(
-        payloads.map((payload, index) => encodeFrame({ sequence: last + 1 + index, payload })),
-      );
+      for (const [index, frame] of frames.entries()) numberFrame(frame, last + 1 + index);
+      const [only] = frames;
+      const bytes = frames.length === 1 && only !== undefined ? only : Buffer.concat(frames);
       try {
         await file.write(bytes, size);
         await file.sync();
@@ -95,8 +95,7 @@ export async function openJournal(disk: FileSystem, folder: string, through: num
         throw logErrors.LogsUnavailable("The journal could not be written.", { cause });
       }
       size += bytes.length;
-      last += payloads.length;
-      return last;
+      last += frames.length;
     },
     roll: async () => {
       if (size === 0) return;

@@ -4,7 +4,8 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { createEngine, kqlErrors, type DatabaseSchema, type QueryResult } from "../../kql/index.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { logTables } from "../schema/tables.ts";
-import type { LogStore, Slice } from "../store/log-store.ts";
+import type { LogStore } from "../store/log-store.ts";
+import type { Slice } from "../store/sources.ts";
 import type { LookUp, QueryWorkspace } from "./query-workspace.ts";
 
 export interface LogQuery {

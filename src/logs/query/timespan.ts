@@ -1,6 +1,6 @@
 // The timespan of a query: `PT12H` (up to now), `start/end`, `start/duration`, `duration/end`.
 
-import type { TimeRange } from "../store/log-store.ts";
+import type { TimeRange } from "../store/sources.ts";
 
 /** Undefined when the text is no timespan. */
 export function parseTimespan(text: string, now: number): TimeRange | undefined {

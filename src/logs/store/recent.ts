@@ -3,21 +3,17 @@
 // Filling a column costs as much without values as with them, and most records use few of their table's
 // columns; so rows with the same columns share a table that has only those.
 
-import { DuckDBDataChunk, type DuckDBConnection } from "@duckdb/node-api";
+import type { DuckDBConnection, DuckDBPreparedStatement } from "@duckdb/node-api";
 import { quoteName, type ColumnSchema } from "../../kql/index.ts";
-import type { StoredRow } from "../records.ts";
-import { physicalType, physicalValue } from "./physical.ts";
+import { physicalType } from "../rows/physical.ts";
+import { joinColumn, readPart, splitText, type ColumnText, type RowBlock } from "../rows/row-block.ts";
 
 export interface Generation {
   readonly number: number;
   /** By `workspace/table`. */
   readonly tables: ReadonlyMap<string, readonly RecentTable[]>;
-  append(
-    connection: DuckDBConnection,
-    key: string,
-    columns: readonly ColumnSchema[],
-    rows: readonly StoredRow[],
-  ): Promise<void>;
+  /** The blocks are of the same workspace and table. */
+  append(key: string, columns: readonly ColumnSchema[], blocks: readonly RowBlock[]): Promise<void>;
   drop(connection: DuckDBConnection): Promise<void>;
 }
 
@@ -28,15 +24,16 @@ export interface RecentTable {
 }
 
 interface FilledTable extends RecentTable {
-  readonly name: string;
   readonly ordered: readonly ColumnSchema[];
+  /** By the columns that have values: preparing costs more than running. */
+  readonly inserts: Map<string, DuckDBPreparedStatement>;
 }
 
-const chunkRows = 2048;
 /** Beyond this many tables for one key, a query pays more for them than a record saves. */
 const mostTables = 8;
 /** A table fits when it has no more columns without a value than this. */
 const mostUnused = 6;
+const mostStatements = 16;
 
 export async function beginGeneration(connection: DuckDBConnection, number: number): Promise<Generation> {
   const schema = `g${number}`;
@@ -45,11 +42,10 @@ export async function beginGeneration(connection: DuckDBConnection, number: numb
 
   const create = async (key: string, ordered: readonly ColumnSchema[]): Promise<FilledTable> => {
     const known = tables.get(key) ?? [];
-    const name = `${key}/${known.length}`;
-    const from = `${schema}.${quoteName(name)}`;
-    const list = ordered.map((column) => `${quoteName(column.name)} ${physicalType(column.type).sql}`).join(", ");
+    const from = `${schema}.${quoteName(`${key}/${known.length}`)}`;
+    const list = ordered.map(({ name, type }) => `${quoteName(name)} ${physicalType(type)}`).join(", ");
     await connection.run(`CREATE TABLE ${from} (${list})`);
-    const table = { name, from, ordered, columns: new Set(ordered.map((column) => column.name)) };
+    const table = { from, ordered, columns: new Set(ordered.map(({ name }) => name)), inserts: new Map() };
     tables.set(key, [...known, table]);
     return table;
   };
@@ -57,10 +53,8 @@ export async function beginGeneration(connection: DuckDBConnection, number: numb
   const tableFor = async (
     key: string,
     columns: readonly ColumnSchema[],
-    rows: readonly StoredRow[],
+    used: ReadonlySet<string>,
   ): Promise<FilledTable> => {
-    const used = new Set<string>();
-    for (const row of rows) for (const name in row) used.add(name);
     const known = tables.get(key) ?? [];
     const holds = ({ columns: own }: FilledTable): boolean => used.isSubsetOf(own);
     const fitting = known.find((table) => holds(table) && table.columns.size <= used.size + mostUnused);
@@ -73,29 +67,46 @@ export async function beginGeneration(connection: DuckDBConnection, number: numb
     return known.findLast(holds) ?? create(key, columns);
   };
 
+  const insertInto = async (table: FilledTable, texts: readonly ColumnText[]): Promise<DuckDBPreparedStatement> => {
+    const shape = texts.map(({ name, isEscaped }) => `${name}${isEscaped ? "!" : ""}`).join();
+    const prepared = table.inserts.get(shape);
+    if (prepared !== undefined) return prepared;
+    if (table.inserts.size >= mostStatements) forgetStatements(table);
+    const statement = await connection.prepare(insertText(table, texts));
+    table.inserts.set(shape, statement);
+    return statement;
+  };
+
   return {
     number,
     tables,
-    append: async (connection, key, columns, rows) => {
-      const { name, ordered } = await tableFor(key, columns, rows);
-      const appender = await connection.createAppender(name, schema);
-      try {
-        for (let at = 0; at < rows.length; at += chunkRows) {
-          const part = rows.slice(at, at + chunkRows);
-          const chunk = DuckDBDataChunk.create(
-            ordered.map(({ type }) => physicalType(type).type),
-            part.length,
-          );
-          chunk.setColumns(ordered.map((column) => part.map((row) => physicalValue(column.type, row[column.name]))));
-          appender.appendDataChunk(chunk);
-        }
-        appender.flushSync();
-      } finally {
-        appender.closeSync();
-      }
+    append: async (key, columns, blocks) => {
+      const used = new Set(blocks.flatMap((block) => block.columns.map(({ name }) => name)));
+      const table = await tableFor(key, columns, used);
+      const texts = [...used].sort().map((name) => joinColumn(name, blocks));
+      const insert = await insertInto(table, texts);
+      for (const [index, { text }] of texts.entries()) insert.bindVarchar(index + 1, text);
+      await insert.run();
+      insert.clearBindings();
     },
-    drop: async (connection) => {
-      await connection.run(`DROP SCHEMA ${schema} CASCADE`);
+    drop: async (dropping) => {
+      for (const filled of tables.values()) for (const table of filled) forgetStatements(table);
+      await dropping.run(`DROP SCHEMA ${schema} CASCADE`);
     },
   };
+}
+
+function forgetStatements({ inserts }: FilledTable): void {
+  for (const statement of inserts.values()) statement.destroySync();
+  inserts.clear();
+}
+
+function insertText({ from, ordered }: FilledTable, texts: readonly ColumnText[]): string {
+  const types = new Map(ordered.map(({ name, type }) => [name, type]));
+  const names = texts.map(({ name }) => quoteName(name));
+  const parts = texts.map((_, index) => `${splitText(`$${index + 1}`)} AS p${index}`);
+  const values = texts.map(({ name, isEscaped }, index) =>
+    readPart(`p${index}`, types.get(name) ?? "string", isEscaped),
+  );
+  return `INSERT INTO ${from} (${names.join(", ")}) SELECT ${values.join(", ")} FROM (SELECT ${parts.join(", ")})`;
 }

@@ -9,7 +9,8 @@ import { disk } from "../../lib/files.ts";
 import { azureBackupFunctions } from "../functions/azure-backup.ts";
 import { createLogQueries } from "../query/log-queries.ts";
 import type { QueryWorkspace } from "../query/query-workspace.ts";
-import { openLogStore, type LogStore, type Slice } from "../store/log-store.ts";
+import { openLogStore, type LogStore } from "../store/log-store.ts";
+import type { Slice } from "../store/sources.ts";
 
 export const testWorkspace: QueryWorkspace = {
   customerId: "11111111-2222-3333-4444-555555555555",

@@ -4,7 +4,9 @@ import type { ColumnSchema, QueryResult } from "../../kql/index.ts";
 import type { WireAnswer, WireQuery } from "../http/wire.ts";
 import type { QueryWorkspace } from "../query/query-workspace.ts";
 import type { Retention } from "../store/retention.ts";
-import type { Origin, Records, Slice } from "../store/log-store.ts";
+import type { Origin } from "../journal/entry.ts";
+import type { Records } from "../store/log-store.ts";
+import type { Slice } from "../store/sources.ts";
 
 export interface ThreadSettings {
   readonly folder: string;

@@ -1,22 +1,20 @@
-// Records as they come in, and as the journal keeps them: checked against the table's columns, with
-// times as microseconds and dynamic values as JSON text.
+// Records as they come in become rows: checked against the table's columns, times as microseconds,
+// dynamic values as JSON text.
 
-import type { ColumnSchema, ScalarType } from "../kql/index.ts";
-import { logErrors } from "./errors.ts";
-import { columnLimit, suffixType } from "./schema/azure-diagnostics.ts";
-import type { LogTable } from "./schema/log-table.ts";
+import type { ColumnSchema, ScalarType } from "../../kql/index.ts";
+import { logErrors } from "../errors.ts";
+import { columnLimit, suffixType } from "../schema/azure-diagnostics.ts";
+import type { LogTable } from "../schema/log-table.ts";
+import { writeColumn, type ColumnText, type ColumnWriter, type StoredValue } from "./row-block.ts";
 
 /** What a part of the service writes: values by column; what is left out is null. */
 export type LogRecord = Readonly<Record<string, unknown>>;
-
-export type StoredValue = string | number | boolean;
-export type StoredRow = Readonly<Record<string, StoredValue>>;
 
 const largestRecord = 1024 * 1024;
 const farthestAhead = 86_400_000;
 
 export interface Typed {
-  readonly rows: readonly StoredRow[];
+  readonly columns: readonly ColumnText[];
   /** Columns that these rows bring into the table. */
   readonly grown: readonly ColumnSchema[];
 }
@@ -29,45 +27,63 @@ export function typeRecords(
 ): Typed {
   const types = new Map(known.map(({ name, type }) => [name, type]));
   const grown: ColumnSchema[] = [];
-  const hasType = types.has("Type");
-  const rows = records.map((record): StoredRow => {
-    const row: Record<string, StoredValue> = {};
+  const writers = new Map<string, ColumnWriter>();
+  const begin = (name: string, type: ScalarType): ColumnWriter => {
+    const writer = writeColumn(name, type);
+    writers.set(name, writer);
+    return writer;
+  };
+  const times = begin("TimeGenerated", "datetime");
+  const kind = types.has("Type") ? begin("Type", "string") : undefined;
+
+  /** Undefined for a value that has no column of its own any more. */
+  const writerFor = (name: string): ColumnWriter | undefined => {
+    let type = types.get(name);
+    if (type === undefined && table.grows === true) {
+      type = suffixType(name);
+      if (type !== undefined) {
+        if (types.size >= columnLimit) return undefined;
+        types.set(name, type);
+        grown.push({ name, type });
+      }
+    }
+    if (type === undefined)
+      throw logErrors.RecordInvalid(`The table ${table.name} has no column '${name}'.`, { target: name });
+    return begin(name, type);
+  };
+
+  for (const [row, record] of records.entries()) {
     let additional: Record<string, unknown> | undefined;
     let size = 0;
+    let at = Infinity;
     for (const name in record) {
       const value = record[name];
       if (value === null || value === undefined) continue;
-      let type = types.get(name);
-      if (type === undefined && table.grows === true) {
-        type = suffixType(name);
-        if (type !== undefined && types.size >= columnLimit) {
-          additional = { ...additional, [name.slice(0, -2)]: value };
-          continue;
-        }
-        if (type !== undefined) {
-          types.set(name, type);
-          grown.push({ name, type });
-        }
+      const writer = writers.get(name) ?? writerFor(name);
+      if (writer === undefined) {
+        additional = { ...additional, [name.slice(0, -2)]: value };
+        continue;
       }
-      if (type === undefined)
-        throw logErrors.RecordInvalid(`The table ${table.name} has no column '${name}'.`, { target: name });
-      const stored = toStored(table.name, name, type, value);
+      const stored = toStored(table.name, name, writer.type, value);
       size += typeof stored === "string" ? stored.length : 8;
-      row[name] = stored;
+      if (writer === times) at = stored as number;
+      else if (writer !== kind) writer.set(row, stored);
     }
-    if (additional !== undefined) row["AdditionalFields"] = JSON.stringify(additional);
+    if (additional !== undefined) {
+      const text = JSON.stringify(additional);
+      size += text.length;
+      (writers.get("AdditionalFields") ?? begin("AdditionalFields", "dynamic")).set(row, text);
+    }
     if (size > largestRecord) {
       throw logErrors.RecordTooLarge(
         `A record for ${table.name} has ${size} characters; ${largestRecord} are allowed.`,
       );
     }
-    const at = row["TimeGenerated"];
     // A clock that is wrong by days must not hide its records from every query that looks back.
-    if (typeof at !== "number" || at > (now + farthestAhead) * 1000) row["TimeGenerated"] = now * 1000;
-    if (hasType) row["Type"] = table.name;
-    return row;
-  });
-  return { rows, grown };
+    times.set(row, at > (now + farthestAhead) * 1000 ? now * 1000 : at);
+    kind?.set(row, table.name);
+  }
+  return { columns: [...writers.values()].map((writer) => writer.end(records.length)), grown };
 }
 
 function toStored(table: string, column: string, type: ScalarType, value: unknown): StoredValue {
