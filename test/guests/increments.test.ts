@@ -13,44 +13,15 @@ import { connectQmp } from "../../src/hosts/qemu/qmp.ts";
 import { listBlockDevices } from "../../src/hosts/qemu/block-devices.ts";
 import { controlSocket, startGuest } from "./running-guest.ts";
 import { isLong } from "./long.ts";
-import { applyChanges, deviceOf, digest, newDisk, readWhole, startRig, type Rig } from "./rig.ts";
+import { deviceOf, newDisk, sizesOf, startRig, takePoint, type Rig } from "./rig.ts";
 
 const points = isLong ? 30 : 4;
+const chain = "backup";
 
 async function bitmapNames(rig: Rig): Promise<string[]> {
   using qmp = await connectQmp(controlSocket(rig.folder));
   return (await listBlockDevices(qmp)).flatMap(({ id, bitmaps }) => bitmaps.map(({ name }) => `${id}: ${name}`)).sort();
 }
-
-/** Takes a snapshot, checks each disk against a full read, commits or abandons it. */
-async function takePoint(
-  rig: Rig,
-  copies: Map<string, Buffer>,
-  request: Pick<SnapshotRequest, "point" | "since" | "consistency">,
-  commits: boolean,
-): Promise<{ reasons: Record<string, string>; readBytes: number; level: string }> {
-  await using session = await rig.host.snapshot(rig.machine.id, { chain: "backup", ...request });
-  const reasons: Record<string, string> = {};
-  let readBytes = 0;
-  for (const disk of session.disks) {
-    const { id } = disk.disk;
-    const whole = await readWhole(disk);
-    if (disk.changes.known) {
-      const applied = await applyChanges(disk, copies.get(id) ?? Buffer.alloc(0));
-      assert.equal(digest(applied.content), digest(whole), `${request.point}, disk ${id}`);
-      readBytes += applied.readBytes;
-    } else {
-      reasons[id] = disk.changes.reason;
-      readBytes += whole.length;
-    }
-    if (commits) copies.set(id, whole);
-  }
-  if (commits) await session.commit();
-  return { reasons, readBytes, level: session.consistency.level };
-}
-
-const sizesOf = (copies: Map<string, Buffer>): Record<string, number> =>
-  Object.fromEntries([...copies].map(([id, content]) => [id, content.length]));
 
 test("every point of a chain under load equals its snapshot, abandoned attempts and a grown disk included", async () => {
   const images = mkdtempSync(join(tmpdir(), "holdfast-increments-"));
@@ -72,8 +43,15 @@ test("every point of a chain under load equals its snapshot, abandoned attempts 
     for (let number = 1; number <= points; number += 1) {
       const point = `point-${number}`;
       const consistency = number % 2 === 0 ? "fileSystem" : "crash";
-      if (number % 3 === 0) await takePoint(rig, copies, { point: `lost-${number}`, since, consistency }, false);
-      const taken = await takePoint(rig, copies, { point, since, consistency }, true);
+      if (number % 3 === 0)
+        await takePoint(
+          rig.host,
+          rig.machine.id,
+          copies,
+          { chain, point: `lost-${number}`, since, consistency },
+          false,
+        );
+      const taken = await takePoint(rig.host, rig.machine.id, copies, { chain, point, since, consistency }, true);
       assert.equal(taken.level, consistency);
       if (number === 1)
         assert.deepEqual(taken.reasons, {
@@ -102,7 +80,13 @@ test("every point of a chain under load equals its snapshot, abandoned attempts 
     using qmp = await connectQmp(controlSocket(rig.folder));
     await qmp.command("block_resize", { "node-name": "a", size: 80 * 1024 * 1024 });
     qmp.close();
-    const grown = await takePoint(rig, copies, { point: "grown", since, consistency: "crash" }, true);
+    const grown = await takePoint(
+      rig.host,
+      rig.machine.id,
+      copies,
+      { chain, point: "grown", since, consistency: "crash" },
+      true,
+    );
     assert.deepEqual(grown.reasons, {});
     assert.equal(copies.get("a")?.length, 80 * 1024 * 1024);
   } finally {
@@ -116,19 +100,31 @@ test("bitmaps outlive a clean stop where the image can keep them; a killed QEMU 
     const extraDisks = [newDisk(images, "raw", 4)];
     const copies = new Map<string, Buffer>();
     await using first = await startRig({ extraDisks });
-    await takePoint(first, copies, { point: "one", consistency: "crash" }, true);
+    await takePoint(first.host, first.machine.id, copies, { chain, point: "one", consistency: "crash" }, true);
     await quit(first);
 
     let since = { point: "one", sizes: sizesOf(copies) };
     {
       await using again = await startGuest({ folder: first.folder, extraDisks, keepDisks: true });
-      const taken = await takePoint(first, copies, { point: "two", since, consistency: "crash" }, true);
+      const taken = await takePoint(
+        first.host,
+        first.machine.id,
+        copies,
+        { chain, point: "two", since, consistency: "crash" },
+        true,
+      );
       assert.deepEqual(taken.reasons, { raw: "BitmapLost" });
       since = { point: "two", sizes: sizesOf(copies) };
       await again.kill();
     }
     await using _last = await startGuest({ folder: first.folder, extraDisks, keepDisks: true });
-    const { reasons } = await takePoint(first, copies, { point: "three", since, consistency: "crash" }, true);
+    const { reasons } = await takePoint(
+      first.host,
+      first.machine.id,
+      copies,
+      { chain, point: "three", since, consistency: "crash" },
+      true,
+    );
     // The bitmap was made after the last start, so nothing of it had reached the image.
     assert.deepEqual(reasons, { sys: "BitmapLost", a: "BitmapLost", b: "BitmapLost", raw: "BitmapLost" });
     assert.deepEqual(

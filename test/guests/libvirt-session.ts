@@ -18,6 +18,8 @@ export interface LibvirtSession extends AsyncDisposable {
   /** Makes the domain XML of a tiny guest whose disks are called like the templates and more. */
   domain(id: string, disks: readonly SessionDisk[]): Promise<string>;
   virsh(...args: string[]): Promise<string>;
+  /** What the guest of a domain says on its serial line. */
+  consoleOf(id: string): string;
   /** Gives a file or folder to the session's user. */
   give(path: string): void;
   killDaemon(): Promise<void>;
@@ -68,6 +70,7 @@ export async function startLibvirtSession(): Promise<LibvirtSession> {
   const uri = `qemu+unix:///session?socket=${socket}`;
   const scratchFolder = place("scratch");
   const images = place("images");
+  const consoleOf = (id: string): string => join(images, `${id}.console`);
   let daemon: ChildProcess;
   const startDaemon = async (): Promise<void> => {
     rmSync(socket, { force: true });
@@ -96,6 +99,7 @@ export async function startLibvirtSession(): Promise<LibvirtSession> {
       return daemon;
     },
     virsh,
+    consoleOf,
     give,
     killDaemon,
     startDaemon,
@@ -130,7 +134,7 @@ export async function startLibvirtSession(): Promise<LibvirtSession> {
       return `<domain type='qemu'><name>g ${id.slice(-4)} &amp;&apos;</name><uuid>${id}</uuid><memory unit='MiB'>192</memory><vcpu>1</vcpu>
 <os><type machine='q35'>hvm</type><kernel>${images}/vmlinuz</kernel><initrd>${images}/initrd.gz</initrd><cmdline>${guest.commandLine}</cmdline></os>
 <cpu mode='maximum'/><features><acpi/></features><devices>${parts.join("")}
-<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel><memballoon model='none'/></devices></domain>`;
+<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel><serial type='file'><source path='${consoleOf(id)}'/></serial><memballoon model='none'/></devices></domain>`;
     },
     [Symbol.asyncDispose]: async () => {
       if (daemon.exitCode !== null || daemon.signalCode !== null) await startDaemon();

@@ -1,12 +1,13 @@
 // What the tests of real guests share: a guest with an agent that answers, and reading of snapshots.
 
+import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { GuestAgent } from "../../src/guest/agent.ts";
 import { runInGuest } from "../../src/guest/programs.ts";
-import type { Host, Machine, SnapshotDisk } from "../../src/hosts/host.ts";
+import type { Host, Machine, SnapshotDisk, SnapshotRequest } from "../../src/hosts/host.ts";
 import { openQemuHost, type QemuHostSettings } from "../../src/hosts/qemu/host.ts";
 import { HoldfastError } from "../../src/lib/errors.ts";
 import { waitFor } from "../../src/lib/time.ts";
@@ -121,6 +122,37 @@ export async function applyChanges(
   if (grownFrom < content.length) await client.read(content.subarray(grownFrom), grownFrom);
   return { content, readBytes };
 }
+
+/** Takes a snapshot, checks each disk against a full read, commits or abandons it. */
+export async function takePoint(
+  host: Host,
+  machineId: string,
+  copies: Map<string, Buffer>,
+  request: SnapshotRequest,
+  commits: boolean,
+): Promise<{ reasons: Record<string, string>; readBytes: number; level: string }> {
+  await using session = await host.snapshot(machineId, request);
+  const reasons: Record<string, string> = {};
+  let readBytes = 0;
+  for (const disk of session.disks) {
+    const { id } = disk.disk;
+    const whole = await readWhole(disk);
+    if (disk.changes.known) {
+      const applied = await applyChanges(disk, copies.get(id) ?? Buffer.alloc(0));
+      assert.equal(digest(applied.content), digest(whole), `${request.point}, disk ${id}`);
+      readBytes += applied.readBytes;
+    } else {
+      reasons[id] = disk.changes.reason;
+      readBytes += whole.length;
+    }
+    if (commits) copies.set(id, whole);
+  }
+  if (commits) await session.commit();
+  return { reasons, readBytes, level: session.consistency.level };
+}
+
+export const sizesOf = (copies: ReadonlyMap<string, Buffer>): Record<string, number> =>
+  Object.fromEntries([...copies].map(([id, content]) => [id, content.length]));
 
 export function digest(content: Uint8Array): string {
   return createHash("sha256").update(content).digest("hex");
