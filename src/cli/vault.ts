@@ -7,6 +7,7 @@ import { disk } from "../lib/files.ts";
 import { defineErrors } from "../lib/errors.ts";
 import { dataOption } from "./data-option.ts";
 import { connectService, type ServiceClient } from "./service-client.ts";
+import { placeCredential } from "./place-credential.ts";
 
 const errors = defineErrors({ UsageInvalid: { status: 400 } });
 const version = "api-version=2023-06-01";
@@ -81,6 +82,7 @@ async function attach(options: AttachOptions): Promise<void> {
   const file = await disk.read(resolve(options.key ?? options.recoveryKey ?? ""));
   const key =
     options.key === undefined ? { recoveryKey: file.toString("utf8").trim() } : { key: file.toString("base64") };
+  const credential = placeCredential(options.store, process.env);
   const attached = z
     .object({
       items: z.number(),
@@ -91,6 +93,7 @@ async function attach(options: AttachOptions): Promise<void> {
     .parse(
       await client.arm("POST", `${path}/providers/Microsoft.Holdfast/attach?${version}`, {
         location: locationOf(options.store),
+        ...(credential === undefined ? {} : { credential }),
         ...key,
       }),
     );

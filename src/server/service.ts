@@ -157,6 +157,7 @@ export async function startService(settings: Settings): Promise<Service> {
       folder: folder.root,
       database,
       secretBox: secretBox(platformKey),
+      places: settings.places,
       keyOf: platformKeyOf(
         platformKey,
         customerKeys(

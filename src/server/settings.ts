@@ -39,6 +39,14 @@ const settingsSchema = z.strictObject({
   hostNames: z.array(z.string().regex(/^[A-Za-z0-9.*-]{1,253}$/, "must be a host name")).default([]),
   /** Folders of this machine below which disks may be restored. */
   restoreFolders: z.array(z.string().refine(isAbsolute, "must be an absolute path")).max(100).default([]),
+  /** Where stores of vaults may be, beyond the data folder and services elsewhere. */
+  places: z
+    .strictObject({
+      folders: z.array(z.string().refine(isAbsolute, "must be an absolute path")).max(100).default([]),
+      allowLoopback: z.boolean().default(false),
+      useServerCredentials: z.boolean().default(false),
+    })
+    .prefault({}),
   /** Where scripts of file recovery reach the disks of recovery points; 0 takes a free port. */
   fileRecoveryPort: z.number().int().min(0).max(65_535).default(0),
   subscriptions: z
@@ -84,6 +92,9 @@ const environmentNames: Readonly<Record<string, readonly string[]>> = {
   HOLDFAST_HOST_NAMES: ["hostNames"],
   HOLDFAST_RESTORE_FOLDERS: ["restoreFolders"],
   HOLDFAST_FILE_RECOVERY_PORT: ["fileRecoveryPort"],
+  HOLDFAST_PLACES_FOLDERS: ["places", "folders"],
+  HOLDFAST_PLACES_ALLOW_LOOPBACK: ["places", "allowLoopback"],
+  HOLDFAST_PLACES_USE_SERVER_CREDENTIALS: ["places", "useServerCredentials"],
   HOLDFAST_LIMITS_REQUESTS_PER_SECOND: ["limits", "requestsPerSecond"],
   HOLDFAST_LIMITS_BURST: ["limits", "burst"],
   HOLDFAST_LIMITS_BODY_BYTES: ["limits", "bodyBytes"],
@@ -179,8 +190,10 @@ function fromEnvironment(environment: Environment, mistakes: HoldfastError[]): R
       continue;
     }
     const isNumber = path[0] === "limits" || path[0] === "fileRecoveryPort";
-    const isList = path[0] === "hostNames" || path[0] === "restoreFolders";
-    const value = isNumber ? Number(text) : isList ? text.split(",").map((each) => each.trim()) : text;
+    const isList = ["hostNames", "restoreFolders", "folders"].includes(path.at(-1) ?? "");
+    const isFlag = path[0] === "places" && !isList && (text === "true" || text === "false");
+    const asListed = isList ? text.split(",").map((each) => each.trim()) : text;
+    const value = isNumber ? Number(text) : isFlag ? text === "true" : asListed;
     merge(given, path.reduceRight<unknown>((inner, key) => ({ [key]: inner }), value) as Record<string, unknown>);
   }
   return given;

@@ -3,9 +3,9 @@
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readdirSync, realpathSync, renameSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { waitFor } from "../../src/lib/time.ts";
 import { startRig, writeDisk, type Rig, type WireJob } from "./rig.ts";
@@ -117,8 +117,9 @@ describe("with a snapshot tier", () => {
   let rig: Rig;
   let hot: string;
   before(async () => {
-    rig = await startRig({ machines: { vm1: 1 } });
-    hot = mkdtempSync(join(tmpdir(), "holdfast-hot-"));
+    const allowed = realpathSync(mkdtempSync(join(tmpdir(), "holdfast-hot-")));
+    hot = join(allowed, "hot");
+    rig = await startRig({ machines: { vm1: 1 }, environment: { HOLDFAST_PLACES_FOLDERS: allowed } });
     const set = await rig.vault("PUT", "/providers/Microsoft.Holdfast/vaultSettings/default", {
       properties: { place: { location: { kind: "folder" }, hot: { kind: "folder", path: hot } } },
     });
@@ -126,7 +127,7 @@ describe("with a snapshot tier", () => {
   });
   after(async () => {
     await rig?.[Symbol.asyncDispose]();
-    rmSync(hot, { recursive: true, force: true });
+    rmSync(dirname(hot), { recursive: true, force: true });
   });
   const tiers = async () =>
     (await rig.points("vm1")).map(({ properties }) => properties.recoveryPointTierDetails.map(({ type }) => type));

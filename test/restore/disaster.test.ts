@@ -42,7 +42,10 @@ before(async () => {
   } finally {
     await lost[Symbol.asyncDispose]();
   }
-  rig = await startRig({ machines: { other: 1 }, environment: { HOLDFAST_RESTORE_FOLDERS: saved } });
+  rig = await startRig({
+    machines: { other: 1 },
+    environment: { HOLDFAST_RESTORE_FOLDERS: saved, HOLDFAST_PLACES_FOLDERS: saved },
+  });
 });
 after(async () => {
   await rig?.[Symbol.asyncDispose]();

@@ -6,6 +6,7 @@ export const storesErrors = defineErrors({
   BackupStoreExists: { status: 409, remedy: "Drop it first, or choose another name." },
   BackupStoreInUse: { status: 409, remedy: "Wait for the backups and restores that use it to end." },
   BackupStoresClosed: { status: 503, remedy: "The service is ending; try again when it runs." },
+  PlaceNotAllowed: { status: 403 },
   StoreLocationUnusable: { status: 400 },
   StoreKeyUnavailable: { status: 403, remedy: "Make the key usable again; nothing in the store is lost." },
 });

@@ -4,6 +4,7 @@ import { isAbsolute, join } from "node:path";
 import * as z from "zod";
 import { openStore } from "../../store/backends/open-store.ts";
 import type { ObjectStore } from "../../store/index.ts";
+import type { Agents } from "./place-rules.ts";
 
 export const storeLocation = z.discriminatedUnion("kind", [
   /** Without a path: in the data folder, under the store's name. */
@@ -36,14 +37,17 @@ export interface PlaceOptions {
   readonly create: boolean;
   readonly trustFileSystem: boolean | undefined;
   readonly credential: StoreCredential | undefined;
+  /** Of connections to services. */
+  readonly agents: Agents;
 }
 
 export function openPlace(location: StoreLocation, options: PlaceOptions): Promise<ObjectStore> {
-  const { create, trustFileSystem, credential } = options;
+  const { create, trustFileSystem, credential, agents } = options;
   const isS3 = credential?.kind === "s3";
   return openStore(location.kind === "folder" ? (location.path ?? options.folder) : location.url, {
     create,
     trustFileSystem,
+    agents,
     s3Credentials: isS3 ? credential : undefined,
     azureCredential:
       credential?.kind === "azureKey"

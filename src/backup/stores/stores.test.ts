@@ -13,6 +13,7 @@ import { secretBox } from "../../lib/secret-box.ts";
 import { openFsStore } from "../../store/backends/fs.ts";
 import { keyFromBytes, listPoints, openVault, parseRecoveryKey } from "../../store/index.ts";
 import { backUp, bufferSource, patterned, restore } from "../../store/testing/vaults.ts";
+import { strictPlaces } from "./place-rules.ts";
 import { platformKeyOf } from "./store-key.ts";
 import { collectionStore, parseStoreName, vaultStore } from "./store-name.ts";
 import { openStores, type Stores, type StoresOptions } from "./stores.ts";
@@ -168,7 +169,10 @@ describe("stores", () => {
     }
     await using elsewhere = await temporaryDatabase();
     const otherKey = randomBytes(32);
-    await using others = storesOf(elsewhere, join(folder, "other"), { keyOf: platformKeyOf(otherKey) });
+    await using others = storesOf(elsewhere, join(folder, "other"), {
+      keyOf: platformKeyOf(otherKey),
+      places: { ...strictPlaces, folders: [folder] },
+    });
     const draft = { location: { kind: "folder", path: join(folder, name) } } as const;
     const opener = keyFromBytes(parseRecoveryKey(recovery), "recovery");
     await assert.rejects(others.attach(name, draft, keyFromBytes(randomBytes(32))), { code: "WrongKey" });

@@ -25,6 +25,7 @@ import { hasConfig } from "../../store/keys/config-store.ts";
 import { dropObjects } from "./drop-objects.ts";
 import { storesErrors } from "./errors.ts";
 import { openPlace, ownFolder, type StoreCredential, type StoreLocation } from "./location.ts";
+import { agentsFor, checkPlace, strictPlaces, type PlaceRules } from "./place-rules.ts";
 import { findRecord, insertRecord, type StoreRecord } from "./rows.ts";
 import type { KeyOfStore, StoreKey } from "./store-key.ts";
 import { parseStoreName, type StoreName } from "./store-name.ts";
@@ -72,6 +73,8 @@ export interface StoresOptions {
   readonly workers?: number;
   /** How many stay open without a user; 4 when absent. */
   readonly idleAtMost?: number;
+  /** Where stores may be; only below the data folder, and at services elsewhere, when absent. */
+  readonly places?: PlaceRules;
   /** Accept file systems that are known to lose what they confirmed. */
   readonly trustFileSystem?: boolean;
 }
@@ -82,7 +85,8 @@ const platform: StoreKey = { kind: "platform" };
 const ownSlot = /^(?:platform|service)(?:-[0-9a-f]{8})?$/;
 
 export function openStores(options: StoresOptions): Stores {
-  const { folder, database, secretBox, keyOf, workers, trustFileSystem } = options;
+  const { folder, database, secretBox, keyOf, workers, trustFileSystem, places = strictPlaces } = options;
+  const agents = agentsFor(places);
   const shared = shareOpened<OpenVaults>(options.idleAtMost ?? 4, (name) =>
     storesErrors.BackupStoresClosed(`The store ${name} cannot be opened any more.`),
   );
@@ -93,9 +97,10 @@ export function openStores(options: StoresOptions): Stores {
     return record;
   };
   const placeOf = ({ name, location, credential }: StoreRecord, create: boolean): Promise<ObjectStore> =>
-    openPlace(location, { folder: join(folder, name), create, trustFileSystem, credential });
+    openPlace(location, { folder: join(folder, name), create, trustFileSystem, credential, agents });
   const hotPlaceOf = async ({ name, hot }: StoreRecord, create: boolean): Promise<ObjectStore | undefined> =>
-    hot && openPlace(hot, { folder: join(folder, "hot", name), create, trustFileSystem, credential: undefined });
+    hot &&
+    openPlace(hot, { folder: join(folder, "hot", name), create, trustFileSystem, credential: undefined, agents });
 
   const draftRecord = (name: StoreName, draft: StoreDraft): StoreRecord => ({
     name,
@@ -124,6 +129,7 @@ export function openStores(options: StoresOptions): Stores {
   };
 
   const createOnce = async (name: StoreName, draft: StoreDraft, signal: AbortSignal | undefined): Promise<void> => {
+    await checkPlace(places, folder, draft);
     const record = draftRecord(name, draft);
     const provider = await keyOf(record.key, name);
     await database.transaction((trx) => insertRecord(trx, secretBox, record));
@@ -153,6 +159,7 @@ export function openStores(options: StoresOptions): Stores {
       }
     },
     attach: async (name, draft, opener, signal) => {
+      await checkPlace(places, folder, draft);
       const record = draftRecord(name, draft);
       const provider = await keyOf(record.key, name);
       await using place = await placeOf(record, false);
@@ -226,7 +233,11 @@ export function openStores(options: StoresOptions): Stores {
       }
       await database.kysely.deleteFrom("backup_stores").where("name", "=", name).execute();
     },
-    [Symbol.asyncDispose]: () => shared[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: async () => {
+      await shared[Symbol.asyncDispose]();
+      agents.http.destroy();
+      agents.https.destroy();
+    },
   };
 }
 

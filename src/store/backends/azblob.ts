@@ -4,15 +4,18 @@ import { createHash } from "node:crypto";
 import {
   AnonymousCredential,
   ContainerClient,
+  newPipeline,
   RestError,
   StorageSharedKeyCredential,
   type BlockBlobClient,
+  type RequestPolicyFactory,
 } from "@azure/storage-blob";
 import { isErrorCode, systemCode } from "../../lib/errors.ts";
 import { checkContentHash, checkRange, joined } from "./content.ts";
 import { objectErrors } from "./errors.ts";
 import { checkObjectName, checkObjectPrefix, isObjectName } from "./object-name.ts";
 import type { ObjectInfo, ObjectStore, PutOptions, ReadOptions } from "./object-store.ts";
+import type { ServiceAgents } from "./service-agents.ts";
 import { readBody } from "./service-body.ts";
 import { fromServiceAnswer } from "./service-errors.ts";
 
@@ -29,6 +32,7 @@ export interface AzureBlobStoreOptions {
   readonly blockBytes?: number;
   /** Blobs asked for in one listing request; the service's own limit (5000) when absent. */
   readonly pageSize?: number;
+  readonly agents?: ServiceAgents;
 }
 
 type TokenCredential = Extract<ConstructorParameters<typeof ContainerClient>[1], { getToken: unknown }>;
@@ -159,16 +163,29 @@ export function openAzureBlobStore(options: AzureBlobStoreOptions): ObjectStore 
   };
 }
 
-function containerClient({ account, container, endpoint, credential }: AzureBlobStoreOptions): ContainerClient {
+function containerClient({ account, container, endpoint, credential, agents }: AzureBlobStoreOptions): ContainerClient {
   const service = (endpoint ?? `https://${account}.blob.core.windows.net`).replace(/\/+$/, "");
   const url = `${service}/${container}`;
-  const pipeline = { retryOptions: { maxTries: 1 } };
-  if (credential === undefined) return new ContainerClient(url, new AnonymousCredential(), pipeline);
-  if (credential.kind === "token") return new ContainerClient(url, credential.credential, pipeline);
-  if (credential.kind === "key") {
-    return new ContainerClient(url, new StorageSharedKeyCredential(account, credential.key), pipeline);
-  }
-  return new ContainerClient(`${url}?${credential.token.replace(/^\?/, "")}`, new AnonymousCredential(), pipeline);
+  const reach = (at: string, as: Parameters<typeof newPipeline>[0]): ContainerClient => {
+    const pipeline = newPipeline(as, { retryOptions: { maxTries: 1 } });
+    if (agents !== undefined) pipeline.factories.push(throughAgents(agents));
+    return new ContainerClient(at, pipeline);
+  };
+  if (credential === undefined) return reach(url, new AnonymousCredential());
+  if (credential.kind === "token") return reach(url, credential.credential);
+  if (credential.kind === "key") return reach(url, new StorageSharedKeyCredential(account, credential.key));
+  return reach(`${url}?${credential.token.replace(/^\?/, "")}`, new AnonymousCredential());
+}
+
+function throughAgents(agents: ServiceAgents): RequestPolicyFactory {
+  return {
+    create: (next) => ({
+      sendRequest: (request) => {
+        request.agent = request.url.startsWith("https:") ? agents.https : agents.http;
+        return next.sendRequest(request);
+      },
+    }),
+  };
 }
 
 function md5(bytes: Uint8Array): Buffer {

@@ -11,6 +11,7 @@ import { withThrottle, type ThrottleOptions } from "./decorators/throttle.ts";
 import { objectErrors } from "./errors.ts";
 import { openFsStore } from "./fs.ts";
 import type { ObjectStore } from "./object-store.ts";
+import type { ServiceAgents } from "./service-agents.ts";
 
 export interface OpenStoreOptions {
   /** Make the folder of a `file:` store when it is not there. */
@@ -21,6 +22,8 @@ export interface OpenStoreOptions {
   readonly s3Credentials?: { accessKeyId: string; secretAccessKey: string; sessionToken?: string };
   /** For `azblob:`; else AZURE_STORAGE_KEY or AZURE_STORAGE_SAS_TOKEN. */
   readonly azureCredential?: AzureBlobCredential;
+  /** Through which services are reached. */
+  readonly agents?: ServiceAgents;
   readonly retry?: RetryOptions;
   readonly throttle?: ThrottleOptions;
   readonly observe?: (request: StoreRequest) => void;
@@ -65,6 +68,7 @@ async function openService(location: string, options: OpenStoreOptions): Promise
       bucket: url.host,
       prefix: plainPath(url.pathname),
       credentials: options.s3Credentials,
+      agents: options.agents,
       ...parameters,
     });
   }
@@ -79,6 +83,7 @@ async function openService(location: string, options: OpenStoreOptions): Promise
       container,
       prefix: prefix.join("/"),
       credential: options.azureCredential ?? environmentCredential(),
+      agents: options.agents,
       ...parseParameters(azureParameters, url),
     });
   }

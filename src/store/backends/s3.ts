@@ -20,6 +20,7 @@ import { objectErrors } from "./errors.ts";
 import { checkObjectName, checkObjectPrefix, isObjectName } from "./object-name.ts";
 import type { ObjectInfo, ObjectStore, ReadOptions } from "./object-store.ts";
 import { s3Writer, type S3Checksums, type S3ConditionalPut, type S3LockMode } from "./s3-write.ts";
+import type { ServiceAgents } from "./service-agents.ts";
 import { readBody } from "./service-body.ts";
 import { fromServiceAnswer } from "./service-errors.ts";
 
@@ -42,6 +43,7 @@ export interface S3StoreOptions {
   /** Objects asked for in one listing request; the service's own limit (1000) when absent. */
   readonly pageSize?: number;
   readonly clock?: Clock;
+  readonly agents?: ServiceAgents;
 }
 
 const defaultPartBytes = 96 * 1024 * 1024;
@@ -184,8 +186,12 @@ function clientConfig(options: S3StoreOptions): S3ClientConfig {
     region: options.region ?? (options.endpoint === undefined ? undefined : "us-east-1"),
     endpoint: options.endpoint,
     forcePathStyle: options.pathStyle ?? options.endpoint !== undefined,
-    credentials: options.credentials,
+    // A copy: the SDK writes into what it is given.
+    credentials: options.credentials && { ...options.credentials },
     maxAttempts: 1,
+    ...(options.agents === undefined
+      ? {}
+      : { requestHandler: { httpAgent: options.agents.http, httpsAgent: options.agents.https } }),
     // Our own checksums: those that the SDK adds by default are refused by some services.
     requestChecksumCalculation: "WHEN_REQUIRED",
     responseChecksumValidation: "WHEN_REQUIRED",

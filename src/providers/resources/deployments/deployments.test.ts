@@ -20,7 +20,7 @@ import { secretBox } from "../../../lib/secret-box.ts";
 import { waitFor } from "../../../lib/time.ts";
 import type { Services } from "../../services.ts";
 import { createInProcessClient } from "./in-process-client.ts";
-import { isForbiddenAddress, templateLoader } from "./linked-templates.ts";
+import { templateLoader } from "./linked-templates.ts";
 import { deploymentsProvider } from "./provider.ts";
 
 const subscriptionId = "00000000-1111-2222-3333-444444444444";
@@ -377,9 +377,6 @@ test("a deployment that the service left behind goes on at the next start, secre
 });
 
 test("linked templates from this machine or the local link are refused", async () => {
-  for (const address of ["127.0.0.1", "169.254.169.254", "::1", "fe80::1", "::ffff:127.0.0.1", "0.0.0.0"])
-    assert.ok(isForbiddenAddress(address), address);
-  assert.ok(!isForbiddenAddress("93.184.216.34"));
   const load = templateLoader(false);
   const { signal } = new AbortController();
   for (const uri of [
