@@ -55,6 +55,8 @@ export interface VmSnapshotParts {
   readonly report?: (subject: Subject, report: TaskReport) => Promise<void>;
 }
 
+/** The guest lets the extension in, but there is something wrong with it. */
+const needsMending = new Set(["ExtensionNotInstalled", "ExtensionNotWritable", "GuestProgramTimedOut"]);
 const withoutExtension: Preparation = { isAtRest: false, freezes: true, remarks: [] };
 
 export function vmSnapshot({ clock = systemClock, report }: VmSnapshotParts = {}): VmSnapshot {
@@ -77,7 +79,8 @@ export function vmSnapshot({ clock = systemClock, report }: VmSnapshotParts = {}
         signal?.throwIfAborted();
         if (!(error instanceof HoldfastError) || Object.hasOwn(extensionErrors, error.code)) throw error;
         // The snapshot finds out by itself what the agent still can do.
-        return { ...withoutExtension, remarks: [{ code: error.code, severity: "note", message: error.sentence }] };
+        const severity = needsMending.has(error.code) ? "warning" : "note";
+        return { ...withoutExtension, remarks: [{ code: error.code, severity, message: error.sentence }] };
       }
     },
     finish: async (subject, preparation, outcome) => {

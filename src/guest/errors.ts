@@ -15,5 +15,6 @@ export const agentErrors = defineErrors({
   GuestProgramTimedOut: { status: 504 },
   GuestOutputTooLarge: { status: 409 },
   ExtensionNotInstalled: { status: 409, remedy: "Check that /var/lib of the guest is not full or read-only." },
+  ExtensionNotWritable: { status: 409, remedy: "Check that /var/lib of the guest is not full or read-only." },
   ExtensionNotRemoved: { status: 409, remedy: "Remove what is left below /var/lib/waagent and /etc/azure/holdfast." },
 });

@@ -76,6 +76,5 @@ async function modulesOf(kernelPackage: string, work: string): Promise<string> {
     mkdirSync(dirname(join(tree, path)), { recursive: true });
     cpSync(join(modules.tree, path), join(tree, path));
   }
-  execFileSync(busybox, ["depmod", "-b", tree, modules.version]);
   return tree;
 }

@@ -33,6 +33,8 @@ export interface ScriptResults {
 /** Files that the handler reads out are cut at this size. */
 export const largestFile = 65_536;
 const verbMilliseconds = 30_000;
+/** Of `put`. */
+const notWritable = 13;
 
 export interface Handler {
   look(path: string, reads: boolean, signal?: AbortSignal): Promise<FileLook>;
@@ -74,7 +76,14 @@ export function handlerOf(agent: AgentChannel, home: string): Handler {
       return parseLook((await mustSucceed(call(args, { signal }), "look")).stdout);
     },
     put: async (settings, plan, signal) => {
-      const { stdout } = await mustSucceed(call(["put"], { input: `${settings}\n${plan}`, signal }), "put");
+      const put = call(["put"], { input: `${settings}\n${plan}`, signal });
+      const { exitCode, stderr } = await put;
+      if (exitCode === notWritable) {
+        throw agentErrors.ExtensionNotWritable(
+          `The extension cannot write its settings below ${home} in the guest: ${stderr.slice(-500).trim()}`,
+        );
+      }
+      const { stdout } = await mustSucceed(put, "put");
       if (/^\d{1,9}\n$/.test(stdout)) return Number(stdout);
       throw agentErrors.AgentMisbehaved("The extension's handler named no sequence number.");
     },

@@ -11,6 +11,11 @@ const memorySchema = z.object({ "base-memory": z.number() });
 const noUuid = "00000000-0000-0000-0000-000000000000";
 const endedStates = new Set(["shutdown", "guest-panicked", "postmigrate"]);
 
+/** QEMU has stopped the guest because a disk failed it, such as for want of room. */
+export async function isStoppedByFailure(qmp: QmpConnection): Promise<boolean> {
+  return (await queryStatus(qmp)).status === "io-error";
+}
+
 export async function describeMachine(
   qmp: QmpConnection,
   name: string,
@@ -19,7 +24,7 @@ export async function describeMachine(
 ): Promise<Machine> {
   const [uuid, status, memory, processors, devices] = await Promise.all([
     qmp.command("query-uuid", undefined, options).then((answer) => checkAnswer(uuidSchema, answer, "query-uuid").UUID),
-    qmp.command("query-status", undefined, options).then((answer) => checkAnswer(statusSchema, answer, "query-status")),
+    queryStatus(qmp, options),
     qmp
       .command("query-memory-size-summary", undefined, options)
       .then((answer) => checkAnswer(memorySchema, answer, "query-memory-size-summary")),
@@ -56,4 +61,8 @@ export function describeDisks(devices: readonly BlockDevice[]): MachineDisk[] {
 function powerState({ running, status }: { running: boolean; status: string }): PowerState {
   if (running) return "running";
   return endedStates.has(status) ? "stopped" : "paused";
+}
+
+async function queryStatus(qmp: QmpConnection, options: QmpOptions = {}): Promise<z.infer<typeof statusSchema>> {
+  return checkAnswer(statusSchema, await qmp.command("query-status", undefined, options), "query-status");
 }

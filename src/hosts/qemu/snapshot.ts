@@ -14,7 +14,7 @@ import { hostErrors } from "../errors.ts";
 import type { NoChangesReason, ReachedConsistency, SnapshotDisk, SnapshotRequest, SnapshotSession } from "../host.ts";
 import { listBlockDevices, type BlockDevice } from "./block-devices.ts";
 import { removeOurs } from "./leftovers.ts";
-import { describeDisks } from "./machine.ts";
+import { describeDisks, isStoppedByFailure } from "./machine.ts";
 import { chainPrefix, checkPointName, newSessionId, pointBitmap, sessionNames, type SessionNames } from "./names.ts";
 import { scratchReserve, watchOverlays, type OverlayWatch } from "../overlay-watch.ts";
 import type { QmpConnection } from "./qmp.ts";
@@ -145,8 +145,10 @@ class QemuSnapshot implements SnapshotSession {
           qmp.onEvent(({ event, data }) => {
             if (event === "BLOCK_IO_ERROR" && data["action"] === "stop" && data["nospace"] === true) listener();
           }),
-        // It goes on by itself unless QEMU has stopped it.
-        goOn: async (wasStopped) => void (wasStopped && (await qmp.command("cont"))),
+        // It goes on by itself unless QEMU has stopped it, which may have been before anybody listened.
+        goOn: async (wasStopped) => {
+          if (wasStopped || (await isStoppedByFailure(qmp))) await qmp.command("cont");
+        },
       },
       {
         paths: this.#taken.map(({ overlayPath }) => overlayPath),

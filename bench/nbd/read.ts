@@ -1,16 +1,16 @@
 // Reading a disk through our NBD client against nbdcopy, from the same qemu-nbd, in pairs.
-//   node bench/nbd-read.ts [pairs]
+//   node bench/nbd/read.ts [PAIRS] [MEBIBYTES]
 
 import { execFileSync } from "node:child_process";
 import { openSync, writeSync, closeSync } from "node:fs";
-import { connectNbd } from "../src/nbd/client.ts";
-import { scratchFolder, startServer } from "../src/nbd/testing/tools.ts";
-import { randomBytes } from "../src/lib/random.ts";
+import { connectNbd } from "../../src/nbd/client.ts";
+import { scratchFolder, startServer } from "../../src/nbd/testing/tools.ts";
+import { randomBytes } from "../../src/lib/random.ts";
 
-const size = 2 * 1024 ** 3;
 const request = 512 * 1024;
 const depth = 4;
-const pairs = Number(process.argv[2] ?? 5);
+const [pairs = "5", mebibytes = "2048"] = process.argv.slice(2);
+const size = Number(mebibytes) * 1024 ** 2;
 
 using scratch = scratchFolder();
 const file = openSync(scratch.path("disk.raw"), "w");
@@ -32,16 +32,17 @@ await using _server = await startServer(
 );
 
 const ratios: number[] = [];
-for (let pair = 1; pair <= pairs; pair += 1) {
+console.log("| pair | nbdcopy MB/s | Holdfast MB/s | ratio |\n| --- | --- | --- | --- |");
+for (let pair = 1; pair <= Number(pairs); pair += 1) {
   const peer = await seconds(() => {
     execFileSync("nbdcopy", [`nbd+unix:///disk?socket=${socketPath}`, "null:"]);
   });
   const ours = await seconds(readAll);
   ratios.push(peer / ours);
-  const speed = (time: number): string => `${Math.round(size / time / 1e6)} MB/s`;
-  console.log(`pair ${pair}: nbdcopy ${speed(peer)}, holdfast ${speed(ours)}, ratio ${(peer / ours).toFixed(2)}`);
+  const speed = (time: number): number => Math.round(size / time / 1e6);
+  console.log(`| ${pair} | ${speed(peer)} | ${speed(ours)} | ${(peer / ours).toFixed(2)} |`);
 }
-console.log(`median ratio ${ratios.sort((a, b) => a - b)[ratios.length >> 1]?.toFixed(2)} (goal: at least 0.9)`);
+console.log(`\nMedian ratio ${ratios.sort((a, b) => a - b)[ratios.length >> 1]?.toFixed(2)} (goal: at least 0.9).`);
 
 async function readAll(): Promise<void> {
   await using client = await connectNbd({ socketPath, exportName: "disk" });
