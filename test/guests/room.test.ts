@@ -11,7 +11,7 @@ import { vmSnapshot } from "../../src/extension/consistency-agent.ts";
 import { ensureExtension } from "../../src/guest/vmsnapshot/install.ts";
 import type { SnapshotDisk, SnapshotRequest, SnapshotSession } from "../../src/hosts/host.ts";
 import { connectQmp } from "../../src/hosts/qemu/qmp.ts";
-import { HoldfastError } from "../../src/lib/errors.ts";
+import type { HoldfastError } from "../../src/lib/errors.ts";
 import { waitFor } from "../../src/lib/time.ts";
 import { controlSocket } from "./running-guest.ts";
 import { applyChanges, deviceOf, digest, newDisk, readWhole, startRig, type Rig } from "./rig.ts";
