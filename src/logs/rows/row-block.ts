@@ -31,33 +31,35 @@ const reserved = /[\u001D-\u001F]/;
 // oxlint-disable-next-line no-control-regex -- these are what it is about
 const everyReserved = /[\u001D-\u001F]/g;
 
-export interface ColumnWriter {
+/** A column that is being filled. */
+export interface OpenColumn {
+  readonly name: string;
   readonly type: ScalarType;
-  set(row: number, value: StoredValue): void;
-  end(count: number): ColumnText;
+  readonly values: StoredValue[];
+  isEscaped: boolean;
+}
+
+export function openColumn(name: string, type: ScalarType): OpenColumn {
+  return { name, type, values: [], isEscaped: false };
 }
 
 /** Rows are set in their order; those between are null. */
-export function writeColumn(name: string, type: ScalarType): ColumnWriter {
-  const values: StoredValue[] = [];
-  let isEscaped = false;
-  const fill = (count: number): void => {
-    while (values.length < count) values.push(nullMark);
-  };
-  return {
-    type,
-    set: (row, value) => {
-      if (values.length < row) fill(row);
-      if (typeof value === "string" && reserved.test(value)) {
-        isEscaped = true;
-        values[row] = value.replace(everyReserved, (found) => escapes[found as keyof typeof escapes]);
-      } else values[row] = value;
-    },
-    end: (count) => {
-      fill(count);
-      return { name, text: values.join(separator), isEscaped };
-    },
-  };
+export function setValue(column: OpenColumn, row: number, value: StoredValue): void {
+  const { values } = column;
+  if (values.length < row) fill(values, row);
+  if (typeof value === "string" && reserved.test(value)) {
+    column.isEscaped = true;
+    values[row] = value.replace(everyReserved, (found) => escapes[found as keyof typeof escapes]);
+  } else values[row] = value;
+}
+
+export function closeColumn({ name, values, isEscaped }: OpenColumn, count: number): ColumnText {
+  fill(values, count);
+  return { name, text: values.join(separator), isEscaped };
+}
+
+function fill(values: StoredValue[], count: number): void {
+  while (values.length < count) values.push(nullMark);
 }
 
 /** The same column of several blocks, one after the other. */

@@ -5,7 +5,7 @@ import type { ColumnSchema, ScalarType } from "../../kql/index.ts";
 import { logErrors } from "../errors.ts";
 import { columnLimit, suffixType } from "../schema/azure-diagnostics.ts";
 import type { LogTable } from "../schema/log-table.ts";
-import { writeColumn, type ColumnText, type ColumnWriter, type StoredValue } from "./row-block.ts";
+import { closeColumn, openColumn, setValue, type ColumnText, type OpenColumn, type StoredValue } from "./row-block.ts";
 
 /** What a part of the service writes: values by column; what is left out is null. */
 export type LogRecord = Readonly<Record<string, unknown>>;
@@ -27,17 +27,17 @@ export function typeRecords(
 ): Typed {
   const types = new Map(known.map(({ name, type }) => [name, type]));
   const grown: ColumnSchema[] = [];
-  const writers = new Map<string, ColumnWriter>();
-  const begin = (name: string, type: ScalarType): ColumnWriter => {
-    const writer = writeColumn(name, type);
-    writers.set(name, writer);
-    return writer;
+  const columns = new Map<string, OpenColumn>();
+  const begin = (name: string, type: ScalarType): OpenColumn => {
+    const column = openColumn(name, type);
+    columns.set(name, column);
+    return column;
   };
   const times = begin("TimeGenerated", "datetime");
   const kind = types.has("Type") ? begin("Type", "string") : undefined;
 
   /** Undefined for a value that has no column of its own any more. */
-  const writerFor = (name: string): ColumnWriter | undefined => {
+  const newColumn = (name: string): OpenColumn | undefined => {
     let type = types.get(name);
     if (type === undefined && table.grows === true) {
       type = suffixType(name);
@@ -52,27 +52,35 @@ export function typeRecords(
     return begin(name, type);
   };
 
+  // Most records have the same fields in the same order as the one before.
+  const before: OpenColumn[] = [];
   for (const [row, record] of records.entries()) {
     let additional: Record<string, unknown> | undefined;
     let size = 0;
     let at = Infinity;
+    let place = 0;
     for (const name in record) {
       const value = record[name];
       if (value === null || value === undefined) continue;
-      const writer = writers.get(name) ?? writerFor(name);
-      if (writer === undefined) {
-        additional = { ...additional, [name.slice(0, -2)]: value };
-        continue;
+      let column = before[place];
+      if (column === undefined || column.name !== name) {
+        column = columns.get(name) ?? newColumn(name);
+        if (column === undefined) {
+          additional = { ...additional, [name.slice(0, -2)]: value };
+          continue;
+        }
+        before[place] = column;
       }
-      const stored = toStored(table.name, name, writer.type, value);
+      place += 1;
+      const stored = toStored(table.name, column, value);
       size += typeof stored === "string" ? stored.length : 8;
-      if (writer === times) at = stored as number;
-      else if (writer !== kind) writer.set(row, stored);
+      if (column === times) at = stored as number;
+      else if (column !== kind) setValue(column, row, stored);
     }
     if (additional !== undefined) {
       const text = JSON.stringify(additional);
       size += text.length;
-      (writers.get("AdditionalFields") ?? begin("AdditionalFields", "dynamic")).set(row, text);
+      setValue(columns.get("AdditionalFields") ?? begin("AdditionalFields", "dynamic"), row, text);
     }
     if (size > largestRecord) {
       throw logErrors.RecordTooLarge(
@@ -80,45 +88,48 @@ export function typeRecords(
       );
     }
     // A clock that is wrong by days must not hide its records from every query that looks back.
-    times.set(row, at > (now + farthestAhead) * 1000 ? now * 1000 : at);
-    kind?.set(row, table.name);
+    setValue(times, row, at > (now + farthestAhead) * 1000 ? now * 1000 : at);
+    if (kind !== undefined) setValue(kind, row, table.name);
   }
-  return { columns: [...writers.values()].map((writer) => writer.end(records.length)), grown };
+  return { columns: [...columns.values()].map((column) => closeColumn(column, records.length)), grown };
 }
 
-function toStored(table: string, column: string, type: ScalarType, value: unknown): StoredValue {
-  const refuse = (): Error =>
-    logErrors.RecordInvalid(`${table}.${column} is of type ${type}; ${JSON.stringify(value)?.slice(0, 100)} is not.`, {
-      target: column,
-    });
+function toStored(table: string, { name, type }: OpenColumn, value: unknown): StoredValue {
   switch (type) {
     case "string":
       if (typeof value === "string") return value;
       if (typeof value === "number" || typeof value === "boolean") return String(value);
-      throw refuse();
+      throw refusal(table, name, type, value);
     case "guid":
       if (typeof value === "string" && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(value))
         return value.toLowerCase();
-      throw refuse();
+      throw refusal(table, name, type, value);
     case "bool":
       if (typeof value === "boolean") return value;
-      throw refuse();
+      throw refusal(table, name, type, value);
     case "int":
     case "long":
       if (typeof value === "number" && Number.isSafeInteger(value) && (type === "long" || value === (value | 0)))
         return value;
-      throw refuse();
+      throw refusal(table, name, type, value);
     case "real":
       if (typeof value === "number" && Number.isFinite(value)) return value;
-      throw refuse();
+      throw refusal(table, name, type, value);
     case "datetime": {
       const at = typeof value === "number" ? value : typeof value === "string" ? Date.parse(value) : Number.NaN;
       if (Math.abs(at) <= 8_640_000_000_000) return Math.round(at * 1000);
-      throw refuse();
+      throw refusal(table, name, type, value);
     }
     case "dynamic":
       return typeof value === "string" ? value : JSON.stringify(value);
     default:
-      throw refuse();
+      throw refusal(table, name, type, value);
   }
+}
+
+function refusal(table: string, column: string, type: ScalarType, value: unknown): Error {
+  return logErrors.RecordInvalid(
+    `${table}.${column} is of type ${type}; ${JSON.stringify(value)?.slice(0, 100)} is not.`,
+    { target: column },
+  );
 }
