@@ -22,6 +22,7 @@ import { managedIdentityProvider } from "../providers/managedidentity/user-assig
 import { networkProvider } from "../providers/network/provider.ts";
 import type { InProcessClient } from "../providers/resources/deployments/in-process-client.ts";
 import { deploymentsProvider } from "../providers/resources/deployments/provider.ts";
+import { readByUrl } from "../blobs/read-by-url.ts";
 import { recoveryServicesProviders } from "../providers/recoveryservices/provider.ts";
 import { attachPart } from "../providers/recoveryservices/vaults/vault-attach.ts";
 import { encryptionPart } from "../providers/recoveryservices/vaults/encryption.ts";
@@ -54,6 +55,7 @@ export function assembleProviders(services: ProviderServices): ProviderDirectory
       secretBox: services.secretBox,
       directory: () => directory,
       readSecret: templateSecretReader(services),
+      readOwnTemplate: (url, limit, signal) => readByUrl(services.blobs, url, limit, signal),
     }),
     diagnosticSettingsProvider(services),
     featuresProvider(services),

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { extensionErrors } from "../../guest/vmsnapshot/codes.ts";
 import { captureErrors } from "../capture/errors.ts";
 import { errorOf, isTransient, JobFailure } from "../jobs/job-error.ts";
 import { userErrors } from "../jobs/user-errors.ts";
@@ -29,6 +30,22 @@ test("our own mistakes are not dressed up, and show nothing of the inside", () =
   assert.doesNotMatch(errorOf(mistake).message, /secret/);
 });
 
+test("a script that must not fail gives the failure the name that users look up", () => {
+  const failure = backupFailure(extensionErrors.FailedPrepostPostScriptTimeout("It did not end."));
+  assert.equal(errorOf(failure).code, "Post-ScriptTimeout");
+});
+
+test("a mount that the agent could not open is told from one that it could not freeze", () => {
+  const of = (explanation: string) =>
+    backupWarnings({
+      wanted: "application",
+      consistency: { level: "crash", reason: "FreezeFailed", explanation },
+      remarks: [],
+    }).map(({ code }) => code);
+  assert.deepEqual(of("failed to open /mnt/x: No such file or directory"), ["UserErrorUnableToOpenMount"]);
+  assert.deepEqual(of("failed to freeze /mnt/x: Input/output error"), ["UserErrorFsFreezeFailed"]);
+});
+
 test("a running machine that could only be had crash-consistent warns; one that does not run does not", () => {
   const of = (wanted: "application" | "crash", reason: string) =>
     backupWarnings({ wanted, consistency: { level: "crash", reason, explanation: "why" }, remarks: [] }).map(
@@ -46,7 +63,7 @@ test("a remark that is a warning makes one, a note does not", () => {
     consistency: { level: "crash" },
     remarks: [
       { code: "BitmapLost", severity: "warning", message: "All of it was read." },
-      { code: "Pre-ScriptExecutionFailed", severity: "warning", message: "It ended with 3." },
+      { code: "FailedPrepostPreScriptFailed", severity: "warning", message: "It ended with 3." },
       { code: "DiskResized", severity: "note", message: "It has grown." },
     ],
   });

@@ -3,6 +3,7 @@
 
 import { HoldfastError, systemCode } from "../../lib/errors.ts";
 import type { CapturedFacts, Remark } from "../capture/index.ts";
+import { extensionCodes, type ExtensionCodeName } from "../../guest/vmsnapshot/codes.ts";
 import { jobError, JobFailure, type JobError } from "../jobs/job-error.ts";
 import { userErrors, type UserErrorCode } from "../jobs/user-errors.ts";
 
@@ -40,8 +41,23 @@ export function backupFailure(error: unknown): unknown {
   if (systemCode(error) === "ENOSPC")
     return new JobFailure("BackupStoreFull", "There is no room left on the device.", error);
   if (!(error instanceof HoldfastError)) return error;
-  const code = failureCodes[error.code];
+  const code = failureCodes[error.code] ?? scriptCode(error.code);
   return code === undefined ? error : new JobFailure(code, error.message, error);
+}
+
+/** What the guest's scripts and their configuration did, by the name that users look up. */
+function scriptCode(code: string): UserErrorCode | undefined {
+  const title = Object.hasOwn(extensionCodes, code) ? extensionCodes[code as ExtensionCodeName].title : code;
+  return Object.hasOwn(userErrors, title) ? (title as UserErrorCode) : undefined;
+}
+
+/** qemu-guest-agent names the mount that it could not open. */
+const isUnopened = /failed to open/i;
+
+function freezeCode(reason: string, explanation: string): UserErrorCode {
+  const code = reasonCodes[reason];
+  if (code !== undefined) return code;
+  return isUnopened.test(explanation) ? "UserErrorUnableToOpenMount" : "UserErrorFsFreezeFailed";
 }
 
 /** Why a running machine's point is only crash-consistent. */
@@ -62,13 +78,14 @@ export function backupWarnings(facts: Pick<CapturedFacts, "wanted" | "consistenc
   const isLowered = facts.wanted !== "crash" && level === "crash" && reason !== undefined;
   const lowered =
     isLowered && !expectedReasons.has(reason)
-      ? [jobError(reasonCodes[reason] ?? "UserErrorFsFreezeFailed", explanation ?? reason)]
+      ? [jobError(freezeCode(reason, explanation ?? ""), explanation ?? reason)]
       : [];
   return [...lowered, ...facts.remarks.filter(({ severity }) => severity === "warning").map(remarkWarning)];
 }
 
 export function remarkWarning({ code, message }: Remark): JobError {
-  if (Object.hasOwn(userErrors, code)) return jobError(code as UserErrorCode, message);
+  const known = scriptCode(code);
+  if (known !== undefined) return jobError(known, message);
   return {
     code,
     title: "The backup is complete, with something to look at",
