@@ -92,7 +92,7 @@ export const testGroups: readonly TestGroup[] = [
     name: "backup",
     about: "vaults at work: az, SDK, schedules through a year, crashes",
     files: ["test/backup/**/*.test.ts", "test/vaults/**/*.test.ts"],
-    packages: [azureCli, ...nbdTools],
+    packages: [azureCli, ...guestTools, ...nbdTools],
     serial: true,
   },
   {
