@@ -5,6 +5,7 @@
 import type { Database } from "../../db/database.ts";
 import { assertLeaseHeld, leaseErrors, withLease } from "../../db/leases.ts";
 import { isErrorCode } from "../../lib/errors.ts";
+import { lookWhenWoken } from "../../lib/look-again.ts";
 import type { Writer } from "../resources/resource-store.ts";
 import { asHoldfastError, endOperation, operationFromRow, type Operation, type Outcome } from "./operation.ts";
 
@@ -53,8 +54,6 @@ export function createOperationRunner(options: RunnerOptions): OperationRunner {
   const running = new Map<string, { readonly done: Promise<void>; readonly takesPlace: boolean }>();
   const ending = new AbortController();
   let timer: NodeJS.Timeout | undefined;
-  let looking: Promise<void> | undefined;
-  let lookOnceMore = false;
 
   const look = async (): Promise<void> => {
     const waiting = await database.kysely
@@ -72,28 +71,13 @@ export function createOperationRunner(options: RunnerOptions): OperationRunner {
       const operation = operationFromRow(row);
       const done = runOne(operation).finally(() => {
         running.delete(operation.id);
-        if (!ending.signal.aborted) wake();
+        watcher.wake();
       });
       running.set(operation.id, { done, takesPlace });
     }
   };
 
-  const wake = (): void => {
-    if (ending.signal.aborted) return;
-    if (looking !== undefined) {
-      lookOnceMore = true;
-      return;
-    }
-    looking = look()
-      .catch((error: unknown) => options.report(error, undefined))
-      .finally(() => {
-        looking = undefined;
-        if (lookOnceMore) {
-          lookOnceMore = false;
-          wake();
-        }
-      });
-  };
+  const watcher = lookWhenWoken(look, (error) => options.report(error, undefined), ending.signal);
 
   const runOne = async (operation: Operation): Promise<void> => {
     const terms = { name: `operation/${operation.id}`, holder: options.holder, milliseconds: leaseMilliseconds };
@@ -138,14 +122,14 @@ export function createOperationRunner(options: RunnerOptions): OperationRunner {
       const orphan = kinds.find(({ kind }) => !handlers.has(kind));
       if (orphan !== undefined)
         throw new Error(`operations of kind ${orphan.kind} wait, but this version does not know them`);
-      timer = setInterval(wake, lookAgainMilliseconds);
-      wake();
+      timer = setInterval(watcher.wake, lookAgainMilliseconds);
+      watcher.wake();
     },
-    wake,
+    wake: watcher.wake,
     [Symbol.asyncDispose]: async () => {
       clearInterval(timer);
       ending.abort(new Error("the service is ending"));
-      await looking;
+      await watcher.settled();
       await Promise.allSettled([...running.values()].map(({ done }) => done));
     },
   };

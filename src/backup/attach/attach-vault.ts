@@ -1,7 +1,6 @@
 // A vault whose server is lost, brought back into another one: its store is taken over, and what its
 // points tell of themselves becomes items, points and policies again. Doing it twice adds what is missing.
 
-import type { ProtectedItemRow } from "../../db/schema/backup.ts";
 import type { Database } from "../../db/database.ts";
 import { HoldfastError } from "../../lib/errors.ts";
 import { listPoints, readAttachment, type KeyProvider, type Point, type Vault as Store } from "../../store/index.ts";
@@ -10,6 +9,7 @@ import { rowOfPoint } from "../points/point-row.ts";
 import { parsePolicy } from "../policy/parse-policy.ts";
 import { findItem, findItemOfMachine } from "../protection/item.ts";
 import { itemIdOf } from "../protection/names.ts";
+import { newItemRow } from "../protection/new-item.ts";
 import { detailsOf, policyAttachment, type PointDetails } from "../run/point-content.ts";
 import { vaultStore } from "../stores/store-name.ts";
 import type { StoreDraft, Stores } from "../stores/stores.ts";
@@ -107,31 +107,19 @@ async function ensureItem(trx: Writer, vault: Vault, details: PointDetails): Pro
       `'${details.friendlyName}' is protected by the vault ${elsewhere.vaultKey}.`,
     );
   }
-  const row: ProtectedItemRow = {
-    key: id.toLowerCase(),
-    id,
-    vault_key: vault.key,
-    item_id: details.itemId,
-    store_item: details.storeItem,
-    machine_key: machineId.toLowerCase(),
-    machine_id: machineId,
-    friendly_name: details.friendlyName,
-    policy_key: null,
+  const row = newItemRow({
+    vault,
+    machineId,
+    friendlyName: details.friendlyName,
+    itemId: details.itemId,
+    storeItem: details.storeItem,
+    policyKey: null,
     state: "ProtectionStopped",
     disks: details.disks === undefined ? null : JSON.stringify(details.disks),
-    last_run_at: 0,
-    last_backup_status: "Completed",
-    last_backup_at: null,
-    last_error: null,
-    point_count: 0,
-    oldest_point_at: null,
-    newest_point_at: null,
-    purge_at: null,
-    deleted_at: null,
-    soft_delete_days: null,
-    created_at: details.dueAt,
-    changed_at: details.dueAt,
-  };
+    lastRunAt: 0,
+    lastBackupStatus: "Completed",
+    createdAt: details.dueAt,
+  });
   await trx.insertInto("protected_items").values(row).execute();
   return row.key;
 }

@@ -9,6 +9,7 @@ import type { Database } from "../../db/database.ts";
 import { assertLeaseHeld, withLease, type Lease } from "../../db/leases.ts";
 import { isErrorCode } from "../../lib/errors.ts";
 import { faultPoint } from "../../lib/faults.ts";
+import { lookWhenWoken } from "../../lib/look-again.ts";
 import { randomBelow } from "../../lib/random.ts";
 import { chooseJobs, type JobLimits, type OpenJob } from "./choose-jobs.ts";
 import { jobsChannel } from "./create-job.ts";
@@ -58,8 +59,6 @@ export function createJobEngine(options: JobEngineOptions): JobEngine {
   const handlers = new Map<string, JobHandler>();
   const running = new Map<string, RunningJob>();
   const ending = new AbortController();
-  let looking: Promise<void> | undefined;
-  let lookOnceMore = false;
   let timer: NodeJS.Timeout | undefined;
   let unlisten: (() => void) | undefined;
 
@@ -98,26 +97,12 @@ export function createJobEngine(options: JobEngineOptions): JobEngine {
       })
       .finally(() => {
         running.delete(id);
-        wake();
+        watcher.wake();
       });
     running.set(id, { done, cancel });
   };
 
-  const wake = (): void => {
-    if (ending.signal.aborted) return;
-    if (looking !== undefined) {
-      lookOnceMore = true;
-      return;
-    }
-    looking = look()
-      .catch((error: unknown) => options.report(error, undefined))
-      .finally(() => {
-        looking = undefined;
-        if (!lookOnceMore) return;
-        lookOnceMore = false;
-        wake();
-      });
-  };
+  const watcher = lookWhenWoken(look, (error) => options.report(error, undefined), ending.signal);
 
   const runOne = async (id: string, cancelSignal: AbortSignal): Promise<void> => {
     const terms = { name: `job/${id}`, milliseconds: leaseMilliseconds, holder };
@@ -234,16 +219,16 @@ export function createJobEngine(options: JobEngineOptions): JobEngine {
       handlers.set(operation, handler);
     },
     start: () => {
-      unlisten ??= database.notices.listen(jobsChannel, wake);
-      timer ??= setInterval(wake, options.lookAgainMilliseconds ?? 1000);
+      unlisten ??= database.notices.listen(jobsChannel, watcher.wake);
+      timer ??= setInterval(watcher.wake, options.lookAgainMilliseconds ?? 1000);
       timer.unref();
-      wake();
+      watcher.wake();
     },
     [Symbol.asyncDispose]: async () => {
       ending.abort(new Error("the service is ending"));
       unlisten?.();
       clearInterval(timer);
-      await looking;
+      await watcher.settled();
       await Promise.allSettled([...running.values()].map(({ done }) => done));
     },
   };

@@ -3,6 +3,8 @@
 // `2026-01-01T05:30:00Z` of which only the time of day counts, read in the policy's time zone: the
 // date stays because clients compare what they wrote.
 
+import type { Month, Weekday } from "../../lib/calendar-names.ts";
+
 export type Policy = MachinePolicy | SharePolicy | WorkloadPolicy;
 
 export interface MachinePolicy {
@@ -125,25 +127,6 @@ export interface Tiering {
   readonly mode: (typeof tieringModes)[number];
   readonly duration: Duration | undefined;
 }
-
-export const weekdays = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"] as const;
-export type Weekday = (typeof weekdays)[number];
-
-export const months = [
-  "January",
-  "February",
-  "March",
-  "April",
-  "May",
-  "June",
-  "July",
-  "August",
-  "September",
-  "October",
-  "November",
-  "December",
-] as const;
-export type Month = (typeof months)[number];
 
 export const weeksOfMonth = ["First", "Second", "Third", "Fourth", "Last"] as const;
 export type WeekOfMonth = (typeof weeksOfMonth)[number];

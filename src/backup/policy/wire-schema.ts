@@ -1,7 +1,8 @@
 // The policy as it comes over the wire. Members that nobody knows are left out; null means absent.
 
 import * as z from "zod";
-import { durationUnits, months, tieringModes, weekdays, weeksOfMonth, workloadPartTypes } from "./policy.ts";
+import { months, weekdays } from "../../lib/calendar-names.ts";
+import { durationUnits, tieringModes, weeksOfMonth, workloadPartTypes } from "./policy.ts";
 
 /** Enumerations are compared in any case, as Azure does. */
 export function oneOf<const Values extends readonly string[]>(values: Values) {

@@ -15,7 +15,8 @@ import { changeItem } from "./change-item.ts";
 import { protectionErrors } from "./errors.ts";
 import { tellOfItem } from "./item-events.ts";
 import { findItemOfMachine, itemFromRow, type ProtectedItem } from "./item.ts";
-import { itemIdOf, itemNames } from "./names.ts";
+import { itemNames } from "./names.ts";
+import { newItemRow } from "./new-item.ts";
 
 /** Azure's bound of machines in a vault. */
 const mostItems = 1000;
@@ -75,34 +76,21 @@ async function insertItem(
   if (Number(count) >= mostItems) {
     throw protectionErrors.BMSUserErrorItemLimitReached(`The vault '${vault.name}' has ${mostItems} machines already.`);
   }
-  const id = itemIdOf(vault.id, machine.resourceId);
   const itemId = newGuid();
   const now = scopeOf(trx).clock.now();
-  const row: ProtectedItemRow = {
-    key: id.toLowerCase(),
-    id,
-    vault_key: vault.key,
-    item_id: itemId,
-    store_item: `${itemNames(machine.resourceId).machine.toLowerCase()};${itemId.slice(0, 8)}`,
-    machine_key: machine.resourceId.toLowerCase(),
-    machine_id: machine.resourceId,
-    friendly_name: machine.name,
-    policy_key: policy.name.toLowerCase(),
+  const row = newItemRow({
+    vault,
+    machineId: machine.resourceId,
+    friendlyName: machine.name,
+    itemId,
+    storeItem: `${itemNames(machine.resourceId).machine.toLowerCase()};${itemId.slice(0, 8)}`,
+    policyKey: policy.name.toLowerCase(),
     state: "IRPending",
     disks: choiceText(disks === "keep" ? undefined : disks),
-    last_run_at: now,
-    last_backup_status: "",
-    last_backup_at: null,
-    last_error: null,
-    point_count: 0,
-    oldest_point_at: null,
-    newest_point_at: null,
-    purge_at: null,
-    deleted_at: null,
-    soft_delete_days: null,
-    created_at: now,
-    changed_at: now,
-  };
+    lastRunAt: now,
+    lastBackupStatus: "",
+    createdAt: now,
+  });
   await trx.insertInto("protected_items").values(row).execute();
   const item = itemFromRow(row);
   tellOfItem(trx, "item.protected", item, by);

@@ -2,15 +2,8 @@
 // stands for and the rules that it fulfils. A policy whose days change later takes nothing away from
 // points that were made under the old ones.
 
-import {
-  months,
-  ruleNames,
-  weekdays,
-  type MonthDays,
-  type Policy,
-  type Retention,
-  type RuleName,
-} from "../policy/policy.ts";
+import { months, weekdays } from "../../lib/calendar-names.ts";
+import { ruleNames, type MonthDays, type Policy, type Retention, type RuleName } from "../policy/policy.ts";
 import { weekdayOf } from "../schedule/runs.ts";
 import { clockOf } from "../schedule/policy-clock.ts";
 

@@ -1,10 +1,10 @@
 // When a policy runs: pure functions of the policy and of instants (milliseconds since the epoch).
 // Nothing is remembered between calls, so missed runs, restarts and changed policies need no repair.
 
+import { weekdays } from "../../lib/calendar-names.ts";
 import {
   intervalMinutes,
   minuteOfDay,
-  weekdays,
   type Extras,
   type HourlySchedule,
   type Policy,

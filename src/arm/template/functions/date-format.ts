@@ -1,20 +1,6 @@
 // Dates as .NET's invariant culture reads and writes them, always in UTC.
 
-const months = [
-  "January",
-  "February",
-  "March",
-  "April",
-  "May",
-  "June",
-  "July",
-  "August",
-  "September",
-  "October",
-  "November",
-  "December",
-];
-const days = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+import { months, weekdays } from "../../../lib/calendar-names.ts";
 
 const iso =
   /^(\d{4})-?(\d\d)-?(\d\d)(?:[T ](\d\d):?(\d\d)(?::?(\d\d)(?:[.,](\d{1,9}))?)?)?\s*(?:Z|([+-])(\d\d):?(\d\d))?$/i;
@@ -104,7 +90,7 @@ function formatToken(date: Date, token: string): string {
   const fraction = String(date.getUTCMilliseconds()).padStart(3, "0").padEnd(7, "0");
   switch (first) {
     case "d":
-      if (token.length > 2) return shortOrLong(days[date.getUTCDay()] ?? "", token.length);
+      if (token.length > 2) return shortOrLong(weekdays[date.getUTCDay()] ?? "", token.length);
       return pad(date.getUTCDate());
     case "M":
       if (token.length > 2) return shortOrLong(months[date.getUTCMonth()] ?? "", token.length);

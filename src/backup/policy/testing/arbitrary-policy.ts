@@ -1,7 +1,8 @@
 // Any machine policy that passes the checks, for properties.
 
 import fc from "fast-check";
-import { months, weekdays, weeksOfMonth, type MachinePolicy, type MonthDays, type Schedule } from "../policy.ts";
+import { months, weekdays } from "../../../lib/calendar-names.ts";
+import { weeksOfMonth, type MachinePolicy, type MonthDays, type Schedule } from "../policy.ts";
 
 /** Plain objects, as parsers make them. */
 function record<T extends object>(model: { [Key in keyof T]: fc.Arbitrary<T[Key]> }): fc.Arbitrary<T> {
