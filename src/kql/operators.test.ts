@@ -223,3 +223,31 @@ test("a bag is expanded whatever its keys look like", async () => {
     ["t~u", 5],
   ]);
 });
+
+describe("what the real engine was seen to do", () => {
+  test("kind=regex stops anywhere, is greedy, and takes what looks like the type of a column", async () => {
+    const parsed = (text: string, pattern: string) =>
+      rows(`print s="${text}" | parse kind=regex s with ${pattern} | project-away s`);
+    assert.deepEqual(await parsed("aXcYc", '"a" v "c"'), [["XcY"]]);
+    assert.deepEqual(await parsed("abcbd", '"a" v "b"'), [["bc"]]);
+    assert.deepEqual(await parsed("aXc\\n", '"a" v "c"'), [["X"]]);
+    assert.deepEqual(await parsed("n=27x", '"n=" n:long'), [[27]]);
+    assert.deepEqual(await parsed("v=12", '"v=" v:bool'), [[null]]);
+    assert.deepEqual(await parsed("v=true", '"v=" v:bool'), [[true]]);
+    assert.deepEqual(await rows(`print s="abcbd" | parse s with "a" v "b" | project v`), [[""]]);
+    await assert.rejects(rows(`print s="v=1" | parse-where kind=relaxed s with "v=" v:long`), /kind=relaxed/);
+  });
+
+  test("an element that is a fraction or a text is no bool", async () => {
+    const found = await rows(`print a=dynamic([1, 2.5, -2.5, "2", true, null, 0]) | mv-expand a to typeof(bool)`);
+    assert.deepEqual(found.flat(), [true, null, null, null, true, null, false]);
+  });
+
+  test("the digest of nothing is nothing, and seconds have fractions", async () => {
+    assert.deepEqual(await rows(`print hash_md5(""), hash_sha1(tostring(int(null))), hash_sha256("")`), [["", "", ""]]);
+    assert.deepEqual(
+      await rows("print make_timespan(1, 12, 30, 55.123), make_datetime(2017, 10, 1, 12, 10, 0.1234567)"),
+      [["1.12:30:55.1230000", "2017-10-01T12:10:00.1234567Z"]],
+    );
+  });
+});

@@ -73,7 +73,7 @@ export function bindBuiltIn(info: FunctionInfo, args: readonly Expression[], spa
       : returnsReal.has(name)
         ? "real"
         : returnType(signature, args, name);
-  const adapted = args.map((arg, index) => adapt(arg, parameters[index], type));
+  const adapted = args.map((arg, index) => adapt(arg, parameters[index], type, withFractions.has(name)));
   return call(name, adapted, type, span);
 }
 
@@ -139,7 +139,15 @@ function mismatch(parameter: ParameterInfo | undefined, type: ScalarType): numbe
   }
 }
 
-function adapt(arg: Expression, parameter: ParameterInfo | undefined, returned: ScalarType): Expression {
+/** Their seconds may have a fraction, whatever the language service says. */
+const withFractions = new Set(["make_datetime", "make_timespan"]);
+
+function adapt(
+  arg: Expression,
+  parameter: ParameterInfo | undefined,
+  returned: ScalarType,
+  takesFractions: boolean,
+): Expression {
   switch (parameter?.kind) {
     case "Declared": {
       const wanted = parameter.types[0];
@@ -147,7 +155,7 @@ function adapt(arg: Expression, parameter: ParameterInfo | undefined, returned: 
       return cast(arg, wanted);
     }
     case "Integer":
-      return isInteger(arg.type) ? cast(arg, "long") : cast(arg, "long");
+      return takesFractions && arg.type === "real" ? arg : cast(arg, "long");
     case "Number":
       return arg.type === "dynamic" || arg.type === "string" ? cast(arg, "real") : arg;
     case "CommonScalarOrDynamic":

@@ -34,10 +34,13 @@ function selectorName(selector: SyntaxNode): string | undefined {
   return undefined;
 }
 
+/** The language service names these after their argument; the engine does not. */
+const unnamed = new Set(["pow", "exp10"]);
+
 function functionResultName(node: SyntaxNode): string | undefined {
   const name = nameOf(child(node, "Name"));
   const info: FunctionInfo | undefined = aggregateInfos.get(name) ?? functionInfos.get(name);
-  if (info === undefined) return undefined;
+  if (info === undefined || unnamed.has(name)) return undefined;
   const args = items(child(node, "ArgumentList"), "Expressions");
   const first = args[0] === undefined ? undefined : suggestedName(args[0]);
   const second = args[1] === undefined ? undefined : suggestedName(args[1]);
@@ -48,7 +51,7 @@ function functionResultName(node: SyntaxNode): string | undefined {
     case "OnlyArgument":
       return first;
     case "NameAndFirstArgument":
-      return first === undefined ? undefined : `${name}_${first}`;
+      return `${name}_${first ?? ""}`;
     case "PrefixAndFirstArgument":
       return `${info.resultPrefix}_${first ?? ""}`;
     case "PrefixOnly":

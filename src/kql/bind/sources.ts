@@ -10,9 +10,10 @@ import { readDatetime } from "../values/read-datetime.ts";
 import { parseLong, parseReal } from "../values/real.ts";
 import { parseTimespan } from "../values/ticks.ts";
 import { cast, commonType } from "./casts.ts";
+import { resultTypes } from "./calls.ts";
 import { insideSaved, openFunction, savedFunction } from "./declarations.ts";
 import { didYouMean } from "./names.ts";
-import { itemsOf } from "./operators/shape.ts";
+import { item, itemsOf } from "./operators/shape.ts";
 import { tableOf } from "./operators/union.ts";
 import type { Scope } from "./scope.ts";
 import type { Bound, Session } from "./session.ts";
@@ -157,7 +158,10 @@ export function bindPrint(session: Session, node: SyntaxNode, scope: Scope): Bou
   let position = -1;
   const found = items(node, "Expressions").flatMap((expression) => {
     position += 1;
-    return itemsOf(session, [expression], { scope, columns: [] }, () => `print_${position}`);
+    const environment = { scope, columns: [] };
+    const isNamed = kindOf(expression).endsWith("NamedExpression") || resultTypes(expression) !== undefined;
+    if (isNamed) return itemsOf(session, [expression], environment, () => `print_${position}`);
+    return [item(session, `print_${position}`, session.expression(expression, environment))];
   });
   const named = new Map<string, number>();
   const unique = found.map((item) => {

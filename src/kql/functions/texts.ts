@@ -295,10 +295,13 @@ function formatBytes(value: number, precision: number, unit: string): string {
   return `${precision > 0 ? scaled.replace(/\.?0+$/, "") : scaled} ${sizes[power]}`;
 }
 
+/** The digest of nothing is nothing. */
 const digest =
   (algorithm: string): RuntimeFunction =>
-  ([value = null]) =>
-    createHash(algorithm).update(dynamicToText(value)).digest("hex");
+  ([value = null]) => {
+    const content = dynamicToText(value);
+    return content === "" ? "" : createHash(algorithm).update(content).digest("hex");
+  };
 
 export const textFunctions: Readonly<Record<string, RuntimeFunction>> = {
   indexof: indexOf,

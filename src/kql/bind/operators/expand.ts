@@ -56,20 +56,24 @@ function expansion(session: Session, node: SyntaxNode, input: Bound, scope: Scop
     return { column: session.newColumn(name, type), expression: elementAs(column, type) };
   });
   const indexName = parameters.get("with_itemindex");
+  const names = new UniqueNames([...input.columns, ...expanded.map(({ column }) => column)].map(({ name }) => name));
   const extra: Item[] =
-    indexName === undefined ? [] : [{ column: { ...index, name: wordOf(indexName) }, expression: columnOf(index) }];
+    indexName === undefined
+      ? []
+      : [{ column: { ...index, name: names.take(wordOf(indexName)) }, expression: columnOf(index) }];
   const byName = new Map(typed.map((item) => [item.column.name, item]));
   const shown = input.columns.map((column) => byName.get(column.name) ?? keep(column));
   const known = new Set(input.columns.map(({ name }) => name));
-  const added = [...extra, ...typed].filter(({ column }) => !known.has(column.name));
-  return { bound: project(unfolded, [...shown, ...added]), items: typed };
+  const added = typed.filter(({ column }) => !known.has(column.name));
+  return { bound: project(unfolded, [...shown, ...added, ...extra]), items: typed };
 }
 
-/** An element becomes a value of the wanted type; a text is not read as a number. */
+/** An element becomes a value of the wanted type; a text is not read as a number, nor a fraction as a bool. */
 function elementAs(column: Column, type: ScalarType): Expression {
   const value = columnOf(column);
-  const isPlain = isNumeric(type) || type === "bool";
-  return cast(isPlain ? call("notText", [value], "dynamic") : value, type);
+  if (!isNumeric(type) && type !== "bool") return cast(value, type);
+  const number = call("notText", [value], "dynamic");
+  return cast(type === "bool" ? call("notFraction", [number], "dynamic") : number, type);
 }
 
 function sourceOf(

@@ -47,6 +47,7 @@ function parse(session: Session, node: SyntaxNode, input: Bound, scope: Scope, o
   const parameters = parametersOf(node);
   const kindNode = parameters.get("kind");
   const kind = kindNode === undefined ? "simple" : wordOf(kindNode).toLowerCase();
+  if (only && kind === "relaxed") throw semantic("parse-where has no kind=relaxed.", spanOf(kindNode ?? node));
   const flagsNode = parameters.get("flags");
   const flags = flagsNode === undefined ? "" : wordOf(flagsNode);
   const source = textOperand(session.expression(child(node, "Expression"), environmentOf(input, scope)));
@@ -87,6 +88,15 @@ const numberPatterns: Partial<Record<ScalarType, string>> = {
   decimal: String.raw`\s*[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?\s*`,
 };
 
+/** In kind=regex a typed column takes what looks like its type, wherever it stands. */
+const shapes: Partial<Record<ScalarType, string>> = {
+  bool: "(?i:true|false)",
+  int: String.raw`[-+]?\d+`,
+  long: String.raw`[-+]?\d+`,
+  real: String.raw`[-+]?\d+\.?\d*(?:[eE][-+]?\d+)?`,
+  decimal: String.raw`[-+]?\d+\.?\d*(?:[eE][-+]?\d+)?`,
+};
+
 function patternOf(parts: readonly SyntaxNode[], kind: string, flags: string, node: SyntaxNode): Pattern {
   const wanted: Wanted[] = [];
   const pieces: string[] = [];
@@ -110,14 +120,16 @@ function patternOf(parts: readonly SyntaxNode[], kind: string, flags: string, no
       const following = parts[index + 1];
       const beforeStar = following !== undefined && kindOf(following) === "StarExpression";
       const numeric = numberPatterns[column.type];
-      if (numeric !== undefined && isRegex) pieces.push(`(${numeric.replaceAll(String.raw`\s*`, "")})`);
+      if (isRegex) pieces.push(`(${shapes[column.type] ?? ".*"})`);
       else if (numeric !== undefined && kind === "simple" && beforeStar) pieces.push(`(${numeric})`);
-      else pieces.push(last || (isRegex && !flags.includes("U")) ? "(.*)" : "(.*?)");
+      else pieces.push(last ? "(.*)" : "(.*?)");
     }
   });
   if (wanted.length === 0) throw semantic("parse names no column.", spanOf(node));
-  const ignoreCase = flags.includes("i") ? "(?i)" : "";
-  return { regex: `${ignoreCase}^${pieces.join("")}$`, wanted, groups };
+  const known = [...new Set(flags)].filter((flag) => "imsU".includes(flag)).join("");
+  // A regular expression may stop anywhere; the other kinds go on to the end of the text.
+  const regex = `${known === "" ? "" : `(?${known})`}^${pieces.join("")}${isRegex ? "" : "$"}`;
+  return { regex, wanted, groups };
 }
 
 function groupCount(pattern: string): number {

@@ -25,6 +25,12 @@ export const dynamicFunctions: Readonly<Record<string, FunctionEmitter>> = {
     const isText = `json_type(${text}) = 'VARCHAR' AND ${text}::VARCHAR NOT IN ('"NaN"', '"Infinity"', '"-Infinity"')`;
     return sql("dynamic", `(CASE WHEN ${isText} THEN NULL ELSE ${text} END)`);
   },
+  /** Null for a number between two whole ones. */
+  notFraction: ([value]) => {
+    const text = value?.text ?? "NULL";
+    const isFraction = `json_type(${text}) = 'DOUBLE' AND (${text})::DOUBLE % 1 <> 0`;
+    return sql("dynamic", `(CASE WHEN ${isFraction} THEN NULL ELSE ${text} END)`);
+  },
   member: ([value, key], call) => {
     if (value === undefined || key === undefined) return undefined as never;
     if (typeof key.constant !== "string") return undefined as never;

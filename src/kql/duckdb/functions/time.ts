@@ -51,6 +51,11 @@ function endOf(unit: "day" | "week" | "month" | "year", months: number): Functio
   };
 }
 
+/** DuckDB knows abbreviations and relics beside the names of the time zone database. */
+const isZoneOfTheDatabase =
+  `name NOT LIKE 'SystemV/%' AND name NOT IN ('Factory', 'US/Pacific-New', 'Canada/East-Saskatchewan')` +
+  ` AND (NOT regexp_matches(name, '^[A-Z]{3}$') OR name IN ('CET', 'EET', 'EST', 'GMT', 'HST', 'MET', 'MST', 'PRC', 'ROC', 'ROK', 'UCT', 'UTC', 'WET'))`;
+
 const part =
   (name: string): FunctionEmitter =>
   ([value]) =>
@@ -66,6 +71,8 @@ const fromUnix =
   };
 
 export const timeFunctions: Readonly<Record<string, FunctionEmitter>> = {
+  datetime_list_timezones: () =>
+    sql("dynamic", `(SELECT to_json(list(name ORDER BY name)) FROM pg_timezone_names() WHERE ${isZoneOfTheDatabase})`),
   now: (_args, _call, emitter) => literalSql("datetime", emitter.context.now),
   startofday: startOf("day", 0),
   startofmonth: startOf("month", 1),
