@@ -3,22 +3,43 @@
 
 import { idKey } from "../arm/resource-id.ts";
 import type { Database } from "../db/database.ts";
-import { listExtensions, putExtension, writeExtensionStatus, type ExtensionStatus } from "../inventory/extensions.ts";
+import {
+  listExtensions,
+  putExtension,
+  readProtectedSettings,
+  writeExtensionStatus,
+  type ExtensionStatus,
+} from "../inventory/extensions.ts";
 import { isoTime } from "../lib/clock.ts";
 import type { SecretBox } from "../lib/secret-box.ts";
-import { vmSnapshot, type VmSnapshot, type VmSnapshotParts } from "./consistency-agent.ts";
+import { vmSnapshot, type Subject, type VmSnapshot, type VmSnapshotParts } from "./consistency-agent.ts";
 import { statusBlob, type TaskReport } from "./status.ts";
+import { writeTaskBlobs, type WriteBlob } from "./task-blobs.ts";
 
 const publisher = "Microsoft.Azure.RecoveryServices";
 const type = "VMSnapshotLinux";
 const itself = { caller: { name: "Holdfast", principalType: "ServicePrincipal" } } as const;
 
 /** The extension as the service uses it: what it does in guests is shown on their machines. */
-export function reportingVmSnapshot(database: Database, box: SecretBox): VmSnapshot {
-  return vmSnapshot({ clock: database.clock, report: reportToInventory(database, box) });
+export function reportingVmSnapshot(database: Database, box: SecretBox, writeBlob: WriteBlob): VmSnapshot {
+  const tell = reportToInventory(database, box);
+  const report: NonNullable<VmSnapshotParts["report"]> = async (subject, task) => {
+    const id = await tell(subject, task);
+    if (id === undefined) return;
+    const shown = (await listExtensions(database.kysely, machineOf(id))).find((one) => one.id === id);
+    const protectedSettings = await readProtectedSettings(database.kysely, box, id);
+    await writeTaskBlobs(writeBlob, { publicSettings: shown?.properties.settings, protectedSettings }, task);
+  };
+  return vmSnapshot({ clock: database.clock, report });
 }
 
-function reportToInventory(database: Database, box: SecretBox): NonNullable<VmSnapshotParts["report"]> {
+const machineOf = (extensionId: string): string => extensionId.split("/").slice(0, -2).join("/");
+
+/** Returns the id of the extension that tells of it. */
+function reportToInventory(
+  database: Database,
+  box: SecretBox,
+): (subject: Subject, report: TaskReport) => Promise<string | undefined> {
   return (subject, report) =>
     database.transaction(async (trx) => {
       const found = await trx
@@ -30,7 +51,7 @@ function reportToInventory(database: Database, box: SecretBox): NonNullable<VmSn
         .execute();
       const [machine, another] = found;
       // Two hosts may show machines of one id: then it is not known whose task this was.
-      if (machine === undefined || another !== undefined) return;
+      if (machine === undefined || another !== undefined) return undefined;
       const known = (await listExtensions(trx, machine.id)).find(({ properties }) => isOurs(properties));
       const id = known?.id ?? `${machine.id}/extensions/${type}`;
       if (known === undefined) {
@@ -44,6 +65,7 @@ function reportToInventory(database: Database, box: SecretBox): NonNullable<VmSn
         await putExtension(trx, box, draft, { ...itself, clock: database.clock });
       }
       await writeExtensionStatus(trx, id, describe(report));
+      return id;
     });
 }
 

@@ -16,6 +16,7 @@ import { openBackupService } from "../backup/service.ts";
 import { platformKeyOf } from "../backup/stores/store-key.ts";
 import { openStores } from "../backup/stores/stores.ts";
 import { openBlobs, type Blobs } from "../blobs/blobs.ts";
+import { writeByUrl } from "../blobs/write-by-url.ts";
 import { holdDataFolder } from "../db/data-folder.ts";
 import { openDatabase, type Database } from "../db/database.ts";
 import { endLeasesOf } from "../db/leases.ts";
@@ -195,7 +196,7 @@ export async function startService(settings: Settings): Promise<Service> {
       stores,
       holder: node,
       limits: backupLimits,
-      consistencyAgent: reportingVmSnapshot(database, secretBox(platformKey)),
+      consistencyAgent: reportingVmSnapshot(database, secretBox(platformKey), (...blob) => writeByUrl(blobs, ...blob)),
       describeMachine: (machine) => describeMachine(database, machine),
       report: (error) => log.error({ err: error }, "backup"),
     }),

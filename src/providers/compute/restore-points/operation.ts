@@ -7,6 +7,7 @@ import { findResource, getResource } from "../../../arm/resources/resource-store
 import type { Resource } from "../../../arm/resources/resource.ts";
 import { captureMachine, capturedFacts, mustBeCaptured } from "../../../backup/capture/index.ts";
 import { collectionStore } from "../../../backup/stores/store-name.ts";
+import { writeByUrl } from "../../../blobs/write-by-url.ts";
 import { reportingVmSnapshot } from "../../../extension/report.ts";
 import { disksOf } from "../../../inventory/machine-disks.ts";
 import type { InventoryMachine } from "../../../inventory/machine.ts";
@@ -58,7 +59,9 @@ export function registerRestorePointOperation(services: DiskServices): void {
             item,
             chain: `rpc-${guid}`,
             consistency: input.wanted,
-            consistencyAgent: reportingVmSnapshot(database, services.secretBox),
+            consistencyAgent: reportingVmSnapshot(database, services.secretBox, (...blob) =>
+              writeByUrl(services.blobs, ...blob),
+            ),
             disks: { kind: "exclude", luns: input.excludedLuns },
             details: JSON.parse(JSON.stringify({ operation: operation.id, machine: shown })),
           },
