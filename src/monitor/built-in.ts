@@ -23,6 +23,11 @@ export const builtInAlerts = {
     name: "Modify Policy with Shorter Retention",
     severity: "Sev0",
   },
+  ModifyProtectionShorterRetention: {
+    category: "Security",
+    name: "Modify Protection with Shorter Retention",
+    severity: "Sev0",
+  },
   MuaDisabled: { category: "Security", name: "MUA Disabled", severity: "Sev0" },
   HybridSecurityDisabled: { category: "Security", name: "Disable hybrid security features", severity: "Sev0" },
   BackupFailure: { category: "Jobs", name: "Backup Failure", severity: "Sev1" },

@@ -9,7 +9,7 @@ import { itemFromRow, type ProtectedItem } from "./item.ts";
 
 export async function changeItem(
   trx: Writer,
-  item: Pick<ProtectedItem, "key">,
+  item: Pick<ProtectedItem, "key" | "policyKey">,
   change: Partial<ProtectedItemRow>,
   event: ItemEventType,
   by: Doer,
@@ -21,6 +21,6 @@ export async function changeItem(
     .returningAll()
     .executeTakeFirstOrThrow();
   const changed = itemFromRow(row);
-  tellOfItem(trx, event, changed, by);
+  tellOfItem(trx, event, changed, by, item.policyKey);
   return changed;
 }

@@ -1,6 +1,6 @@
 // What items tell the event stream: `item.protected`, `item.changed`, `item.stopped`, `item.suspended`,
 // `item.resumed`, `item.deleted`, `item.undeleted`, `item.purge-upcoming`, `item.purged`, `item.backed-up`.
-// The data is the item as it is then.
+// The data is the item as it is then, and the policy that it had before.
 
 import { appendEvent } from "../../events/append.ts";
 import type { Doer } from "../vaults/policies.ts";
@@ -19,12 +19,23 @@ export type ItemEventType =
   | "item.purged"
   | "item.backed-up";
 
-export function tellOfItem(trx: Writer, type: ItemEventType, item: ProtectedItem, by: Doer): void {
+export interface ItemEventData extends ProtectedItem {
+  readonly policyKeyBefore?: string;
+}
+
+export function tellOfItem(
+  trx: Writer,
+  type: ItemEventType,
+  item: ProtectedItem,
+  by: Doer,
+  policyKeyBefore: string | undefined = item.policyKey,
+): void {
+  const data: ItemEventData = policyKeyBefore === undefined ? item : { ...item, policyKeyBefore };
   appendEvent(trx, {
     type,
     subject: item.key,
     subjects: [item.vaultKey, item.machineKey],
-    data: item,
+    data,
     ...by,
   });
 }

@@ -6,9 +6,12 @@ import { registrationStates } from "../../arm/registrations.ts";
 import { findResource, type Reader } from "../../arm/resources/resource-store.ts";
 import type { JobEventData } from "../../backup/jobs/job-events.ts";
 import { parsePolicy } from "../../backup/policy/parse-policy.ts";
+import type { Policy } from "../../backup/policy/policy.ts";
+import type { ItemEventData } from "../../backup/protection/item-events.ts";
 import type { ProtectedItem } from "../../backup/protection/item.ts";
 import { itemNames } from "../../backup/protection/names.ts";
 import { shortenings } from "../../backup/retention/shortening.ts";
+import { findPolicy } from "../../backup/vaults/policies.ts";
 import { findVault, type Vault } from "../../backup/vaults/vaults.ts";
 import type { Database } from "../../db/database.ts";
 import type { StoredEvent } from "../../events/event.ts";
@@ -66,14 +69,39 @@ const watchers: Readonly<Record<string, Watcher>> = {
   "policy.changed": ({ data }) => {
     const { name, before, after } = policyChange.parse(data);
     if (before === undefined) return [];
-    const shorter = shortenings(parsePolicy(before), parsePolicy(after));
-    if (shorter.length === 0) return [];
-    const what = shorter.map(({ field, before: old, after: now }) => `${field}: ${old} to ${now}`).join("; ");
+    const shorter = shorterRetention(parsePolicy(before), parsePolicy(after));
+    if (shorter === undefined) return [];
     return [
-      { kind: "ModifyPolicyShorterRetention", description: `The policy ${name} keeps points for less long: ${what}.` },
+      {
+        kind: "ModifyPolicyShorterRetention",
+        description: `The policy ${name} keeps points for less long: ${shorter}.`,
+      },
     ];
   },
+  "item.changed": otherPolicy,
+  // A suspended item still had its policy.
+  "item.resumed": otherPolicy,
 };
+
+async function otherPolicy(event: StoredEvent, vault: Vault, reader: Reader): Promise<readonly Told[]> {
+  const { policyKey, policyKeyBefore } = event.data as ItemEventData;
+  if (policyKey === undefined || policyKeyBefore === undefined || policyKey === policyKeyBefore) return [];
+  const [before, after] = [
+    await findPolicy(reader, vault, policyKeyBefore),
+    await findPolicy(reader, vault, policyKey),
+  ];
+  if (before === undefined || after === undefined) return [];
+  const shorter = shorterRetention(before.policy, after.policy);
+  if (shorter === undefined) return [];
+  const what = `The policy ${after.name} in place of ${before.name} keeps points for less long (${shorter})`;
+  return [ofItem("ModifyProtectionShorterRetention", event, what)];
+}
+
+function shorterRetention(before: Policy, after: Policy): string | undefined {
+  const shorter = shortenings(before, after);
+  if (shorter.length === 0) return undefined;
+  return shorter.map(({ field, before: old, after: now }) => `${field}: ${old} to ${now}`).join("; ");
+}
 
 const vaultSecurity = z.object({
   softDelete: z.object({ state: z.string() }),

@@ -9,9 +9,15 @@ import { putResource } from "../../arm/resources/resource-store.ts";
 import { createJob } from "../../backup/jobs/create-job.ts";
 import { JobFailure } from "../../backup/jobs/job-error.ts";
 import { createJobEngine, type JobEngine } from "../../backup/jobs/job-engine.ts";
+import { parsePolicy } from "../../backup/policy/parse-policy.ts";
+import type { Policy } from "../../backup/policy/policy.ts";
+import { renderPolicy } from "../../backup/policy/render-policy.ts";
+import { seededPolicies } from "../../backup/policy/seeds.ts";
+import { changeItem } from "../../backup/protection/change-item.ts";
 import { tellOfItem } from "../../backup/protection/item-events.ts";
 import { getItem } from "../../backup/protection/item.ts";
 import { itemIdOf, itemNames } from "../../backup/protection/names.ts";
+import { savePolicy } from "../../backup/vaults/policies.ts";
 import { createVault, saveSettings, type Vault } from "../../backup/vaults/vaults.ts";
 import type { Database } from "../../db/database.ts";
 import { temporaryDatabase } from "../../db/testing/temporary-database.ts";
@@ -21,6 +27,7 @@ import { waitFor } from "../../lib/time.ts";
 import { openLogs, type Logs } from "../../logs/logs.ts";
 import { testWorkspace } from "../../logs/testing/open-logs.ts";
 import { listAlerts } from "../../monitor/alerts.ts";
+import { builtInAlerts } from "../../monitor/built-in.ts";
 import { raiseBackupAlerts } from "../alertsmanagement/backup-alerts.ts";
 import { pushInventories, routeBackupRecords } from "./backup-routing.ts";
 import { diagnosticSettingType } from "./settings-of-resource.ts";
@@ -106,6 +113,11 @@ describe("records and alerts of what happens in a vault", () => {
         const { failure } = job.input as { failure?: "UserErrorFsFreezeFailed" | "UserErrorVmNotFoundV2" };
         if (failure !== undefined) throw new JobFailure(failure, "It went wrong.");
         setProperty("Backup Size", "12 MB");
+      },
+    });
+    engine.register("Restore", {
+      run: async () => {
+        throw new JobFailure("UserErrorFsFreezeFailed", "It went wrong.");
       },
     });
     engine.start();
@@ -234,5 +246,77 @@ on BackupItemUniqueId_s
     await until('CoreAzureBackup | where OperationName == "BackupItem" | distinct BackupItemProtectionState', [
       ["InitialBackupPending"],
     ]);
+  });
+
+  test("every built-in alert is reached by its cause", async () => {
+    const change = (settings: Partial<Vault["settings"]>): Promise<void> =>
+      database.transaction(async (trx) => {
+        vault = await saveSettings(trx, vault, { ...vault.settings, ...settings }, by);
+      });
+    const guard = {
+      resourceGuardResourceId: `${group}/Microsoft.DataProtection/resourceGuards/guard`,
+      lastUpdatedTime: "2026-01-01T00:00:00Z",
+    };
+    await change({ guard, enhancedSecurity: "Enabled" });
+    await change({ guard: undefined, enhancedSecurity: "Disabled" });
+
+    const { DefaultPolicy: policy } = seededPolicies;
+    assert.ok(policy?.management === "AzureIaasVM");
+    const keep = (days: number): Policy => {
+      const wire = structuredClone(renderPolicy(policy)) as {
+        retentionPolicy: { dailySchedule: { retentionDuration: { count: number } } };
+      };
+      wire.retentionPolicy.dailySchedule.retentionDuration.count = days;
+      return parsePolicy(wire);
+    };
+    const save = (name: string, days: number): Promise<unknown> =>
+      database.transaction((trx) => savePolicy(trx, vault, name, keep(days), by));
+    await save("Long", 40);
+    await save("Long", 50);
+    await save("Short", 20);
+    await save("Short", 15);
+    const item = await getItem(database.kysely, itemId.toLowerCase());
+    const choose = async (name: string): Promise<void> => {
+      await database.transaction(async (trx) =>
+        changeItem(trx, await getItem(trx, item.key), { policy_key: name }, "item.changed", by),
+      );
+    };
+    await choose("long");
+    await choose("short");
+
+    const now = database.clock.now();
+    const deleted = { ...item, deletion: { at: now, purgeAt: now, days: 14 } };
+    await database.transaction(async (trx) => tellOfItem(trx, "item.purge-upcoming", deleted, by));
+    await database.transaction(async (trx) => tellOfItem(trx, "item.purged", deleted, by));
+
+    await setJobAlerts("Enabled");
+    const { item: name, container } = itemNames(machineId);
+    await database.transaction((trx) =>
+      createJob(trx, {
+        vault,
+        operation: "Restore",
+        item: { key: item.key, name, container },
+        isUserTriggered: true,
+        input: {},
+        by,
+      }),
+    );
+    await waitFor(
+      "the last alert",
+      async () => ((await alerts()).includes("Restore Failure") ? true : undefined),
+      20_000,
+    );
+    const names = await alerts();
+    assert.deepEqual(
+      names,
+      Object.values(builtInAlerts)
+        .map((alert) => alert.name)
+        .sort(),
+    );
+    const told = await listAlerts(database.kysely, { subscriptionId, from: 0, to: database.clock.now() + 1 });
+    assert.match(
+      told.find(({ rule }) => rule === "Modify Protection with Shorter Retention")?.description ?? "",
+      /^The policy Short in place of Long keeps points for less long \(.*50 Days to 15 Days\): web1\.$/,
+    );
   });
 });
