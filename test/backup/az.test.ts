@@ -1,130 +1,425 @@
-// The whole way with Debian's az: a vault, a machine protected, backed up, looked at, changed, stopped,
-// deleted and taken back, and the vault deleted by force.
+// The whole way with Debian's az, on a guest that runs: a vault and its policies, a machine protected,
+// backed up, restored in every way, looked into, changed, stopped, deleted and had back, the vault's key,
+// and the vault deleted by force.
 
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { azEnvironment, azFails, azWith, type Az } from "../support/az.ts";
-import { startTestService, type TestService } from "../support/service.ts";
-import { makeMachine } from "./rig.ts";
+import { waitFor } from "../../src/lib/time.ts";
+import { startRack, type Rack } from "../compute/rack.ts";
+import { guestImage } from "../guests/guest-image.ts";
+import { startGuest, type RunningGuest } from "../guests/running-guest.ts";
+import { azFails, azWith } from "../support/az.ts";
 
-let service: TestService;
-let images: string;
-let az: Az;
-const vault = ["--vault-name", "v1", "--resource-group", "lab"];
-const item = [...vault, "--container-name", "vm1", "--item-name", "vm1", "--backup-management-type", "AzureIaasVM"];
+let rack: Rack;
+let guest: RunningGuest;
+let work: string;
+let pointName: string;
+const account = `whole${process.pid}`;
+const inVault = ["--vault-name", "v1", "--resource-group", "lab"];
+const own = ["--name", "v1", "--resource-group", "lab"];
+const iaas = ["--backup-management-type", "AzureIaasVM"];
+const itemOf = (name: string): string[] => [...inVault, "--container-name", name, "--item-name", name];
+const shownOf = (name: string): string[] => [...inVault, "--container-name", name, "--name", name, ...iaas];
 
-const shown = item.map((word) => (word === "--item-name" ? "--name" : word));
+/** Answers are looked into freely. */
+type Shown = Awaited<ReturnType<Rack["az"]>>;
+const backup = (...words: string[]): Promise<Shown> => rack.az("backup", ...words);
+const refused = async (...words: string[]): Promise<string> => (await azFails(rack.az, "backup", ...words)).text;
 
 before(async () => {
-  service = await startTestService();
-  images = mkdtempSync(join(tmpdir(), "holdfast-images-"));
-  makeMachine(images, "vm1", 2);
-  az = azWith(await azEnvironment(service));
-  const group = `/subscriptions/${service.admin.subscriptionId}/resourceGroups/lab`;
-  await service.call("PUT", `${group}?api-version=2021-04-01`, { body: { location: "eastus" } });
-  await service.call("PUT", `${group}/providers/Microsoft.Holdfast/hosts/shelf?api-version=2026-01-01`, {
-    body: { location: "eastus", properties: { kind: "images", path: images } },
+  work = mkdtempSync(join(tmpdir(), "holdfast-az-backup-"));
+  rack = await startRack();
+  const uuid = "6a1f0f3e-57a5-4a33-9d0b-0d8c2b1e9f11";
+  guest = await startGuest({ folder: rack.folder, name: "web", moreArguments: ["-uuid", uuid] });
+  for (const group of ["lab", "target"]) await put(rack.group.replace(/lab$/, group), { location: "eastus" });
+  await put(`${rack.group}/providers/Microsoft.Holdfast/hosts/rack1`, {
+    location: "eastus",
+    properties: { kind: "qemu", socketDirectory: rack.folder, accelerator: "tcg" },
   });
+  await put(`${rack.group}/providers/Microsoft.Storage/storageAccounts/${account}`, {
+    location: "eastus",
+    kind: "StorageV2",
+    sku: { name: "Standard_LRS" },
+  });
+  await put(`${rack.group}/providers/Microsoft.Network/virtualNetworks/net`, {
+    location: "eastus",
+    properties: {
+      addressSpace: { addressPrefixes: ["10.0.0.0/16"] },
+      subnets: [{ name: "inner", properties: { addressPrefix: "10.0.0.0/24" } }],
+    },
+  });
+  await rack.untilSeen("web");
+  await rack.untilAgentReady("web");
 });
-
 after(async () => {
-  await service?.[Symbol.asyncDispose]();
-  rmSync(images, { recursive: true, force: true });
+  for (const [group, name] of machinesMade) {
+    const id = machineId(group, name);
+    await rack?.service.call("POST", `${id}/powerOff?skipShutdown=true&api-version=2024-11-01`).catch(() => {});
+    await waitFor(`${name} to stop`, () => (isRunning(name) ? undefined : true), 20_000).catch(() => {});
+  }
+  await guest?.[Symbol.asyncDispose]();
+  await rack?.[Symbol.asyncDispose]();
+  rmSync(work, { recursive: true, force: true });
 });
 
-test("a vault with its settings, and policies", async () => {
-  const created = await az("backup", "vault", "create", "-n", "v1", "-g", "lab", "-l", "eastus");
-  assert.equal(created.name, "v1");
-  const properties = await az("backup", "vault", "backup-properties", "show", "-n", "v1", "-g", "lab");
-  assert.ok(JSON.stringify(properties).includes("softDeleteFeatureState"));
-  const policy = await az("backup", "policy", "show", ...vault, "-n", "DefaultPolicy");
+const machinesMade: [group: string, name: string][] = [];
+const isRunning = (name: string): boolean => existsSync(join(rack.folder, `${name}.qmp`));
+
+async function put(path: string, body: object): Promise<void> {
+  const answer = await rack.service.call("PUT", `${path}?api-version=2022-09-01`, { body });
+  assert.ok(answer.status < 300, answer.text);
+}
+
+function machineId(group: string, name: string): string {
+  return `${rack.group.replace(/lab$/, group)}/providers/Microsoft.Compute/virtualMachines/${name}`;
+}
+
+/** Waits for the job over the wire (az looks each 30 seconds) and shows it with az. */
+async function ended(job: Shown, status = "Completed"): Promise<Shown> {
+  const path = `${rack.group}/providers/Microsoft.RecoveryServices/vaults/v1/backupJobs/${job.name}?api-version=2023-06-01`;
+  await waitFor(
+    `the job ${job.name}`,
+    async () => {
+      const { json } = await rack.service.call("GET", path);
+      return ["InProgress", "Cancelling"].includes(json.properties.status) ? undefined : true;
+    },
+    90_000,
+    100,
+  );
+  const shown = await backup("job", "show", ...inVault, "-n", job.name);
+  assert.equal(shown.properties.status, status, JSON.stringify(shown.properties));
+  return shown;
+}
+
+async function inGuest(group: string, name: string, script: string): Promise<string> {
+  const where = ["-g", group, "--name", name];
+  const answer = await rack.az(
+    "vm",
+    "run-command",
+    "invoke",
+    ...where,
+    "--command-id",
+    "RunShellScript",
+    "--scripts",
+    script,
+  );
+  return String(answer.value[0].message);
+}
+
+interface AzDisk {
+  readonly name: string;
+  readonly uniqueId: string;
+}
+
+/** The disks that a restore has made in `target`, by LUN; -1 is the system disk. */
+async function restoredDisks(): Promise<ReadonlyMap<number, Buffer>> {
+  const disks = (await rack.az("disk", "list", "-g", "target")) as AzDisk[];
+  const found = disks.flatMap(({ name, uniqueId }) => {
+    const [, data] = /-(?:osdisk|datadisk-(\d{3}))-/.exec(name) ?? [];
+    const image = join(rack.service.data, "disks", `${uniqueId}.raw`);
+    return name.startsWith("web-") ? [[data === undefined ? -1 : Number(data), readFileSync(image)] as const] : [];
+  });
+  return new Map(found);
+}
+
+test("a vault with its settings, and policies that come and go", async () => {
+  assert.equal((await backup("vault", "create", ...own, "-l", "eastus")).name, "v1");
+  await backup("vault", "backup-properties", "set", ...own, "--backup-storage-redundancy", "LocallyRedundant");
+  const [storage, config] = await backup("vault", "backup-properties", "show", ...own);
+  assert.equal(storage.properties.storageType, "LocallyRedundant");
+  assert.equal(config.properties.softDeleteFeatureState, "Enabled");
+  const policy = await backup("policy", "show", ...inVault, "-n", "DefaultPolicy");
   policy.properties.retentionPolicy.dailySchedule.retentionDuration.count = 45;
-  const file = join(images, "policy.json");
+  const file = join(work, "policy.json");
   writeFileSync(file, JSON.stringify(policy));
-  const iaas = ["--backup-management-type", "AzureIaasVM"];
-  const made = await az("backup", "policy", "create", ...vault, "-n", "Longer", "--policy", file, ...iaas);
-  assert.equal(made.properties.retentionPolicy.dailySchedule.retentionDuration.count, 45);
+  for (const name of ["Longer", "Spare"]) {
+    const made = await backup("policy", "create", ...inVault, "-n", name, "--policy", file, ...iaas);
+    assert.equal(made.properties.retentionPolicy.dailySchedule.retentionDuration.count, 45);
+  }
+  policy.name = "Longer";
+  policy.properties.retentionPolicy.dailySchedule.retentionDuration.count = 60;
+  writeFileSync(file, JSON.stringify(policy));
+  const set = await backup("policy", "set", ...inVault, "--policy", file);
+  assert.equal(set.properties.retentionPolicy.dailySchedule.retentionDuration.count, 60);
+  assert.deepEqual(await backup("policy", "list-associated-items", ...inVault, "-n", "Longer"), []);
+  await backup("policy", "delete", ...inVault, "-n", "Spare");
 });
 
 test("a machine is found, protected, and known to be so", async () => {
-  const vm = ["--vm", "vm1", "--policy-name", "DefaultPolicy"];
-  const job = await az("backup", "protection", "enable-for-vm", ...vault, ...vm);
+  const vm = ["--vm", "web", "--policy-name", "DefaultPolicy"];
+  const job = await backup("protection", "enable-for-vm", ...inVault, ...vm);
   assert.equal(job.properties.operation, "ConfigureBackup");
-  const vaultId = await az("backup", "protection", "check-vm", "--vm", "vm1", "-g", "lab");
-  assert.match(String(vaultId), /vaults\/v1$/);
-  const containers = await az("backup", "container", "list", ...vault, "--backup-management-type", "AzureIaasVM");
+  await ended(job);
+  assert.match(String(await backup("protection", "check-vm", "--vm", "web", "-g", "lab")), /vaults\/v1$/);
+  const containers = await backup("container", "list", ...inVault, ...iaas);
   assert.deepEqual(
-    containers.map(({ properties }: { properties: { friendlyName: string } }) => properties.friendlyName),
-    ["vm1"],
+    containers.map(({ properties }: Shown) => properties.friendlyName),
+    ["web"],
   );
-  const iaas = ["--backup-management-type", "AzureIaasVM"];
-  const container = await az("backup", "container", "show", ...vault, "-n", "vm1", ...iaas);
-  assert.equal(container.name, "IaasVMContainer;iaasvmcontainerv2;lab;vm1");
-  const items = await az("backup", "item", "list", ...vault);
-  assert.equal(items.length, 1);
-  assert.equal(items[0].resourceGroup, "lab");
-  const associated = await az("backup", "policy", "list-associated-items", ...vault, "-n", "DefaultPolicy");
+  const container = await backup("container", "show", ...inVault, "-n", "web", ...iaas);
+  assert.equal(container.name, "IaasVMContainer;iaasvmcontainerv2;lab;web");
+  const items = await backup("item", "list", ...inVault);
+  assert.deepEqual([items.length, items[0].resourceGroup], [1, "lab"]);
+  const associated = await backup("policy", "list-associated-items", ...inVault, "-n", "DefaultPolicy");
   assert.equal(associated.length, 1);
+  assert.match(await refused("policy", "delete", ...inVault, "-n", "DefaultPolicy"), /BMSUserErrorPolicyObjectInUse/);
 });
 
-test("it is backed up, and its job and its point are seen", async () => {
-  const job = await az("backup", "protection", "backup-now", ...item, "--retain-until", "01-01-2100");
+test("it is backed up while it runs, and its job and its point are seen", async () => {
+  await inGuest("lab", "web", "echo state-one-of-the-guest >/mnt/a/marker");
+  const job = await backup("protection", "backup-now", ...itemOf("web"), ...iaas, "--retain-until", "01-01-2100");
   assert.equal(job.properties.operation, "Backup");
-  await az("backup", "job", "wait", ...vault, "-n", job.name);
-  const ended = await az("backup", "job", "show", ...vault, "-n", job.name);
-  assert.equal(ended.properties.status, "Completed");
+  await ended(job);
+  await backup("job", "wait", ...inVault, "-n", job.name);
+  const shown = await backup("job", "show", ...inVault, "-n", job.name);
   assert.deepEqual(
-    ended.properties.extendedInfo.tasksList.map(({ taskId }: { taskId: string }) => taskId),
+    shown.properties.extendedInfo.tasksList.map(({ taskId }: Shown) => taskId),
     ["Take Snapshot", "Transfer data to vault"],
   );
-  const jobs = await az("backup", "job", "list", ...vault, "--operation", "Backup", "--status", "Completed");
+  const jobs = await backup("job", "list", ...inVault, "--operation", "Backup", "--status", "Completed");
   assert.deepEqual(
-    jobs.map(({ name }: { name: string }) => name),
+    jobs.map(({ name }: Shown) => name),
     [job.name],
   );
-  const points = await az("backup", "recoverypoint", "list", ...item);
+  const points = await backup("recoverypoint", "list", ...itemOf("web"), ...iaas);
   assert.equal(points.length, 1);
-  const point = await az("backup", "recoverypoint", "show", ...item, "-n", points[0].name);
-  assert.equal(point.properties.recoveryPointType, "CrashConsistent");
-  const stopped = await azFails(az, "backup", "job", "stop", ...vault, "-n", job.name);
-  assert.match(stopped.text, /Completed/);
-  const one = await az("backup", "item", "show", ...shown);
-  assert.equal(one.properties.lastBackupStatus, "Completed");
+  pointName = points[0].name;
+  const point = await backup("recoverypoint", "show", ...itemOf("web"), ...iaas, "-n", pointName);
+  assert.equal(point.properties.recoveryPointType, "FileSystemConsistent");
+  assert.equal(point.properties.recoveryPointDiskConfiguration.numberOfDisksIncludedInBackup, 3);
+  assert.match(await refused("job", "stop", ...inVault, "-n", job.name), /Completed/);
+  const item = await backup("item", "show", ...shownOf("web"));
+  assert.deepEqual([item.properties.lastBackupStatus, item.properties.protectionState], ["Completed", "Protected"]);
+});
+
+test("a backup is stopped while it waits for the guest's pre-script", async () => {
+  const config = JSON.stringify({
+    preScriptLocation: "/opt/pre",
+    postScriptLocation: "/opt/post",
+    timeoutInSeconds: 60,
+  });
+  const setUp = [
+    "mkdir -p -m 755 /etc/azure /opt",
+    `echo '${config}' >/etc/azure/VMSnapshotScriptPluginConfig.json`,
+    "echo 'sleep 60' >/opt/pre",
+    "echo 'true' >/opt/post",
+    "chmod 600 /etc/azure/*.json; chmod 700 /opt/pre /opt/post",
+  ];
+  await inGuest("lab", "web", setUp.join("\n"));
+  const job = await backup("protection", "backup-now", ...itemOf("web"), ...iaas, "--retain-until", "01-01-2100");
+  await backup("job", "stop", ...inVault, "-n", job.name);
+  const stopped = await ended(job, "Cancelled");
+  assert.equal(stopped.properties.extendedInfo.tasksList[0].status, "Cancelled");
+  assert.equal((await backup("recoverypoint", "list", ...itemOf("web"), ...iaas)).length, 1);
+  await inGuest("lab", "web", "rm /etc/azure/VMSnapshotScriptPluginConfig.json");
+});
+
+function restore(name: string, point: string, ...more: string[]): Promise<Shown> {
+  return backup("restore", "restore-disks", ...itemOf(name), "--rp-name", point, "--storage-account", account, ...more);
+}
+
+let templateUri: string;
+
+test("restore-disks makes managed disks and leaves a template", async () => {
+  const job = await ended(await restore("web", pointName, "--target-resource-group", "target"));
+  templateUri = job.properties.extendedInfo.propertyBag["Template Blob Uri"];
+  assert.equal(job.properties.extendedInfo.propertyBag["Target Storage Account Name"], account);
+  const disks = await restoredDisks();
+  assert.deepEqual([...disks.keys()].toSorted(), [-1, 0, 1]);
+  assert.ok(disks.get(0)?.includes("state-one-of-the-guest"), "what the guest had written is on the disk");
+});
+
+test("the template that a restore leaves is deployed and makes a machine that runs", async () => {
+  const [container = "", blob = ""] = new URL(templateUri).pathname.split("/").slice(2);
+  const sas = await rack.az(
+    "storage",
+    "blob",
+    "generate-sas",
+    "--account-name",
+    account,
+    "--account-key",
+    (await rack.az("storage", "account", "keys", "list", "-g", "lab", "-n", account))[0].value,
+    ...["--container-name", container, "--name", blob, "--permissions", "r", "--expiry", "2100-01-01T00:00:00Z"],
+  );
+  const names = { VirtualMachineName: "redeployed", VirtualNetwork: "net", Subnet: "inner" };
+  const parameters = Object.entries({ ...names, VirtualNetworkResourceGroup: "lab", VmSize: "Standard_B1ms" });
+  // az fetches templates with Python's own list of certificate authorities.
+  const az = azWith({ ...rack.environment, SSL_CERT_FILE: rack.service.ca });
+  const deployed = await az(
+    "deployment",
+    "group",
+    "create",
+    ...["-g", "target", "-n", "again", "--template-uri", `${templateUri}?${sas}`],
+    "--parameters",
+    ...parameters.map(([name, value]) => `${name}=${value}`),
+  );
+  machinesMade.push(["target", "redeployed"]);
+  assert.equal(deployed.properties.provisioningState, "Succeeded");
+  assert.ok(isRunning("redeployed"));
+  const shown = await rack.az("vm", "show", "-g", "target", "--name", "redeployed");
+  assert.equal(shown.storageProfile.dataDisks.length, 2);
+});
+
+test("restore-disks chooses disks, and writes VHDs where no group is named", async () => {
+  const blobsOf = async (job: Shown): Promise<string[]> => {
+    const { ["Config Blob Container Name"]: container } = job.properties.extendedInfo.propertyBag;
+    const key = (await rack.az("storage", "account", "keys", "list", "-g", "lab", "-n", account))[0].value;
+    const where = ["--account-name", account, "--account-key", key, "--container-name", container];
+    return (await rack.az("storage", "blob", "list", ...where)).map(({ name }: Shown) => name);
+  };
+  const system = await blobsOf(await ended(await restore("web", pointName, "--restore-only-osdisk")));
+  assert.equal(system.filter((name) => name.endsWith(".vhd")).length, 1);
+  assert.ok(system.some((name) => /^web-osdisk-.*\.vhd$/.test(name)));
+  const some = ["--restore-as-unmanaged-disks", "--diskslist", "1"];
+  const chosen = await blobsOf(await ended(await restore("web", pointName, ...some)));
+  assert.deepEqual(
+    chosen.filter((name) => name.endsWith(".vhd")).map((name) => name.replace(/-\d{8}-\d{6}\.vhd$/, "")),
+    ["web-datadisk-001"],
+  );
+  assert.match(
+    await refused(
+      ...["restore", "restore-disks", ...itemOf("web"), "--rp-name", pointName, "--storage-account", account],
+      ...["--target-resource-group", "target", "--diskslist", "9"],
+    ),
+    /restoreDiskLunList names 9/,
+  );
+});
+
+test("restore-disks to an alternate location makes a machine that boots what was backed up", async () => {
+  const network = ["--target-vnet-name", "net", "--target-vnet-resource-group", "lab", "--target-subnet-name", "inner"];
+  const target = ["--target-resource-group", "target", "--target-vm-name", "twin"];
+  const mode = ["--restore-mode", "AlternateLocation"];
+  const job = await ended(await restore("web", pointName, ...mode, ...target, ...network));
+  machinesMade.push(["target", "twin"]);
+  assert.deepEqual(
+    job.properties.extendedInfo.tasksList.map(({ taskId }: Shown) => taskId),
+    ["Transfer data from vault", "Create the restored virtual machine"],
+  );
+  await giveKernel("twin");
+  assert.match(await inGuest("target", "twin", "cat /mnt/a/marker"), /state-one-of-the-guest/);
+});
+
+/** The tests' guest has no boot loader: QEMU is told its kernel, at the next start. */
+async function giveKernel(name: string): Promise<void> {
+  const power = ["-g", "target", "--name", name];
+  await rack.az("vm", "stop", "--skip-shutdown", ...power);
+  const { kernelPath, initrdPath, commandLine } = await guestImage();
+  const path = join(rack.folder, ".holdfast/machines", `${name}.json`);
+  const definition = JSON.parse(readFileSync(path, "utf8")) as object;
+  writeFileSync(path, JSON.stringify({ ...definition, kernel: { path: kernelPath, initrdPath, commandLine } }));
+  await rack.az("vm", "start", ...power);
+  await untilAgent("target", name);
+}
+
+async function untilAgent(group: string, name: string): Promise<void> {
+  await waitFor(
+    `the agent of ${name}`,
+    async () => {
+      const { json } = await rack.service.call("GET", `${machineId(group, name)}/instanceView?api-version=2024-11-01`);
+      return json?.vmAgent?.statuses?.[0]?.displayStatus === "Ready" ? true : undefined;
+    },
+    90_000,
+    250,
+  );
+}
+
+test("restore-disks to the original location puts the machine back to what it was", async () => {
+  const name = "twin";
+  const id = machineId("target", name);
+  await ended(await backup("protection", "enable-for-vm", ...inVault, "--vm", id, "--policy-name", "Longer"));
+  const now = [...itemOf(name), ...iaas, "--retain-until", "01-01-2100"];
+  await ended(await backup("protection", "backup-now", ...now));
+  const [point] = await backup("recoverypoint", "list", ...itemOf(name), ...iaas);
+  await inGuest("target", name, "echo spoilt >/mnt/a/marker; sync");
+  const job = await ended(await restore(name, point.name, "--restore-mode", "OriginalLocation"));
+  assert.match(job.properties.extendedInfo.propertyBag["Recovery point of the replaced state"], /^\d+$/);
+  await untilAgent("target", name);
+  assert.match(await inGuest("target", name, "cat /mnt/a/marker"), /state-one-of-the-guest/);
+  assert.equal((await backup("recoverypoint", "list", ...itemOf(name), ...iaas)).length, 2);
+  assert.match(
+    await refused(
+      ...["restore", "restore-disks", ...itemOf("web"), "--rp-name", pointName, "--storage-account", account],
+      ...["--restore-mode", "OriginalLocation"],
+    ),
+    /was not made by Holdfast/,
+  );
+});
+
+test("the secondary region is refused with what can be done", async () => {
+  const aside = ["--use-secondary-region", "--target-resource-group", "target"];
+  assert.match(
+    await refused(
+      ...["restore", "restore-disks", ...itemOf("web"), "--rp-name", pointName, "--storage-account", account, ...aside],
+    ),
+    /UserErrorCrossRegionRestoreNotEnabled[^]*leave --use-secondary-region out/,
+  );
+  assert.deepEqual(await backup("job", "list", ...inVault, "--use-secondary-region"), []);
+});
+
+test("files of a point are mounted by a script, and the point is let go", async () => {
+  const show = (): Promise<Shown> => backup("recoverypoint", "show", ...itemOf("web"), ...iaas, "-n", pointName);
+  const where = process.cwd();
+  process.chdir(work);
+  try {
+    await backup("restore", "files", "mount-rp", ...itemOf("web"), "--rp-name", pointName);
+  } finally {
+    process.chdir(where);
+  }
+  const [script] = readdirSync(work).filter((name) => /^web_eastus_/.test(name));
+  assert.ok(script !== undefined, readdirSync(work).join());
+  assert.match(readFileSync(join(work, script), "utf8"), /TargetPassword="UserInput012345"/);
+  assert.equal((await show()).properties.isInstantIlrSessionActive, true);
+  await backup("restore", "files", "unmount-rp", ...itemOf("web"), "--rp-name", pointName);
+  assert.equal((await show()).properties.isInstantIlrSessionActive, false);
 });
 
 test("its policy is changed; it is stopped, taken up again, deleted and had back", async () => {
-  const changed = await az("backup", "item", "set-policy", ...shown, "--policy-name", "Longer");
+  const changed = await backup("item", "set-policy", ...shownOf("web"), "--policy-name", "Longer");
   assert.equal(changed.properties.operation, "ConfigureBackup");
-  const disk = ["--disk-list-setting", "exclude", "--diskslist", "0"];
-  await az("backup", "protection", "update-for-vm", ...item.slice(0, -2), ...disk);
-  assert.deepEqual(
-    (await az("backup", "item", "show", ...shown)).properties.extendedProperties.diskExclusionProperties,
-    {
-      diskLunList: [0],
-      isInclusionList: false,
-    },
+  await backup(
+    ...["protection", "update-for-vm", ...itemOf("web"), "--disk-list-setting", "exclude", "--diskslist", "0"],
   );
-  await az("backup", "protection", "disable", ...item, "--yes");
-  assert.equal((await az("backup", "item", "show", ...shown)).properties.protectionState, "ProtectionStopped");
-  const workload = ["--workload-type", "VM"];
-  await az("backup", "protection", "resume", ...item, "--policy-name", "DefaultPolicy");
-  assert.equal((await az("backup", "item", "show", ...shown)).properties.protectionState, "Protected");
-  const deleted = await az("backup", "protection", "disable", ...item, "--delete-backup-data", "true", "--yes");
+  const item = async (): Promise<Shown> => (await backup("item", "show", ...shownOf("web"))).properties;
+  assert.deepEqual((await item()).extendedProperties.diskExclusionProperties, {
+    diskLunList: [0],
+    isInclusionList: false,
+  });
+  await backup("protection", "disable", ...itemOf("web"), ...iaas, "--yes");
+  assert.equal((await item()).protectionState, "ProtectionStopped");
+  await backup("protection", "resume", ...itemOf("web"), ...iaas, "--policy-name", "DefaultPolicy");
+  assert.equal((await item()).protectionState, "Protected");
+  const away = ["--delete-backup-data", "true", "--yes"];
+  const deleted = await backup("protection", "disable", ...itemOf("web"), ...iaas, ...away);
   assert.equal(deleted.properties.operation, "DeleteBackupData");
-  assert.equal((await az("backup", "item", "show", ...shown)).properties.isScheduledForDeferredDelete, true);
-  await az("backup", "protection", "undelete", ...item, ...workload);
-  assert.equal((await az("backup", "item", "show", ...shown)).properties.isScheduledForDeferredDelete, false);
+  assert.equal((await item()).isScheduledForDeferredDelete, true);
+  await backup("protection", "undelete", ...itemOf("web"), ...iaas, "--workload-type", "VM");
+  assert.equal((await item()).isScheduledForDeferredDelete, false);
+});
+
+test("the vault takes a key of its owner's", async () => {
+  const keyVault = ["--name", "wholeway", "--resource-group", "lab"];
+  await rack.az("keyvault", "create", ...keyVault, "--location", "eastus", "--enable-purge-protection", "true");
+  const keyId = `${rack.group}/providers/Microsoft.KeyVault/vaults/wholeway/keys/backup`;
+  await put(keyId, { properties: { kty: "RSA", keySize: 2048 } });
+  const { json: key } = await rack.service.call("GET", `${keyId}?api-version=2023-07-01`);
+  const { principalId } = await backup("vault", "identity", "assign", ...own, "--system-assigned").then(
+    ({ identity }: Shown) => identity,
+  );
+  const allowed = ["--key-permissions", "get", "list", "wrapKey", "unwrapKey"];
+  await rack.az("keyvault", "set-policy", ...keyVault, "--object-id", principalId, ...allowed);
+  const kek = ["--encryption-key-id", key.properties.keyUriWithVersion, "--mi-system-assigned"];
+  await backup("vault", "encryption", "update", ...own, ...kek);
+  const shown = await backup("vault", "encryption", "show", ...own);
+  assert.equal(shown.properties.encryptionAtRestType, "CustomerManaged");
+  assert.match(shown.properties.keyUri, /\/keys\/backup/);
 });
 
 test("a vault is not deleted with its items, and by force only when soft delete lets them go", async () => {
-  const refused = await azFails(az, "backup", "vault", "delete", "-n", "v1", "-g", "lab", "--yes");
-  assert.match(refused.text, /existing resources within the vault/);
-  const off = ["--soft-delete-feature-state", "Disable"];
-  await az("backup", "vault", "backup-properties", "set", "-n", "v1", "-g", "lab", ...off);
-  await az("backup", "vault", "delete", "-n", "v1", "-g", "lab", "--yes", "--force");
-  const gone = await azFails(az, "backup", "vault", "show", "-n", "v1", "-g", "lab");
-  assert.equal(gone.exitCode, 3);
+  assert.match(await refused("vault", "delete", ...own, "--yes"), /existing resources within the vault/);
+  await backup("vault", "backup-properties", "set", ...own, "--soft-delete-feature-state", "Disable");
+  await backup("vault", "delete", ...own, "--yes", "--force");
+  assert.equal((await azFails(rack.az, "backup", "vault", "show", ...own)).exitCode, 3);
 });

@@ -138,7 +138,7 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
         const found = (await vault("GET", `/backupJobs/${id}`)).json as WireJob;
         return ["InProgress", "Cancelling"].includes(found.properties.status) ? undefined : found;
       },
-      30_000,
+      120_000,
       30,
     );
   };
