@@ -19,6 +19,12 @@ export const hostErrors = defineErrors({
   MachineRunning: { status: 409, remedy: "Stop the machine first." },
   MachineNotDefined: { status: 409, remedy: "Start the machine by hand, or define it through Holdfast." },
   DiskNotFound: { status: 404, remedy: "Compare the disks with those of the machine." },
+  NoPlaceForDisk: {
+    status: 409,
+    remedy:
+      "Stop the machine and give it free PCIe ports (-device pcie-root-port, or libvirt's pcie-root-port controllers).",
+  },
+  DiskKept: { status: 409, remedy: "Unmount the disk in the guest, then detach it again." },
   DisksShareIdentity: {
     status: 409,
     remedy: "Give each disk of the machine a serial (-device …,serial=NAME) of its own.",

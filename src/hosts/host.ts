@@ -138,9 +138,18 @@ export interface Lifecycle {
   bringHome(machineId: string, diskId: string, signal?: AbortSignal): Promise<void>;
 }
 
+/** For hosts that can change the disks of machines, whoever defined them. */
+export interface DiskPlug {
+  /** Gives a machine one more disk, known by its id, at once where it runs. */
+  attach(machineId: string, disk: DefinedDisk, signal?: AbortSignal): Promise<void>;
+  /** Takes a disk from a machine; over when the guest has let go of it. The image stays. */
+  detach(machineId: string, diskId: string, signal?: AbortSignal): Promise<void>;
+}
+
 export interface Host {
   readonly kind: "images" | "qemu" | "libvirt";
   readonly lifecycle: Lifecycle | undefined;
+  readonly diskPlug: DiskPlug | undefined;
   listMachines(signal?: AbortSignal): Promise<Machine[]>;
   findMachine(id: string, signal?: AbortSignal): Promise<Machine>;
   /** One user of a machine's agent at a time; the others wait. */

@@ -28,6 +28,8 @@ const spanMilliseconds = 2_000;
 /** Between a thaw and a line on the console, on a busy machine. */
 const graceMilliseconds = 10_000;
 const chain = "killed";
+/** Software emulation on a busy machine is no reason to give up a level. */
+const freezeLimits = { ...defaultFreezeLimits, budgetMilliseconds: 8_000 };
 
 /** Writes to two file systems for ever, durably, and says so on the console. */
 const beating =
@@ -113,7 +115,7 @@ async function checkAfter(t: TestContext, rig: Rig, points: Chain, what: string,
 
 test(`service, agent and QEMU are killed at random moments (seed ${seed})`, async (t) => {
   const random = seededRandom(seed);
-  await using rig = await startRig();
+  await using rig = await startRig({}, { freezeLimits });
   let guest = rig.guest;
   const console = join(rig.folder, "guest.images", "console.log");
   const points = new Chain();
@@ -182,7 +184,7 @@ test(`libvirt's daemon is killed at random moments (seed ${seed})`, async (t) =>
     ),
   );
   await session.virsh("define", description);
-  const host = await openLibvirtHost({ uri: session.uri, scratchFolder: session.scratchFolder });
+  const host = await openLibvirtHost({ uri: session.uri, scratchFolder: session.scratchFolder, freezeLimits });
   await host.lifecycle?.start(id);
   const shell = (command: string): Promise<number> =>
     host.withAgent(id, async (agent) => (await runInGuest(agent, { path: "/bin/sh", args: ["-c", command] })).exitCode);

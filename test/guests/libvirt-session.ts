@@ -134,7 +134,7 @@ export async function startLibvirtSession(): Promise<LibvirtSession> {
       return `<domain type='qemu'><name>g ${id.slice(-4)} &amp;&apos;</name><uuid>${id}</uuid><memory unit='MiB'>192</memory><vcpu>1</vcpu>
 <os><type machine='q35'>hvm</type><kernel>${images}/vmlinuz</kernel><initrd>${images}/initrd.gz</initrd><cmdline>${guest.commandLine}</cmdline></os>
 <cpu mode='maximum'/><features><acpi/></features><devices>${parts.join("")}
-<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel><serial type='file'><source path='${consoleOf(id)}'/></serial><memballoon model='none'/></devices></domain>`;
+<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel><serial type='file'><source path='${consoleOf(id)}'/></serial><controller type='pci' model='pcie-root-port'/><memballoon model='none'/></devices></domain>`;
     },
     [Symbol.asyncDispose]: async () => {
       if (daemon.exitCode !== null || daemon.signalCode !== null) await startDaemon();

@@ -147,6 +147,24 @@ test("a machine that libvirt has forgotten and found again keeps its changes", a
   await taken.commit();
 });
 
+test("a disk comes to the running machine and stays in its definition until it goes", async () => {
+  const path = join(session.folder, "images", "more.raw");
+  writeFileSync(path, Buffer.alloc(8 * 1024 * 1024));
+  session.give(path);
+  const more = { id: "more", source: { kind: "image" as const, path, format: "raw" as const } };
+  await host.diskPlug?.attach(id, more);
+  const ids = async (): Promise<string[]> => (await host.findMachine(id)).disks.map((disk) => disk.id);
+  assert.deepEqual(await ids(), ["sys", "a", "b", "plain", "more"]);
+  const device = "/dev/$(basename $(dirname $(grep -lx more /sys/block/*/serial)))";
+  await waitFor("the disk in the guest", () => shell(`test -b ${device} && echo y`).catch(() => undefined), 30_000);
+  assert.match(await session.virsh("dumpxml", id, "--inactive"), /<serial>more<\/serial>/);
+  await assert.rejects(async () => host.diskPlug?.attach(id, more), { code: "DisksShareIdentity" });
+  await host.diskPlug?.detach(id, "more");
+  assert.deepEqual(await ids(), ["sys", "a", "b", "plain"]);
+  assert.doesNotMatch(await session.virsh("dumpxml", id, "--inactive"), /<serial>more<\/serial>/);
+  await assert.rejects(async () => host.diskPlug?.detach(id, "more"), { code: "DiskNotFound" });
+});
+
 test("libvirt's daemon killed in the middle: the point stays readable, and the next one cleans up", async () => {
   const taken = await take({ point: "orphan" });
   await session.killDaemon();

@@ -25,6 +25,7 @@ export function openImagesHost({ folder, scratchFolder = join(folder, ".holdfast
   return {
     kind: "images",
     lifecycle: undefined,
+    diskPlug: undefined,
     listMachines: async (signal) => {
       const machines = [];
       for (const found of await scanImages(folder)) machines.push(await describeImages(found, signal));

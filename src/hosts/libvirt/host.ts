@@ -8,7 +8,7 @@ import { thawIfFrozen, type FreezeLimits } from "../../guest/freeze.ts";
 import { HoldfastError } from "../../lib/errors.ts";
 import { disk } from "../../lib/files.ts";
 import { hostErrors } from "../errors.ts";
-import type { CleanUpReport, Host, SnapshotRequest, SnapshotSession } from "../host.ts";
+import type { CleanUpReport, DiskPlug, Host, SnapshotRequest, SnapshotSession } from "../host.ts";
 import { imageFormats } from "../images/formats.ts";
 import { openImagesSnapshot } from "../images/snapshot.ts";
 import type { FoundMachine } from "../images/scan.ts";
@@ -19,6 +19,7 @@ import { openLibvirtAgent } from "./agent.ts";
 import { endBackup, findBackup } from "./backup-job.ts";
 import { describeDomains, listDomainIds, toMachine, type Domain, type DomainState } from "./domain.ts";
 import { openLibvirtLifecycle } from "./lifecycle.ts";
+import { plugDisk, unplugDisk, type PluggableState } from "./plug.ts";
 import { isOurSocket, openLibvirtSnapshot } from "./snapshot.ts";
 import { openVirsh } from "./virsh.ts";
 
@@ -85,6 +86,24 @@ export async function openLibvirtHost(settings: LibvirtHostSettings, signal?: Ab
     }
   };
 
+  const pluggable = async (id: string, signal?: AbortSignal): Promise<PluggableState> => {
+    const state = await look(id, signal);
+    if (inSnapshot.has(id))
+      throw hostErrors.SnapshotInProgress(`A snapshot of the machine ${state.domain.name} is open.`);
+    const facts = await virsh.call(["dominfo", id], { signal });
+    return { ...state, isPersistent: /^Persistent:\s+yes$/m.test(facts) };
+  };
+  const diskPlug: DiskPlug = {
+    attach: async (id, added, signal) => {
+      await plugDisk(virsh, await pluggable(id, signal), added, signal);
+      await definitions.change(id, (disks) => [...disks, added]);
+    },
+    detach: async (id, diskId, signal) => {
+      await unplugDisk(virsh, await pluggable(id, signal), diskId, () => look(id, signal), signal);
+      await definitions.change(id, (disks) => disks.filter((one) => one.id !== diskId));
+    },
+  };
+
   const cleanUp = async (signal?: AbortSignal): Promise<CleanUpReport> => {
     const removed: string[] = [];
     const thawed: string[] = [];
@@ -113,6 +132,7 @@ export async function openLibvirtHost(settings: LibvirtHostSettings, signal?: Ab
   return {
     kind: "libvirt",
     lifecycle: openLibvirtLifecycle({ virsh, definitions, look }),
+    diskPlug,
     listMachines: async (signal) =>
       (await describeDomains(virsh, await listDomainIds(virsh, signal), signal)).map(toMachine),
     findMachine: async (id, signal) => toMachine(await look(id, signal)),

@@ -15,6 +15,8 @@ export interface BlockDevice {
   readonly id: string;
   /** The topmost block node: another one after each attach, so it is never stored. */
   readonly node: string;
+  /** The id of the device that shows it to the guest, where it has one. */
+  readonly device: string | undefined;
   readonly sizeBytes: number;
   readonly format: string;
   readonly path: string | undefined;
@@ -68,6 +70,7 @@ export async function listBlockDevices(qmp: QmpConnection, options: QmpOptions =
     devices.push({
       id: (await serialOf(qmp, qdev, options)) ?? deviceId(qdev) ?? (device === "" ? `file:${image.filename}` : device),
       node: inserted["node-name"],
+      device: deviceId(qdev),
       sizeBytes: image["virtual-size"],
       format: drv,
       path: image.filename.startsWith("json:") ? undefined : image.filename,

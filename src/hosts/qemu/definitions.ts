@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { disk } from "../../lib/files.ts";
 import { hostErrors } from "../errors.ts";
-import type { MachineDefinition } from "../host.ts";
+import type { DefinedDisk, MachineDefinition } from "../host.ts";
 
 const addressSchema = z.union([
   z.object({ socketPath: z.string().min(1) }),
@@ -43,6 +43,8 @@ export interface Definitions {
   list(): Promise<MachineDefinition[]>;
   find(id: string): Promise<MachineDefinition>;
   save(definition: MachineDefinition): Promise<void>;
+  /** Gives a machine other disks, if it was defined here. */
+  change(id: string, disks: (before: readonly DefinedDisk[]) => readonly DefinedDisk[]): Promise<void>;
   remove(name: string): Promise<void>;
 }
 
@@ -57,6 +59,10 @@ export function openDefinitions(folder: string): Definitions {
     }
     return found;
   };
+  const save = async (definition: MachineDefinition): Promise<void> => {
+    await disk.makeDirectory(folder);
+    await disk.writeDurably(pathOf(definition.name), JSON.stringify(definition, null, 2));
+  };
   return {
     list,
     find: async (id) => {
@@ -65,9 +71,10 @@ export function openDefinitions(folder: string): Definitions {
         throw hostErrors.MachineNotDefined(`The machine ${id} was not defined through Holdfast.`);
       return found;
     },
-    save: async (definition) => {
-      await disk.makeDirectory(folder);
-      await disk.writeDurably(pathOf(definition.name), JSON.stringify(definition, null, 2));
+    save,
+    change: async (id, disks) => {
+      const found = (await list()).find((definition) => definition.id === id);
+      if (found !== undefined) await save(checkDefinition({ ...found, disks: disks(found.disks) }));
     },
     remove: (name) => disk.remove(pathOf(name)),
   };

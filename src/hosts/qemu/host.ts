@@ -6,14 +6,23 @@ import { thawIfFrozen, type FreezeLimits } from "../../guest/freeze.ts";
 import { HoldfastError } from "../../lib/errors.ts";
 import { disk } from "../../lib/files.ts";
 import { hostErrors } from "../errors.ts";
-import type { CleanUpReport, Host, Machine, MachineDefinition, SnapshotRequest, SnapshotSession } from "../host.ts";
+import type {
+  CleanUpReport,
+  DiskPlug,
+  Host,
+  Machine,
+  MachineDefinition,
+  SnapshotRequest,
+  SnapshotSession,
+} from "../host.ts";
 import { inTurns } from "../turns.ts";
 import { openDefinitions } from "./definitions.ts";
 import { removeOurs } from "./leftovers.ts";
 import type { Accelerator } from "./accelerator.ts";
 import { openLifecycle } from "./lifecycle.ts";
 import { describeMachine } from "./machine.ts";
-import { openMonitors } from "./monitors.ts";
+import { openMonitors, type MonitorLease } from "./monitors.ts";
+import { plugDisk, unplugDisk } from "./plug.ts";
 import { openSnapshot } from "./snapshot.ts";
 
 export interface QemuHostSettings {
@@ -137,6 +146,44 @@ export function openQemuHost(settings: QemuHostSettings): Host {
     }
   };
 
+  /** With the machine's monitor, and no snapshot of it meanwhile. */
+  const replug = async (
+    machineId: string,
+    change: (lease: MonitorLease, machine: Machine) => Promise<void>,
+    signal?: AbortSignal,
+  ): Promise<void> => {
+    const machine = await findMachine(machineId, signal);
+    if (inSnapshot.has(machine.id))
+      throw hostErrors.SnapshotInProgress(`A snapshot of the machine ${machine.name} is open.`);
+    inSnapshot.add(machine.id);
+    try {
+      using lease = await monitors.lease(monitorPath(machine.name), signal);
+      await change(lease, machine);
+    } finally {
+      inSnapshot.delete(machine.id);
+    }
+  };
+  const diskPlug: DiskPlug = {
+    attach: (machineId, added, signal) =>
+      replug(
+        machineId,
+        async ({ qmp }, { name }) => {
+          await plugDisk(qmp, name, added, signal);
+          await definitions.change(machineId, (disks) => [...disks, added]);
+        },
+        signal,
+      ),
+    detach: (machineId, diskId, signal) =>
+      replug(
+        machineId,
+        async ({ qmp }, { name }) => {
+          await unplugDisk(qmp, name, diskId, signal);
+          await definitions.change(machineId, (disks) => disks.filter(({ id }) => id !== diskId));
+        },
+        signal,
+      ),
+  };
+
   const cleanUp = async (signal?: AbortSignal): Promise<CleanUpReport> => {
     const report = {
       removed: [] as string[],
@@ -173,6 +220,7 @@ export function openQemuHost(settings: QemuHostSettings): Host {
       names: socketNames,
       accelerator: settings.accelerator,
     }),
+    diskPlug,
     listMachines,
     findMachine,
     withAgent: async (machineId, use, signal) => {

@@ -16,6 +16,8 @@ export interface LaunchPaths {
 const startMilliseconds = 60_000;
 /** A restart of our NBD server must not become an error in the guest. */
 const reconnectSeconds = 60;
+/** For disks that come while it runs: QEMU adds none later. */
+const sparePorts = [1, 2, 3, 4, 5, 6, 7, 8];
 
 export async function launch(
   definition: MachineDefinition,
@@ -59,6 +61,7 @@ function qemuArguments(definition: MachineDefinition, paths: LaunchPaths, accele
     network === "user" ? ["-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net"] : [],
     kernel === undefined ? [] : ["-kernel", kernel.path, "-initrd", kernel.initrdPath, "-append", kernel.commandLine],
     disks.flatMap(diskArguments),
+    sparePorts.flatMap((number) => ["-device", `pcie-root-port,id=port-${number},chassis=${number}`]),
   ].flat();
 }
 

@@ -4,7 +4,7 @@
 import { startOperation } from "../../../arm/operations/operation.ts";
 import type { ResourceLifecycle } from "../../../arm/provider.ts";
 import { param } from "../../../arm/request.ts";
-import { getResource } from "../../../arm/resources/resource-store.ts";
+import { findResource, getResource } from "../../../arm/resources/resource-store.ts";
 import { trackedRoutes, type Change, type Settled, type TrackedType } from "../../../arm/resources/tracked-routes.ts";
 import type { Resource } from "../../../arm/resources/resource.ts";
 import type { Route } from "../../../arm/routes.ts";
@@ -61,12 +61,17 @@ interface DiskKind {
 function kindOf(services: DiskServices, name: "disks" | "snapshots", defaultSku: string): DiskKind {
   const { database, disks } = services;
   const lifecycle: ResourceLifecycle = {
-    blockers: async (_reader, resource) =>
-      (await disks.grants.isGiven(resource.id))
+    blockers: async (_reader, resource) => [
+      ...((await disks.grants.isGiven(resource.id))
         ? [
             `It is open for download by URL; revoke access first (az ${name === "disks" ? "disk" : "snapshot"} revoke-access).`,
           ]
-        : [],
+        : []),
+      // With a machine of its own group it goes.
+      ...(resource.envelope.managedBy === undefined || isInGroupOf(resource.id, resource.envelope.managedBy)
+        ? []
+        : [attachedTo(resource.name, resource.envelope.managedBy)]),
+    ],
     remove: (trx, resource) => disks.images.remove(trx, resource.id),
   };
   const type: TrackedType<DiskProperties> = {
@@ -80,8 +85,37 @@ function kindOf(services: DiskServices, name: "disks" | "snapshots", defaultSku:
     render: (resource) => renderDisk(resource, database.clock.now()),
   };
   const tracked = trackedRoutes(services, type).map((route) => followed(services, route));
-  const own = name === "disks" ? attachedDiskRoutes(services, tracked) : tracked;
+  const own =
+    name === "disks"
+      ? attachedDiskRoutes(
+          services,
+          tracked.map((route) => refusedAttached(services, route)),
+        )
+      : tracked;
   return { type, lifecycle, routes: [...own, ...accessRoutes(services, name)] };
+}
+
+/** Alone, no disk goes that a machine has. */
+function refusedAttached({ database }: DiskServices, route: Route): Route {
+  if (route.method !== "DELETE") return route;
+  return {
+    ...route,
+    handle: async (request) => {
+      const resource = await findResource(database.kysely, request.resourceId);
+      const owner = resource?.envelope.managedBy;
+      if (resource === undefined || owner === undefined) return route.handle(request);
+      throw diskResourceErrors.OperationNotAllowed(attachedTo(resource.name, owner), { target: resource.id });
+    },
+  };
+}
+
+function attachedTo(name: string, machineId: string): string {
+  return `The disk '${name}' is attached to ${machineId}: detach it first (az vm disk detach), or delete the machine.`;
+}
+
+function isInGroupOf(id: string, other: string): boolean {
+  const groupOf = (one: string): string | undefined => one.toLowerCase().split("/providers/")[0];
+  return groupOf(id) === groupOf(other);
 }
 
 /** A change that goes on after the answer is answered with the URLs of its operation. */

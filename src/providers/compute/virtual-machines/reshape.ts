@@ -1,5 +1,5 @@
-// Other disks, or another size, for a machine that was made from disks here and does not run: it is
-// defined anew with the same identity. All other machines are their host's to change.
+// Other disks, or another size. A machine that was made from disks here and does not run is defined
+// anew with the same identity; any other gets and gives up disks as it is, where its host can do that.
 
 import { tryParseResourceId } from "../../../arm/resource-id.ts";
 import { findResource } from "../../../arm/resources/resource-store.ts";
@@ -8,6 +8,7 @@ import { disksOf, type InventoryDisk } from "../../../inventory/machine-disks.ts
 import { disksToAttach, type WantedDisk } from "./disks-to-attach.ts";
 import { computeErrors } from "../errors.ts";
 import { ownParts, releaseParts } from "./parts.ts";
+import { plugDisks } from "./plug-disks.ts";
 import { sizeNamed, sizeNameOf } from "./sizes.ts";
 import type { ComputeServices } from "../services.ts";
 import type { MachineBody, StorageProfile } from "./body.ts";
@@ -35,18 +36,23 @@ export async function reshapeMachine(
   const hidden = resource?.hidden ?? {};
   const changes = changesIn(body, hidden, machine);
   if (changes.said.length === 0) return;
-  if (hidden.network === undefined) {
+  if (hidden.network === undefined && changes.size !== undefined) {
     throw computeErrors.OperationNotAllowed(
-      `Disks and size of ${machine.name} are its host's: cannot ${changes.said.join(", ")}. Change them on the host (what is shown here follows), or make a machine from disks: PUT a new virtual machine whose disks have createOption 'Attach'.`,
+      `The size of ${machine.name} is its host's: cannot ${changes.said.join(", ")}. Change it on the host (what is shown here follows), or make a machine from disks: PUT a new virtual machine whose disks have createOption 'Attach'.`,
       { target: "properties" },
     );
   }
   const seen = await inventory.refreshMachine(machine.resourceId, signal);
-  if (seen.machine.powerState !== "stopped") {
-    throw computeErrors.OperationNotAllowed(
-      `${machine.name} runs: cannot ${changes.said.join(", ")}. Stop it with az vm deallocate, then try again.`,
-      { target: "properties" },
-    );
+  if (hidden.network === undefined || seen.machine.powerState !== "stopped") {
+    if (changes.size !== undefined) {
+      throw computeErrors.OperationNotAllowed(
+        `${machine.name} runs: cannot ${changes.said.join(", ")}. Stop it with az vm deallocate, then try again.`,
+        { target: "properties" },
+      );
+    }
+    const taken = new Set(seen.machine.disks.map(({ id }) => id));
+    await plugDisks(services, seen, { added: wantedOf(changes.added, taken), removed: changes.removed }, signal);
+    return;
   }
   const size = changes.size === undefined ? undefined : sizeNamed(changes.size);
   if (changes.size !== undefined && size === undefined) {
@@ -56,7 +62,7 @@ export async function reshapeMachine(
   }
   const kept = disksOf(seen).filter(({ resourceId }) => !changes.removed.some((one) => one.resourceId === resourceId));
   const wanted = kept.map(({ disk, resourceId }): WantedDisk => ({ serial: disk.id, resourceId }));
-  for (const disk of changes.added) wanted.push(toWanted(disk, wanted));
+  wanted.push(...wantedOf(changes.added, new Set(kept.map(({ disk }) => disk.id))));
   const { defined, diskSizes, diskResourceIds } = await disksToAttach(services, machine.resourceId, wanted);
   await inventory.redefine(
     machine.resourceId,
@@ -118,7 +124,15 @@ function otherDisks(
   };
 }
 
-function toWanted(disk: BodyDisk, others: readonly WantedDisk[]): WantedDisk {
+function wantedOf(disks: readonly BodyDisk[], taken: Set<string>): WantedDisk[] {
+  return disks.map((disk) => {
+    const wanted = toWanted(disk, taken);
+    taken.add(wanted.serial);
+    return wanted;
+  });
+}
+
+function toWanted(disk: BodyDisk, taken: ReadonlySet<string>): WantedDisk {
   const resourceId = disk.managedDisk?.id;
   if (
     disk.createOption?.toLowerCase() !== "attach" ||
@@ -130,7 +144,6 @@ function toWanted(disk: BodyDisk, others: readonly WantedDisk[]): WantedDisk {
       { target: "storageProfile.dataDisks" },
     );
   }
-  const taken = new Set(others.map(({ serial }) => serial));
   let serial = `lun${disk.lun}`;
   for (let number = 2; taken.has(serial); number += 1) serial = `lun${disk.lun}-${number}`;
   return { serial, resourceId };
