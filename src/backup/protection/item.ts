@@ -5,7 +5,6 @@ import type { DiskChoice } from "../capture/index.ts";
 import type { JobError } from "../jobs/job-error.ts";
 import type { Reader, Vault } from "../vaults/vaults.ts";
 import { protectionErrors } from "./errors.ts";
-import { itemNames } from "./names.ts";
 
 export const protectionStates = [
   /** Protected, and waiting for its first backup. */
@@ -94,6 +93,9 @@ export async function listItems(
   return name === undefined ? items : items.filter(({ friendlyName }) => friendlyName.toLowerCase() === name);
 }
 
+/** After it stands what the names of item and container share. */
+const itemMark = "/VM;";
+
 export function itemFromRow(row: ProtectedItemRow): ProtectedItem {
   return {
     key: row.key,
@@ -104,7 +106,7 @@ export function itemFromRow(row: ProtectedItemRow): ProtectedItem {
     machineKey: row.machine_key,
     machineId: row.machine_id,
     friendlyName: row.friendly_name,
-    containerName: itemNames(row.machine_id).protectable,
+    containerName: row.id.slice(row.id.lastIndexOf(itemMark) + itemMark.length),
     policyKey: row.policy_key ?? undefined,
     state: row.state as ProtectionState,
     disks: row.disks === null ? undefined : (JSON.parse(row.disks) as DiskChoice),

@@ -9,6 +9,9 @@ export const owedTransfers: Migration = {
       .addColumn("locked_until", integer)
       .execute();
     await trx.schema.createIndex("owed_transfers_item").on("owed_transfers").columns(["item_key"]).execute();
+    // A page of a vault's items is read in order.
+    await trx.schema.createIndex("protected_items_page").on("protected_items").columns(["vault_key", "key"]).execute();
+    await trx.schema.dropIndex("protected_items_vault").execute();
     // Until now nobody sent again what had failed.
     await trx
       .insertInto("owed_transfers")
