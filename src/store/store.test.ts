@@ -189,6 +189,19 @@ test("a session that was given up cannot commit, and nothing of it is listed", a
   assert.deepEqual((await listPoints(vault)).points, []);
 });
 
+test("a vault that is closed ends the sessions that were left open: no signs of life, nothing to commit", async (context) => {
+  context.mock.timers.enable({ apis: ["setInterval"] });
+  const store = memoryStore();
+  const vault = await newTestVault(store);
+  const session = await beginSession(vault, { item: "a" });
+  await session.addDisk("os", bufferSource(patterned(regionSize, 16)));
+  const records = async () => (await gathered(store.list("sessions/"))).map(({ name }) => name.replace(/^.*\./, ""));
+  await vault[Symbol.asyncDispose]();
+  context.mock.timers.tick(60 * 60_000);
+  await assert.rejects(session.commit(), { code: "VaultClosed" });
+  assert.deepEqual(await records(), ["open"]);
+});
+
 test("mostly dead packs are written again", async () => {
   const store = memoryStore();
   await using vault = await newTestVault(store, { packTarget: 4 * MiB });

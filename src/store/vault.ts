@@ -46,6 +46,8 @@ export interface Vault extends AsyncDisposable {
   learnEpochs(signal?: AbortSignal): Promise<void>;
   /** Packs that did not open since the vault was opened. */
   readonly badPacks: ReadonlyMap<string, BadPack>;
+  /** Aborted when the vault is closed, which ends the sessions that are still open. */
+  readonly closed: AbortSignal;
   /** Started at first use. */
   pool(): WorkerPool;
 }
@@ -98,7 +100,7 @@ export async function openVault(
   let knownConfig = number;
   const badPacks = new Map<string, BadPack>();
   let pool: WorkerPool | undefined;
-  let closed = false;
+  const closing = new AbortController();
   const learnEpochs = async (learnSignal?: AbortSignal): Promise<void> => {
     const newest = Math.max(0, ...(await configNumbers(store, learnSignal)));
     if (newest <= knownConfig) return;
@@ -124,13 +126,14 @@ export async function openVault(
     maps: mapReader(blobs),
     learnEpochs,
     badPacks,
+    closed: closing.signal,
     pool: () => {
-      if (closed) throw storeErrors.VaultClosed("The vault was closed.");
+      closing.signal.throwIfAborted();
       pool ??= new WorkerPool(keys, index.table, { workers: options.workers, packTarget: config.packTarget });
       return pool;
     },
     [Symbol.asyncDispose]: async () => {
-      closed = true;
+      closing.abort(storeErrors.VaultClosed("The vault was closed."));
       await pool?.[Symbol.asyncDispose]();
     },
   };

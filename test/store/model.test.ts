@@ -67,6 +67,8 @@ const commands = [
     command(`begin ${who} item ${item % 2}${isIncrement ? " incrementally" : ""}`, async (model, real) => {
       const name = items[item % 2]!;
       const content = Buffer.from(model.disks.get(name)!);
+      await model.open[who]?.session.abandon();
+      model.open[who] = undefined;
       const session = await beginSession(real.vaults[who]!, { item: name, parent: isIncrement ? "latest" : undefined });
       await session.addDisk("os", bufferSource(content));
       model.open[who] = { session, content };

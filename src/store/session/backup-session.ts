@@ -56,7 +56,7 @@ export async function beginSession(vault: Vault, options: SessionOptions): Promi
   const { signal: outer } = options;
   const id = randomBytes(8).toString("hex");
   const stopped = new AbortController();
-  const signal = outer === undefined ? stopped.signal : AbortSignal.any([outer, stopped.signal]);
+  const signal = AbortSignal.any([vault.closed, stopped.signal, ...(outer === undefined ? [] : [outer])]);
   await vault.learnEpochs(signal);
   const parent = await findParent(vault, options, signal);
   await writeOpen(vault.store, vault.keys, id, parent === undefined ? [] : [parent.name], vault.clock.now(), signal);
@@ -88,7 +88,7 @@ function openSession(
   const disks = new Map<string, PointDisk>();
   const attachments = new Map<string, PointAttachment>();
   let state: "open" | "ended" = "open";
-  const beat = keepBeating(vault.store, vault.keys, id);
+  const beat = keepBeating(vault, id);
 
   async function leave(): Promise<void> {
     state = "ended";

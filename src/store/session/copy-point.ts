@@ -50,7 +50,7 @@ export async function copyPoint(
   const older = (await listPointNames(to, "points", point.item, signal)).filter((other) => other < name).at(-1);
   const session = randomBytes(8).toString("hex");
   await writeOpen(to.store, to.keys, session, older === undefined ? [] : [older], to.clock.now(), signal);
-  using _beat = keepBeating(to.store, to.keys, session);
+  using _beat = keepBeating(to, session);
   try {
     // An earlier copy may have died between its decision and its point.
     await finishOthers(to, session, signal);

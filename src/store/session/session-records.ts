@@ -9,6 +9,7 @@ import { prefixes } from "../format/object-names.ts";
 import { parseDocument } from "../format/point.ts";
 import { seal, unseal } from "../format/sealed.ts";
 import type { VaultKeys } from "../keys/vault-keys.ts";
+import type { Vault } from "../vault.ts";
 
 const openSchema = z.object({ v: z.literal(1), parents: z.array(z.string()), startedAt: z.number() });
 
@@ -49,12 +50,19 @@ export async function writeOpen(
 
 const beatEveryMilliseconds = 10 * 60_000;
 
-/** Signs of life until it is disposed. */
-export function keepBeating(store: ObjectStore, keys: VaultKeys, id: string): Disposable {
+/** Signs of life until it is disposed, or the vault is closed. */
+export function keepBeating({ store, keys, closed }: Vault, id: string): Disposable {
   const beat = (): void => void writePart(store, keys, id, "beat", { v: 1 }, {}).catch(() => {});
   const timer = setInterval(beat, beatEveryMilliseconds);
   timer.unref();
-  return { [Symbol.dispose]: () => clearInterval(timer) };
+  const stop = (): void => clearInterval(timer);
+  closed.addEventListener("abort", stop, { once: true });
+  return {
+    [Symbol.dispose]: () => {
+      stop();
+      closed.removeEventListener("abort", stop);
+    },
+  };
 }
 
 /** Whether this end is the one that counts. */
