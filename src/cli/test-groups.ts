@@ -24,6 +24,7 @@ const nbdTools: readonly DebianPackage[] = [
   { name: "nbdkit", shows: "/usr/bin/nbdkit" },
   { name: "openssl", shows: "/usr/bin/openssl" },
 ];
+const virsh: DebianPackage = { name: "libvirt-clients", shows: "/usr/bin/virsh" };
 const guestTools: readonly DebianPackage[] = [
   qemuUtils,
   { name: "qemu-system-x86", shows: "/usr/bin/qemu-system-x86_64" },
@@ -32,7 +33,7 @@ const guestTools: readonly DebianPackage[] = [
   { name: "libc6-dev", shows: "/usr/lib/x86_64-linux-gnu/libc.a" },
 ];
 const libvirtTools: readonly DebianPackage[] = [
-  { name: "libvirt-clients", shows: "/usr/bin/virsh" },
+  virsh,
   { name: "libvirt-daemon", shows: "/usr/sbin/libvirtd" },
   {
     name: "libvirt-daemon-driver-qemu",
@@ -46,7 +47,7 @@ export const testGroups: readonly TestGroup[] = [
     name: "unit",
     about: "what stands beside the source",
     files: ["src/**/*.test.ts"],
-    packages: [postgresql, ...nbdTools],
+    packages: [postgresql, ...nbdTools, virsh],
   },
   {
     name: "wire",

@@ -131,10 +131,14 @@ export async function startLibvirtSession(): Promise<LibvirtSession> {
           `<disk type='file' device='disk'><driver name='qemu' type='${format === "raw" ? "raw" : "qcow2"}'/><source file='${path}'/><target dev='vd${letter}' bus='virtio'/><serial>${serial}</serial></disk>`,
         );
       }
+      const ports = Array.from(
+        { length: disks.length + 4 },
+        (_, index) => `<controller type='pci' index='${index + 1}' model='pcie-root-port'/>`,
+      ).join("");
       return `<domain type='qemu'><name>g ${id.slice(-4)} &amp;&apos;</name><uuid>${id}</uuid><memory unit='MiB'>192</memory><vcpu>1</vcpu>
 <os><type machine='q35'>hvm</type><kernel>${images}/vmlinuz</kernel><initrd>${images}/initrd.gz</initrd><cmdline>${guest.commandLine}</cmdline></os>
 <cpu mode='maximum'/><features><acpi/></features><devices>${parts.join("")}
-<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel><serial type='file'><source path='${consoleOf(id)}'/></serial><controller type='pci' model='pcie-root-port'/><memballoon model='none'/></devices></domain>`;
+<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel><serial type='file'><source path='${consoleOf(id)}'/></serial><controller type='pci' index='0' model='pcie-root'/>${ports}<memballoon model='none'/></devices></domain>`;
     },
     [Symbol.asyncDispose]: async () => {
       if (daemon.exitCode !== null || daemon.signalCode !== null) await startDaemon();

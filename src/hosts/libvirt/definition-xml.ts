@@ -4,8 +4,10 @@ import type { DefinedDisk, DiskSource, MachineDefinition } from "../host.ts";
 import { escapeXml } from "./xml.ts";
 
 const reconnectSeconds = 60;
-/** For disks that come while it runs: libvirt adds none later. */
-const sparePorts = Array.from({ length: 8 });
+/** The agent's channel, the network, the random numbers, the USB controller that libvirt adds. */
+const portsOfOthers = 4;
+/** For disks that come while it runs: libvirt adds no port later. */
+const sparePorts = 8;
 const letters = "abcdefghijklmnopqrstuvwxyz";
 
 export function domainXml(definition: MachineDefinition, virtualization: "kvm" | "qemu"): string {
@@ -20,7 +22,11 @@ export function domainXml(definition: MachineDefinition, virtualization: "kvm" |
     `<os><type machine='q35'>hvm</type>${boot}</os><features><acpi/></features><cpu mode='maximum'/>`,
     "<devices>",
     ...disks.map(diskXml),
-    ...sparePorts.map(() => "<controller type='pci' model='pcie-root-port'/>"),
+    "<controller type='pci' index='0' model='pcie-root'/>",
+    ...Array.from(
+      { length: disks.length + portsOfOthers + sparePorts },
+      (_, index) => `<controller type='pci' index='${index + 1}' model='pcie-root-port'/>`,
+    ),
     "<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>",
     network === "user" ? "<interface type='user'><model type='virtio'/></interface>" : "",
     "<serial type='pty'/><rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>",

@@ -1,5 +1,6 @@
 // A libvirt domain as libvirt describes it.
 
+import { HoldfastError } from "../../lib/errors.ts";
 import { hostErrors } from "../errors.ts";
 import type { Machine, MachineDisk, PowerState } from "../host.ts";
 import type { Virsh } from "./virsh.ts";
@@ -58,10 +59,14 @@ export async function listDomainIds(virsh: Virsh, signal?: AbortSignal): Promise
   return lines.filter((line) => uuidShape.test(line));
 }
 
-/** Those that vanish meanwhile are left out. */
+/**
+ * Those that vanish meanwhile are left out, and so are those whose description cannot be read once
+ * `unreadable` has heard of them: one machine's owner must not hide the others.
+ */
 export async function describeDomains(
   virsh: Virsh,
   ids: readonly string[],
+  unreadable: (id: string, error: HoldfastError) => void,
   signal?: AbortSignal,
 ): Promise<DomainState[]> {
   const states: DomainState[] = [];
@@ -73,10 +78,15 @@ export async function describeDomains(
       ["domblkinfo", id, "--all"],
     ]);
     const answers = await virsh.batch(commands, { signal });
-    for (const index of some.keys()) {
+    for (const [index, id] of some.entries()) {
       const [xml = "", state = "", sizes = ""] = answers.slice(index * 3, index * 3 + 3);
       if (xml.trim() === "") continue;
-      states.push({ domain: readDomain(xml), powerState: readState(state.trim()), sizes: readSizes(sizes) });
+      try {
+        states.push({ domain: readDomain(xml), powerState: readState(state.trim()), sizes: readSizes(sizes) });
+      } catch (error) {
+        if (!(error instanceof HoldfastError)) throw error;
+        unreadable(id, error);
+      }
     }
   }
   return states;

@@ -44,7 +44,10 @@ export async function openLibvirtHost(settings: LibvirtHostSettings, signal?: Ab
   const definitions = openDefinitions(join(scratchFolder, "machines"));
 
   const look = async (id: string, signal?: AbortSignal): Promise<DomainState> => {
-    const [state] = await describeDomains(virsh, [id], signal);
+    const refuse = (_id: string, error: HoldfastError): never => {
+      throw error;
+    };
+    const [state] = await describeDomains(virsh, [id], refuse, signal);
     if (state === undefined) throw hostErrors.MachineNotFound(`libvirt at ${settings.uri} has no machine ${id}.`);
     return state;
   };
@@ -108,7 +111,10 @@ export async function openLibvirtHost(settings: LibvirtHostSettings, signal?: Ab
     const removed: string[] = [];
     const thawed: string[] = [];
     const failures: { machine: string; explanation: string }[] = [];
-    for (const { domain, powerState } of await describeDomains(virsh, await listDomainIds(virsh, signal), signal)) {
+    const unreadable = (machine: string, error: HoldfastError): void =>
+      void failures.push({ machine, explanation: error.sentence });
+    const ids = await listDomainIds(virsh, signal);
+    for (const { domain, powerState } of await describeDomains(virsh, ids, unreadable, signal)) {
       if (powerState === "stopped" || inSnapshot.has(domain.id)) continue;
       try {
         const job = await findBackup(virsh, domain.id, signal);
@@ -134,7 +140,7 @@ export async function openLibvirtHost(settings: LibvirtHostSettings, signal?: Ab
     lifecycle: openLibvirtLifecycle({ virsh, definitions, look }),
     diskPlug,
     listMachines: async (signal) =>
-      (await describeDomains(virsh, await listDomainIds(virsh, signal), signal)).map(toMachine),
+      (await describeDomains(virsh, await listDomainIds(virsh, signal), () => {}, signal)).map(toMachine),
     findMachine: async (id, signal) => toMachine(await look(id, signal)),
     withAgent: async (id, use, signal) => {
       const { domain, powerState } = await look(id, signal);

@@ -27,7 +27,6 @@ export interface CallOptions {
 
 const program = "virsh";
 const defaultTimeout = 60_000;
-const mark = "holdfast-next";
 const word = /^[A-Za-z0-9._-]+$/;
 
 export function openVirsh(uri: string): Virsh {
@@ -74,6 +73,8 @@ export function openVirsh(uri: string): Virsh {
         if (odd !== undefined) throw hostErrors.HostSettingsInvalid(`"${odd}" is no plain word.`);
         return words.join(" ");
       });
+      // New each time: no machine's description can hold it.
+      const mark = `holdfast-${newGuid()}`;
       const { stdout, stderr } = await execute([plain.join(`; echo ${mark}; `)], options, [0, 1]);
       const answers = stdout.split(mark);
       if (answers.length === commands.length) return answers;
