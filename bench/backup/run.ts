@@ -34,11 +34,12 @@ try {
   for (const [what, path] of [
     ["jobs", "/backupJobs"],
     ["items", "/backupProtectedItems"],
+    ["items, 1,000 a page", "/backupProtectedItems?$top=1000"],
     ["points", `${item}/recoveryPoints`],
   ]) {
     const times: number[] = [];
     for (let round = 0; round < 5; round += 1) {
-      let next: string | undefined = `${vaultId}${path}?${version}`;
+      let next: string | undefined = `${vaultId}${path}${path?.includes("?") === true ? "&" : "?"}${version}`;
       while (next !== undefined) {
         const from = performance.now();
         const { json, status, text } = await service.call("GET", next);
