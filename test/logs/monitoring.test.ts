@@ -119,7 +119,13 @@ describe("monitoring of vaults", () => {
 
   test("a resource's logs are asked at the resource", async () => {
     const query = 'CoreAzureBackup | where OperationName == "Vault" | distinct VaultName';
-    for (const path of [`/v1${vault}/query`, `/v1/${vault}/query`, `/${vault}/query`])
+    for (const path of [
+      `/v1${vault}/query`,
+      `/v1/${vault}/query`,
+      `/${vault}/query`,
+      `/v1${group}/query`,
+      `/v1${subscription}/query`,
+    ])
       assert.deepEqual(await rowsOf(query, path), [["main"]], path);
     const arm = await service.call(
       "POST",
@@ -248,6 +254,38 @@ describe("monitoring of vaults", () => {
     await someAlerts(`alertRule=${encodeURIComponent(rule("last"))}`, 1);
     assert.equal((await alertsOf("monitorService=Log%20Analytics")).length, 1);
     assert.equal((await alertsOf(`alertRule=${encodeURIComponent(rule("present"))}`)).length, 1);
+  });
+
+  test("a rule over a group asks what the group's resources log", async () => {
+    const criteria = {
+      allOf: [
+        {
+          query: 'AzureBackupOperations | where OperationType == "Modify policy"',
+          timeAggregation: "Count",
+          operator: "GreaterThan",
+          threshold: 0,
+          resourceIdColumn: "_ResourceId",
+        },
+      ],
+    };
+    for (const [name, scope] of Object.entries({ group, subscription })) {
+      await put(rule(name) + rulesVersion, ruleBody("print 1", { scopes: [scope], criteria }));
+    }
+    const policy = `${vault}/backupPolicies/DefaultPolicy?api-version=2023-04-01`;
+    const { json } = await service.call("GET", policy);
+    json.properties.retentionPolicy.dailySchedule.retentionDuration.count = 22;
+    const before = (await rows("AzureBackupOperations")).length;
+    await service.call("PUT", policy, { body: { properties: json.properties } });
+    await waitFor(
+      "the record",
+      async () => ((await rows("AzureBackupOperations")).length > before ? true : undefined),
+      patience,
+    );
+    await advance(310);
+    for (const name of ["group", "subscription"]) {
+      const [alert] = await someAlerts(`alertRule=${encodeURIComponent(rule(name))}`, 1);
+      assert.equal(alert.properties.essentials.targetResource.toLowerCase(), vault.toLowerCase());
+    }
   });
 
   test("a stateful rule has one alert for each vault, resolved when it is quiet", async () => {

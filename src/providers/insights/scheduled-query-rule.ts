@@ -4,6 +4,7 @@ import { z } from "zod";
 import { armErrors } from "../../arm/errors.ts";
 import type { Severity } from "../../monitor/alert.ts";
 import { aggregations, operators, type Operator, type Rule } from "../../monitor/rules/rule.ts";
+import { legacyCriterion } from "./legacy-criterion.ts";
 
 const minute = 60_000;
 const day = 1440;
@@ -181,15 +182,9 @@ function fromPresent(resourceId: string, name: string, given: z.output<typeof ru
 
 function fromLegacy(resourceId: string, name: string, given: z.output<typeof legacyProperties>): Rule {
   const { source, schedule, action } = given;
-  const { metricTrigger } = action.trigger;
   const windowSize = schedule.timeWindowInMinutes * minute;
   if (schedule.frequencyInMinutes > schedule.timeWindowInMinutes)
     throw invalid("schedule.frequencyInMinutes", "must not be longer than timeWindowInMinutes");
-  if (metricTrigger !== null && metricTrigger !== undefined)
-    throw invalid(
-      "action.trigger.metricTrigger",
-      "is not served: count results, or write the rule in API version 2021-08-01",
-    );
   return {
     id: resourceId,
     name,
@@ -199,17 +194,7 @@ function fromLegacy(resourceId: string, name: string, given: z.output<typeof leg
     frequency: schedule.frequencyInMinutes * minute,
     windowSize,
     timeRange: windowSize,
-    criterion: {
-      query: source.query,
-      aggregation: "Count",
-      measureColumn: undefined,
-      resourceIdColumn: undefined,
-      dimensions: [],
-      operator: action.trigger.thresholdOperator,
-      threshold: action.trigger.threshold,
-      periods: 1,
-      minFailing: 1,
-    },
+    criterion: legacyCriterion(source.query, action.trigger),
     isStateful: given.autoMitigate,
     muteFor: (action.throttlingInMin ?? 0) * minute,
     actions: { actionGroups: action.aznsAction?.actionGroup ?? [], customProperties: {} },

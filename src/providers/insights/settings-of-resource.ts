@@ -1,7 +1,8 @@
 // The diagnostic settings that stand on a resource or subscription.
 
+import { idKey } from "../../arm/resource-id.ts";
 import { listResources, type Reader } from "../../arm/resources/resource-store.ts";
-import type { Resource } from "../../arm/resources/resource.ts";
+import { fromRow, type Resource } from "../../arm/resources/resource.ts";
 
 export const diagnosticSettingType = "Microsoft.Insights/diagnosticSettings";
 
@@ -20,6 +21,19 @@ export interface CategorySetting {
 
 export function diagnosticSettingsOf(reader: Reader, scope: string): Promise<Resource<DiagnosticSetting>[]> {
   return listResources<DiagnosticSetting>(reader, { type: diagnosticSettingType, parent: scope });
+}
+
+/** Those of everything in a subscription or group, or below a resource. */
+export async function diagnosticSettingsBelow(reader: Reader, scope: string): Promise<Resource<DiagnosticSetting>[]> {
+  const key = idKey(scope);
+  const rows = await reader
+    .selectFrom("resources")
+    .selectAll()
+    .where("type_key", "=", diagnosticSettingType.toLowerCase())
+    .where("key", ">", `${key}/`)
+    .where("key", "<", `${key}0`)
+    .execute();
+  return rows.map((row) => fromRow<DiagnosticSetting>(row));
 }
 
 export function wantsCategory({ logs }: DiagnosticSetting, wanted: string): boolean {

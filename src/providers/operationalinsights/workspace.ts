@@ -8,7 +8,7 @@ import type { Grants } from "../../identity/access/grants.ts";
 import { defineErrors } from "../../lib/errors.ts";
 import type { QueryWorkspace } from "../../logs/query/query-workspace.ts";
 import { logTables } from "../../logs/schema/tables.ts";
-import { diagnosticSettingsOf } from "../insights/settings-of-resource.ts";
+import { diagnosticSettingsBelow, diagnosticSettingsOf } from "../insights/settings-of-resource.ts";
 import type { Services } from "../services.ts";
 import { functionsOf } from "./saved-searches.ts";
 
@@ -73,9 +73,9 @@ export function workspacesFor(
           `The caller '${caller.name}' may not read the logs of '${resourceId.slice(0, 300)}'.`,
         );
       }
-      // What stands above a resource logs of it too: a subscription its activity.
-      const scopes = enclosingScopes(resourceId);
-      const settings = (await Promise.all(scopes.map((scope) => diagnosticSettingsOf(reader, scope)))).flat();
+      // What stands above a resource logs of it too: a subscription its activity. A group logs where its resources do.
+      const above = enclosingScopes(resourceId).map((scope) => diagnosticSettingsOf(reader, scope));
+      const settings = (await Promise.all([...above, diagnosticSettingsBelow(reader, resourceId)])).flat();
       const ids = new Set(settings.flatMap(({ properties }) => properties.workspaceId?.toLowerCase() ?? []));
       const workspaces = await Promise.all([...ids].map((id) => findResource<WorkspaceProperties>(reader, id)));
       if (ids.size === 0) {
