@@ -242,7 +242,14 @@ test("the template that a restore leaves is deployed and makes a machine that ru
     account,
     "--account-key",
     (await rack.az("storage", "account", "keys", "list", "-g", "lab", "-n", account))[0].value,
-    ...["--container-name", container, "--name", blob, "--permissions", "r", "--expiry", "2100-01-01T00:00:00Z"],
+    "--container-name",
+    container,
+    "--name",
+    blob,
+    "--permissions",
+    "r",
+    "--expiry",
+    "2100-01-01T00:00:00Z",
   );
   const names = { VirtualMachineName: "redeployed", VirtualNetwork: "net", Subnet: "inner" };
   const parameters = Object.entries({ ...names, VirtualNetworkResourceGroup: "lab", VmSize: "Standard_B1ms" });
@@ -252,7 +259,12 @@ test("the template that a restore leaves is deployed and makes a machine that ru
     "deployment",
     "group",
     "create",
-    ...["-g", "target", "-n", "again", "--template-uri", `${templateUri}?${sas}`],
+    "-g",
+    "target",
+    "-n",
+    "again",
+    "--template-uri",
+    `${templateUri}?${sas}`,
     "--parameters",
     ...parameters.map(([name, value]) => `${name}=${value}`),
   );
@@ -281,8 +293,17 @@ test("restore-disks chooses disks, and writes VHDs where no group is named", asy
   );
   assert.match(
     await refused(
-      ...["restore", "restore-disks", ...itemOf("web"), "--rp-name", pointName, "--storage-account", account],
-      ...["--target-resource-group", "target", "--diskslist", "9"],
+      "restore",
+      "restore-disks",
+      ...itemOf("web"),
+      "--rp-name",
+      pointName,
+      "--storage-account",
+      account,
+      "--target-resource-group",
+      "target",
+      "--diskslist",
+      "9",
     ),
     /restoreDiskLunList names 9/,
   );
@@ -341,8 +362,15 @@ test("restore-disks to the original location puts the machine back to what it wa
   assert.equal((await backup("recoverypoint", "list", ...itemOf(name), ...iaas)).length, 2);
   assert.match(
     await refused(
-      ...["restore", "restore-disks", ...itemOf("web"), "--rp-name", pointName, "--storage-account", account],
-      ...["--restore-mode", "OriginalLocation"],
+      "restore",
+      "restore-disks",
+      ...itemOf("web"),
+      "--rp-name",
+      pointName,
+      "--storage-account",
+      account,
+      "--restore-mode",
+      "OriginalLocation",
     ),
     /was not made by Holdfast/,
   );
@@ -352,7 +380,14 @@ test("the secondary region is refused with what can be done", async () => {
   const aside = ["--use-secondary-region", "--target-resource-group", "target"];
   assert.match(
     await refused(
-      ...["restore", "restore-disks", ...itemOf("web"), "--rp-name", pointName, "--storage-account", account, ...aside],
+      "restore",
+      "restore-disks",
+      ...itemOf("web"),
+      "--rp-name",
+      pointName,
+      "--storage-account",
+      account,
+      ...aside,
     ),
     /UserErrorCrossRegionRestoreNotEnabled[^]*leave --use-secondary-region out/,
   );
@@ -368,7 +403,7 @@ test("files of a point are mounted by a script, and the point is let go", async 
   } finally {
     process.chdir(where);
   }
-  const [script] = readdirSync(work).filter((name) => /^web_eastus_/.test(name));
+  const [script] = readdirSync(work).filter((name) => name.startsWith("web_eastus_"));
   assert.ok(script !== undefined, readdirSync(work).join());
   assert.match(readFileSync(join(work, script), "utf8"), /TargetPassword="UserInput012345"/);
   assert.equal((await show()).properties.isInstantIlrSessionActive, true);
@@ -379,9 +414,7 @@ test("files of a point are mounted by a script, and the point is let go", async 
 test("its policy is changed; it is stopped, taken up again, deleted and had back", async () => {
   const changed = await backup("item", "set-policy", ...shownOf("web"), "--policy-name", "Longer");
   assert.equal(changed.properties.operation, "ConfigureBackup");
-  await backup(
-    ...["protection", "update-for-vm", ...itemOf("web"), "--disk-list-setting", "exclude", "--diskslist", "0"],
-  );
+  await backup("protection", "update-for-vm", ...itemOf("web"), "--disk-list-setting", "exclude", "--diskslist", "0");
   const item = async (): Promise<Shown> => (await backup("item", "show", ...shownOf("web"))).properties;
   assert.deepEqual((await item()).extendedProperties.diskExclusionProperties, {
     diskLunList: [0],

@@ -3,6 +3,7 @@
 
 import * as z from "zod";
 import { armErrors } from "../../../arm/errors.ts";
+import type { Route } from "../../../arm/routes.ts";
 import type { Provider, ResourceLifecycle } from "../../../arm/provider.ts";
 import { ok, param, type ArmReply, type ArmRequest } from "../../../arm/request.ts";
 import { getResource, resourceNotFound } from "../../../arm/resources/resource-store.ts";
@@ -64,7 +65,7 @@ export function resourceGuardsPart(services: RecoveryServices): Provider {
     namespace,
     resourceTypes: [{ name: type.type, apiVersions: versions, capabilities: "SupportsTags, SupportsLocation" }],
     routes: [
-      ...trackedRoutes(services, type),
+      ...trackedRoutes(services, type).map(withRight),
       ...operations.flatMap((operation) => {
         const requests = `${path}/${guardedOperations[operation].requests}`;
         return [
@@ -75,6 +76,14 @@ export function resourceGuardsPart(services: RecoveryServices): Provider {
     ],
     lifecycles: { [type.type]: lifecycle },
   };
+}
+
+/** Azure's built-in roles name these two rights of a guard with the whole path. */
+function withRight(route: Route): Route {
+  const right =
+    route.method === "DELETE" ? "delete" : route.method === "PUT" || route.method === "PATCH" ? "write" : "";
+  if (right === "") return route;
+  return { ...route, action: `${namespace}/subscriptions/resourceGroups/providers/resourceGuards/${right}` };
 }
 
 function isSame(excluded: string, operation: GuardedOperation): boolean {
