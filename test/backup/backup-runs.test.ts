@@ -148,6 +148,23 @@ describe("with a snapshot tier", () => {
     });
   });
 
+  test("a place that the server's configuration does not allow is refused, and the answer names the setting", async () => {
+    const other = `${rig.group}/providers/Microsoft.RecoveryServices/vaults/v2`;
+    await rig.call("PUT", other, { location: "eastus", sku: { name: "Standard" }, properties: {} });
+    const credential = { kind: "s3", accessKeyId: "a", secretAccessKey: "b" };
+    for (const [location, setting] of [
+      [{ kind: "folder", path: "/etc/vault" }, /HOLDFAST_PLACES_FOLDERS/],
+      [{ kind: "s3", url: "s3://b/p?endpoint=http%3A%2F%2Flocalhost%3A9000" }, /HOLDFAST_PLACES_ALLOW_LOOPBACK/],
+      [{ kind: "s3", url: "s3://b/p?endpoint=http%3A%2F%2F169.254.169.254" }, /local link/],
+    ] as const) {
+      const answer = await rig.call("PUT", `${other}/providers/Microsoft.Holdfast/vaultSettings/default`, {
+        properties: { place: { location, ...(location.kind === "s3" ? { credential } : {}) } },
+      });
+      assert.deepEqual([answer.status, answer.json.error.code], [403, "PlaceNotAllowed"], answer.text);
+      assert.match(answer.text, setting);
+    }
+  });
+
   test("a point is in both tiers, and leaves the first when its instant days are over", async () => {
     await rig.protect("vm1");
     const job = await rig.backUp("vm1", new Date(rig.now() + 60 * day).toISOString());
