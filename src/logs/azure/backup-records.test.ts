@@ -204,6 +204,8 @@ on BackupItemUniqueId_s
         { Status: "CompletedWithWarnings", ErrorTitle: "Success", DurationInSecs: 300 },
       ],
     );
+    // By when they began, not by when they were told.
+    assert.deepEqual(await logs.rows("_AzureBackup_GetJobs(datetime(2026-01-10 06:00), datetime(2026-01-11))"), []);
     assert.deepEqual(await logs.rows('_AzureBackup_GetVaults(VaultLocationList="elsewhere")'), []);
     assert.deepEqual(named(await logs.rows("_AzureBackup_GetVaults()"), "Name"), ["main"]);
     assert.deepEqual(named(await logs.rows("_AzureBackup_GetPolicies()"), "Name"), ["Nightly"]);

@@ -87,7 +87,7 @@ export const azureBackupFunctions: readonly FunctionSchema[] = [
     name: "_AzureBackup_GetJobs",
     parameters: `${closedRange}, ${vaultParameters}, ${solutions}, JobOperationList:string="*", JobStatusList:string="*", JobFailureCodeList:string="*", DatasourceSetName:string="*", BackupInstanceName:string="*", ExcludeLog:bool=true`,
     body: `AddonAzureBackupJobs
-| where OperationName == "Job" and ${inRange}
+| where OperationName == "Job" and JobStartDateTime >= RangeStart and JobStartDateTime < RangeEnd
 | summarize arg_max(TimeGenerated, *) by JobUniqueId
 | extend ${vaultColumns}, BackupSolution = ${solution}
 | where ${ofVaults} and ${listed("BackupSolution", "BackupSolutionList")}
