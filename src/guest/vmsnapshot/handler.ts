@@ -33,6 +33,8 @@ export interface ScriptResults {
 /** Files that the handler reads out are cut at this size. */
 export const largestFile = 65_536;
 const verbMilliseconds = 30_000;
+/** Starts a unit of systemd's, which a busy guest is slow at. */
+const enableMilliseconds = 120_000;
 /** Of `put`. */
 const notWritable = 13;
 
@@ -88,7 +90,11 @@ export function handlerOf(agent: AgentChannel, home: string): Handler {
       throw agentErrors.AgentMisbehaved("The extension's handler named no sequence number.");
     },
     enable: async (sequence, signal) => {
-      const program = { path: "/bin/sh", args: ["-c", enableScript, home, String(sequence)] };
+      const program = {
+        path: "/bin/sh",
+        args: ["-c", enableScript, home, String(sequence)],
+        timeoutMilliseconds: enableMilliseconds,
+      };
       return (await runInGuest(agent, program, signal)).exitCode;
     },
     waitForPre: async (task, seconds, signal) =>
