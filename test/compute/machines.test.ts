@@ -112,6 +112,72 @@ test("tags change with az vm update; size, disks and images are refused with wha
   );
 });
 
+test("the backup extension is set, listed and removed, and its protected settings are never shown", async () => {
+  const kind = ["--publisher", "Microsoft.Azure.RecoveryServices", "--name", "VMSnapshotLinux"];
+  const vm = ["--resource-group", "lab", "--vm-name", "web"];
+  const settings = ["--settings", '{"locale":"en-us"}', "--protected-settings", '{"statusBlobUri":"https://hidden"}'];
+  const set = await rack.az("vm", "extension", "set", ...vm, ...kind, ...settings);
+  assert.deepEqual([set.typePropertiesType, set.settings], ["VMSnapshotLinux", { locale: "en-us" }]);
+  const listed = await rack.az("vm", "extension", "list", ...vm);
+  assert.deepEqual(
+    listed.map(({ name, provisioningState }: Record<string, string>) => [name, provisioningState]),
+    [["VMSnapshotLinux", "Succeeded"]],
+  );
+  const { stdout } = await execute("az", ["vm", "extension", "list", ...vm, "--output", "table"], {
+    env: rack.environment,
+  });
+  assert.match(
+    stdout,
+    /^Name +ProvisioningState +Publisher[^]*\nVMSnapshotLinux +Succeeded +Microsoft\.Azure\.RecoveryServices/,
+  );
+  const shown = await rack.az("vm", "extension", "show", ...vm, "--name", "VMSnapshotLinux", "--instance-view");
+  assert.equal(shown.instanceView.statuses[0].code, "ProvisioningState/succeeded");
+  const { text } = await rack.machine("web", "?$expand=instanceView");
+  assert.ok(text.includes("VMSnapshotLinux") && !text.includes("hidden"));
+  const other = await azFails(
+    rack.az,
+    "vm",
+    "extension",
+    "set",
+    ...vm,
+    "--publisher",
+    "Microsoft.Azure.Extensions",
+    "--name",
+    "CustomScript",
+    "--version",
+    "2.0",
+  );
+  assert.match(other.text, /ArtifactNotFound[^]*run-command/);
+  await rack.az("vm", "extension", "delete", ...vm, "--name", "VMSnapshotLinux");
+  assert.deepEqual(await rack.az("vm", "extension", "list", ...vm), []);
+});
+
+test("the Compute SDK lists, looks, runs a script and restarts", async () => {
+  const { tenantId, clientId, clientSecret, subscriptionId } = rack.service.admin;
+  const { stdout } = await execute(process.execPath, [`${projectRoot}/test/compute/sdk-program.ts`], {
+    env: {
+      ...process.env,
+      NODE_EXTRA_CA_CERTS: rack.service.ca,
+      ENDPOINT: rack.service.endpoint,
+      TENANT_ID: tenantId,
+      CLIENT_ID: clientId,
+      CLIENT_SECRET: clientSecret,
+      SUBSCRIPTION_ID: subscriptionId,
+    },
+  });
+  assert.deepEqual(JSON.parse(stdout), {
+    listed: ["web"],
+    all: ["web"],
+    vmId: uuid,
+    power: ["PowerState/running"],
+    agent: "Ready",
+    ran: "ProvisioningState/succeeded",
+    extension: ["VMSnapshot", 0],
+    missing: { statusCode: 404, code: "ResourceNotFound" },
+  });
+  await rack.untilAgentReady("web");
+});
+
 test("a disk comes to the running machine, is written to, leaves it, and is downloaded with what was written", async () => {
   const disk = ["--resource-group", "lab", "--name", "extra"];
   const onMachine = ["--resource-group", "lab", "--vm-name", "web", "--name", "extra"];
@@ -193,72 +259,6 @@ test("a disk comes to the running machine, is written to, leaves it, and is down
   rmSync(path);
   await rack.az("disk", "revoke-access", ...disk);
   await rack.az("disk", "delete", ...disk, "--yes");
-});
-
-test("the backup extension is set, listed and removed, and its protected settings are never shown", async () => {
-  const kind = ["--publisher", "Microsoft.Azure.RecoveryServices", "--name", "VMSnapshotLinux"];
-  const vm = ["--resource-group", "lab", "--vm-name", "web"];
-  const settings = ["--settings", '{"locale":"en-us"}', "--protected-settings", '{"statusBlobUri":"https://hidden"}'];
-  const set = await rack.az("vm", "extension", "set", ...vm, ...kind, ...settings);
-  assert.deepEqual([set.typePropertiesType, set.settings], ["VMSnapshotLinux", { locale: "en-us" }]);
-  const listed = await rack.az("vm", "extension", "list", ...vm);
-  assert.deepEqual(
-    listed.map(({ name, provisioningState }: Record<string, string>) => [name, provisioningState]),
-    [["VMSnapshotLinux", "Succeeded"]],
-  );
-  const { stdout } = await execute("az", ["vm", "extension", "list", ...vm, "--output", "table"], {
-    env: rack.environment,
-  });
-  assert.match(
-    stdout,
-    /^Name +ProvisioningState +Publisher[^]*\nVMSnapshotLinux +Succeeded +Microsoft\.Azure\.RecoveryServices/,
-  );
-  const shown = await rack.az("vm", "extension", "show", ...vm, "--name", "VMSnapshotLinux", "--instance-view");
-  assert.equal(shown.instanceView.statuses[0].code, "ProvisioningState/succeeded");
-  const { text } = await rack.machine("web", "?$expand=instanceView");
-  assert.ok(text.includes("VMSnapshotLinux") && !text.includes("hidden"));
-  const other = await azFails(
-    rack.az,
-    "vm",
-    "extension",
-    "set",
-    ...vm,
-    "--publisher",
-    "Microsoft.Azure.Extensions",
-    "--name",
-    "CustomScript",
-    "--version",
-    "2.0",
-  );
-  assert.match(other.text, /ArtifactNotFound[^]*run-command/);
-  await rack.az("vm", "extension", "delete", ...vm, "--name", "VMSnapshotLinux");
-  assert.deepEqual(await rack.az("vm", "extension", "list", ...vm), []);
-});
-
-test("the Compute SDK lists, looks, runs a script and restarts", async () => {
-  const { tenantId, clientId, clientSecret, subscriptionId } = rack.service.admin;
-  const { stdout } = await execute(process.execPath, [`${projectRoot}/test/compute/sdk-program.ts`], {
-    env: {
-      ...process.env,
-      NODE_EXTRA_CA_CERTS: rack.service.ca,
-      ENDPOINT: rack.service.endpoint,
-      TENANT_ID: tenantId,
-      CLIENT_ID: clientId,
-      CLIENT_SECRET: clientSecret,
-      SUBSCRIPTION_ID: subscriptionId,
-    },
-  });
-  assert.deepEqual(JSON.parse(stdout), {
-    listed: ["web"],
-    all: ["web"],
-    vmId: uuid,
-    power: ["PowerState/running"],
-    agent: "Ready",
-    ran: "ProvisioningState/succeeded",
-    extension: ["VMSnapshot", 0],
-    missing: { statusCode: 404, code: "ResourceNotFound" },
-  });
-  await rack.untilAgentReady("web");
 });
 
 test("it is restarted, stopped and forgotten; one that Holdfast did not make is neither started nor deleted", async () => {

@@ -20,6 +20,7 @@ import { endBackup, findBackup } from "./backup-job.ts";
 import { describeDomains, listDomainIds, toMachine, type Domain, type DomainState } from "./domain.ts";
 import { openLibvirtLifecycle } from "./lifecycle.ts";
 import { plugDisk, unplugDisk, type PluggableState } from "./plug.ts";
+import { refuseRemote } from "./reach.ts";
 import { isOurSocket, openLibvirtSnapshot } from "./snapshot.ts";
 import { openVirsh } from "./virsh.ts";
 
@@ -76,6 +77,7 @@ export async function openLibvirtHost(settings: LibvirtHostSettings, signal?: Ab
   };
 
   const snapshot = async (id: string, request: SnapshotRequest, signal?: AbortSignal): Promise<SnapshotSession> => {
+    refuseRemote(settings.uri);
     const state = await look(id, signal);
     if (inSnapshot.has(id))
       throw hostErrors.SnapshotInProgress(`A snapshot of the machine ${state.domain.name} is open already.`);
