@@ -97,7 +97,7 @@ describe("hostile queries", () => {
   });
 
   test("names and texts with quotes, statements and line ends are only names and texts", async () => {
-    const text = `'; DROP SCHEMA g1 CASCADE; --\"\n\u0000`;
+    const text = `'; DROP SCHEMA g1 CASCADE; --"\n\u0000`;
     const record = { JobUniqueId: text, JobStatus: "Hostile" };
     await logs.append([{ workspace, table: "AddonAzureBackupJobs", records: [record] }]);
     const { json } = await answer(
