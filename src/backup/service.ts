@@ -15,6 +15,7 @@ import { itemsInVault } from "./protection/vault-use.ts";
 import { backupHandler } from "./run/backup-job.ts";
 import { runCaretaker } from "./scheduler/caretaker.ts";
 import { runScheduler } from "./scheduler/scheduler.ts";
+import type { CaptureDiskKeys } from "./keys/disk-keys.ts";
 import { vaultStore } from "./stores/store-name.ts";
 import type { Stores } from "./stores/stores.ts";
 import type { VaultUse } from "./vaults/vaults.ts";
@@ -28,6 +29,7 @@ export interface BackupServiceOptions {
   readonly limits: JobLimits;
   /** A machine as the wire shows it: kept in each point for restores. */
   readonly describeMachine: (machine: InventoryMachine) => Promise<Readonly<Record<string, unknown>>>;
+  readonly captureDiskKeys: CaptureDiskKeys;
   /** What brings guests' applications to rest; file systems are frozen without it too. */
   readonly consistencyAgent?: ConsistencyAgent;
   readonly retry?: RetryTerms;

@@ -9,8 +9,8 @@ import { keyErrors } from "./errors.ts";
 import { vaultOf } from "./http/endpoint.ts";
 import { decrypt, encrypt, type KeyOperation } from "./key-operations.ts";
 import { openKey, rotateDueKeys } from "./keys.ts";
-import { backUp, restore } from "./object-backup.ts";
-import { purgeExpired, type ObjectName } from "./objects.ts";
+import { backUp, exportObject, importObject, restore } from "./object-backup.ts";
+import { findNamed, getVersion, purgeExpired, type ObjectName } from "./objects.ts";
 import { readSecret } from "./secrets.ts";
 import type { KeyStore } from "./store.ts";
 import { findVault, purgeVault, type Vault } from "./vaults.ts";
@@ -40,6 +40,16 @@ export interface KeyVaults {
   backUpObject(id: string, as: VaultCaller): Promise<string>;
   /** Into a vault, never over something that is there. Returns the id. */
   restoreObject(vaultName: string, kind: ObjectKind, backup: string, as: VaultCaller): Promise<string>;
+  /** What `backUpObject` seals, and the vault that it is in: for who encrypts it with keys of its own. */
+  exportObject(id: string, as: VaultCaller): Promise<{ vaultId: string; content: Buffer }>;
+  /** What `exportObject` gave, into a vault; never over something that is there. Returns the vault's id. */
+  importObject(vaultName: string, kind: ObjectKind, content: Uint8Array, as: VaultCaller): Promise<string>;
+  /** Whether the key or secret is there, in that version, and not deleted. */
+  hasObject(id: string): Promise<boolean>;
+  /** The vault of an id, if it is there. */
+  vaultIdOf(id: string): Promise<string | undefined>;
+  /** Fails unless the caller may do that with the key or secret. */
+  checkObject(id: string, operation: "get" | "backup" | "restore", as: VaultCaller): Promise<void>;
   /** For a template's parameters: the vault's resource id, a secret's name and perhaps version. */
   templateSecret(vaultId: string, name: string, version: string | undefined): Promise<string>;
   /** Rotates what is due, removes what is past its time. Once an hour is enough. */
@@ -101,6 +111,37 @@ export function openKeyVaults({ database, secretBox, vaultUrl }: KeyVaultsOption
       await checkRight(vault, as, kind, rights[kind].restore, undefined);
       const { name, version } = await restore(store, vault.name, kind, backup);
       return `${vaultUrl(vault.name)}/${kind}s/${name}/${version}`;
+    },
+    exportObject: async (id, as) => {
+      const { vault, at, version } = await locate(id);
+      await checkRight(vault, as, at.kind, rights[at.kind].backup, at.name);
+      // The version that is named must be among what is exported.
+      await getVersion(database.kysely, at, version);
+      return { vaultId: vault.scope, content: await exportObject(store, at) };
+    },
+    importObject: async (vaultName, kind, content, as) => {
+      const vault = await find(vaultName);
+      await checkRight(vault, as, kind, rights[kind].restore, undefined);
+      await importObject(store, vault.name, kind, content);
+      return vault.scope;
+    },
+    hasObject: async (id) => {
+      const { vault: name, kind, name: object, version } = parseObjectId(id);
+      const vault = await findVault(database.kysely, name);
+      if (vault === undefined) return false;
+      const at = { vault: vault.name, kind, name: object };
+      const named = await findNamed(database.kysely, at);
+      if (named === undefined || named.deletion !== undefined) return false;
+      if (version === undefined) return true;
+      return getVersion(database.kysely, at, version).then(
+        () => true,
+        () => false,
+      );
+    },
+    vaultIdOf: async (id) => (await findVault(database.kysely, parseObjectId(id).vault))?.scope,
+    checkObject: async (id, operation, as) => {
+      const { vault, at } = await locate(id);
+      await checkRight(vault, as, at.kind, rights[at.kind][operation], at.name);
     },
     templateSecret: async (vaultId, name, version) => {
       const vault = await find(vaultId.split("/").at(-1) ?? "");

@@ -30,6 +30,11 @@ const mostVersions = 500;
 
 /** Base64url. */
 export async function backUp(store: KeyStore, at: ObjectName): Promise<string> {
+  return store.secretBox.seal(await exportObject(store, at)).toString("base64url");
+}
+
+/** Not sealed: for who encrypts it with keys of its own, so another server can open it too. */
+export async function exportObject(store: KeyStore, at: ObjectName): Promise<Buffer> {
   const reader = store.database.kysely;
   const current = await getVersion(reader, at, undefined);
   const named = await findNamed(reader, at);
@@ -51,7 +56,7 @@ export async function backUp(store: KeyStore, at: ObjectName): Promise<string> {
       changedAt,
     })),
   };
-  return store.secretBox.seal(Buffer.from(JSON.stringify(backup), "utf8")).toString("base64url");
+  return Buffer.from(JSON.stringify(backup), "utf8");
 }
 
 export async function restore<S extends Shown>(
@@ -60,7 +65,16 @@ export async function restore<S extends Shown>(
   kind: ObjectKind,
   text: string,
 ): Promise<Version<S>> {
-  const backup = open(store, kind, text);
+  return importObject(store, vault, kind, opened(store, text));
+}
+
+export async function importObject<S extends Shown>(
+  store: KeyStore,
+  vault: string,
+  kind: ObjectKind,
+  content: Uint8Array,
+): Promise<Version<S>> {
+  const backup = parse(kind, content);
   const at: ObjectName = { vault, kind, name: backup.name };
   await store.database.transaction(async (trx) => {
     if ((await findNamed(trx, at)) !== undefined) {
@@ -99,12 +113,24 @@ export async function restore<S extends Shown>(
   return getVersion<S>(store.database.kysely, at, undefined);
 }
 
-function open(store: KeyStore, kind: ObjectKind, text: string): z.output<typeof backupSchema> {
+function opened(store: KeyStore, text: string): Uint8Array {
+  try {
+    return store.secretBox.open(Buffer.from(text, "base64url"));
+  } catch (cause) {
+    throw notOurs(cause);
+  }
+}
+
+function notOurs(cause: unknown): Error {
+  return keyErrors.BadParameter("The backup is not one that this service made.", { cause });
+}
+
+function parse(kind: ObjectKind, content: Uint8Array): z.output<typeof backupSchema> {
   let backup: z.output<typeof backupSchema>;
   try {
-    backup = backupSchema.parse(JSON.parse(store.secretBox.open(Buffer.from(text, "base64url")).toString("utf8")));
+    backup = backupSchema.parse(JSON.parse(Buffer.from(content).toString("utf8")));
   } catch (cause) {
-    throw keyErrors.BadParameter("The backup is not one that this service made.", { cause });
+    throw notOurs(cause);
   }
   if (backup.kind !== kind) throw keyErrors.BadParameter(`The backup holds a ${backup.kind}, not a ${kind}.`);
   return backup;

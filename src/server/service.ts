@@ -12,6 +12,9 @@ import { createThrottle } from "../arm/throttle.ts";
 import { removeOldActivity } from "../arm/activity/activity.ts";
 import { recordOperationEnd } from "../arm/activity/operation-end.ts";
 import { customerKeys } from "../backup/keys/customer-key.ts";
+import { captureDiskKeys } from "../backup/keys/capture-disk-keys.ts";
+import type { VaultCaller } from "../keys/access.ts";
+import { ownIdentityOf } from "../providers/recoveryservices/vaults/own-identity.ts";
 import { openBackupService } from "../backup/service.ts";
 import { platformKeyOf } from "../backup/stores/store-key.ts";
 import { openStores } from "../backup/stores/stores.ts";
@@ -144,6 +147,7 @@ export async function startService(settings: Settings): Promise<Service> {
   );
   const vaultUrl = await vaultUrls(() => origins[0] ?? "https://localhost");
   const keyVaults = openKeyVaults({ database, secretBox: secretBox(platformKey), vaultUrl });
+  const vaultCallerOf = (principalId: string): Promise<VaultCaller> => vaultCaller(identity, database, principalId);
   const blobs = ends.use(
     await openBlobs({
       database,
@@ -161,10 +165,7 @@ export async function startService(settings: Settings): Promise<Service> {
       places: settings.places,
       keyOf: platformKeyOf(
         platformKey,
-        customerKeys(
-          () => keyVaults,
-          (principalId) => vaultCaller(identity, database, principalId),
-        ),
+        customerKeys(() => keyVaults, vaultCallerOf),
       ),
     }),
   );
@@ -198,6 +199,8 @@ export async function startService(settings: Settings): Promise<Service> {
       limits: backupLimits,
       consistencyAgent: reportingVmSnapshot(database, secretBox(platformKey), (...blob) => writeByUrl(blobs, ...blob)),
       describeMachine: (machine) => describeMachine(database, machine),
+      captureDiskKeys: async (vault, shape) =>
+        captureDiskKeys(keyVaults, async () => vaultCallerOf(await ownIdentityOf(database, vault)), shape),
       report: (error) => log.error({ err: error }, "backup"),
     }),
   );
@@ -218,6 +221,7 @@ export async function startService(settings: Settings): Promise<Service> {
     vaultUses: [backup.vaultUse],
     disks,
     keyVaults,
+    vaultCallerOf,
     logs,
     inventory,
     inProcess,

@@ -113,6 +113,7 @@ export async function startDomainRig(
         return { host, machineId: machine.machineId, machine };
       },
     },
+    captureDiskKeys: async () => undefined,
     describeMachine: async ({ name }: InventoryMachine) => ({ name }),
   };
   engine.register("Backup", backupHandler(parts));

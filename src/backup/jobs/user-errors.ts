@@ -106,6 +106,12 @@ const table = {
     title: "The service may not read the keys of the encrypted machine",
     recommendations: ["Grant the backup service the rights to get and back up the key vault's keys and secrets."],
   },
+  DiskEncryptionInternalError: {
+    title: "The encryption settings of the machine could not be read",
+    recommendations: [
+      "See that the secret and the key that the machine's encryptionSettings name are in their key vault, then back up again.",
+    ],
+  },
   UserErrorCMKKeyUnavailable: {
     title: "The customer-managed key of the vault cannot be used",
     recommendations: [

@@ -35,7 +35,7 @@ export function rowOfPoint(point: Point, details: PointDetails, place: PointPlac
     problems: null,
     verified_at: null,
     is_soft_deleted: 0,
-    keys: null,
+    keys: details.keys === undefined ? null : JSON.stringify(details.keys),
     recovery_session_until: null,
   };
 }

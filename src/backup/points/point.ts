@@ -4,6 +4,7 @@
 import * as z from "zod";
 import type { RecoveryPointRow } from "../../db/schema/backup.ts";
 import { remarkSchema } from "../capture/remarks.ts";
+import { diskKeyNames, type DiskKeyNames } from "../keys/disk-keys.ts";
 import type { PointMarks } from "../retention/marks.ts";
 import type { Reader } from "../vaults/vaults.ts";
 import { pointErrors } from "./errors.ts";
@@ -60,8 +61,8 @@ export interface RecoveryPoint {
   readonly problems: readonly string[] | undefined;
   readonly verifiedAt: number | undefined;
   readonly isSoftDeleted: boolean;
-  /** What its encrypted disks need, sealed elsewhere; undefined when none is encrypted. */
-  readonly keys: unknown;
+  /** Which keys its encrypted disks need; undefined when none is encrypted. */
+  readonly keys: DiskKeyNames | undefined;
   /** Files are being recovered from it until then. */
   readonly recoverySessionUntil: number | undefined;
 }
@@ -139,7 +140,7 @@ export function pointFromRow(row: RecoveryPointRow): RecoveryPoint {
     problems: row.problems === null ? undefined : (JSON.parse(row.problems) as string[]),
     verifiedAt: row.verified_at ?? undefined,
     isSoftDeleted: row.is_soft_deleted === 1,
-    keys: row.keys === null ? undefined : (JSON.parse(row.keys) as unknown),
+    keys: row.keys === null ? undefined : diskKeyNames.parse(JSON.parse(row.keys)),
     recoverySessionUntil: row.recovery_session_until ?? undefined,
   };
 }

@@ -28,6 +28,8 @@ export const restoreInput = z.object({
   target,
   /** Where the template and the configuration go, and VHDs if they are wanted; by account name. */
   staging: z.object({ account: z.string(), id: z.string() }).optional(),
+  /** Key vaults for the keys of encrypted disks, where these are not the original ones. */
+  keyTargets: z.object({ secretVaultId: z.string().optional(), keyVaultId: z.string().optional() }).optional(),
   /** On whose behalf: the new machine is made with this one's rights. */
   caller: z.object({
     principalId: z.string(),

@@ -9,6 +9,7 @@ import type { JobContext, JobEnd, JobHandler } from "../jobs/handler.ts";
 import { JobFailure } from "../jobs/job-error.ts";
 import type { Job } from "../jobs/job.ts";
 import type { MachinePolicy, Policy } from "../policy/policy.ts";
+import type { CaptureDiskKeys } from "../keys/disk-keys.ts";
 import { insertPoint } from "../points/record-point.ts";
 import { rowOfPoint } from "../points/point-row.ts";
 import { retainItem } from "../points/retain-item.ts";
@@ -35,6 +36,7 @@ export interface BackupParts {
   readonly stores: Stores;
   /** A machine as the wire shows it: what a restore rebuilds it from. */
   readonly describeMachine: (machine: InventoryMachine) => Promise<Readonly<Record<string, unknown>>>;
+  readonly captureDiskKeys: CaptureDiskKeys;
   readonly consistencyAgent?: ConsistencyAgent;
   readonly report: (error: unknown) => void;
 }
@@ -72,10 +74,11 @@ async function backUp(parts: BackupParts, context: JobContext): Promise<void> {
     await context.startTask(takeSnapshotTask);
     const open = await inventory.open(item.machineId, signal);
     const shape = await parts.describeMachine(open.machine);
+    const keys = await parts.captureDiskKeys(vault, shape);
     const captured = await capture(
       parts,
       context,
-      { jobId: job.id, vault, item, policy, machine: open.machine, input, shape, opened, open },
+      { jobId: job.id, vault, item, policy, machine: open.machine, input, shape, keys, opened, open },
       first,
     );
     point = captured.point;

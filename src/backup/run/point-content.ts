@@ -6,6 +6,7 @@ import type { InventoryMachine } from "../../inventory/inventory.ts";
 import { capturedFacts, type CaptureAttachment } from "../capture/index.ts";
 import type { MachinePolicy } from "../policy/policy.ts";
 import { renderPolicy } from "../policy/render-policy.ts";
+import { diskKeyNames, diskKeysAttachment, namesOf, type DiskKeys } from "../keys/disk-keys.ts";
 import type { ProtectedItem } from "../protection/item.ts";
 import { marksOf } from "../retention/marks.ts";
 import type { Point } from "../../store/index.ts";
@@ -41,6 +42,8 @@ const pointDetails = z.object({
   policyName: z.string(),
   osType: z.string(),
   vmSize: z.string(),
+  /** Which keys its encrypted disks need; they themselves are an attachment. */
+  keys: diskKeyNames.optional(),
 });
 export type PointDetails = z.output<typeof pointDetails>;
 
@@ -63,9 +66,10 @@ export interface PointSubject {
   readonly input: BackupInput;
   /** The machine as the wire shows it. */
   readonly shape: Readonly<Record<string, unknown>>;
+  readonly keys: DiskKeys | undefined;
 }
 
-export function describePoint({ jobId, vault, item, policy, machine, input, shape }: PointSubject): PointDetails {
+export function describePoint({ jobId, vault, item, policy, machine, input, shape, keys }: PointSubject): PointDetails {
   return {
     v: 1,
     kind: "recoveryPoint",
@@ -87,14 +91,16 @@ export function describePoint({ jobId, vault, item, policy, machine, input, shap
     policyName: policy.name,
     osType: machine.osType,
     vmSize: sizeIn(shape),
+    ...(keys === undefined ? {} : { keys: namesOf(keys) }),
   };
 }
 
-export function pointAttachments({ policy, shape }: PointSubject): CaptureAttachment[] {
+export function pointAttachments({ policy, shape, keys }: PointSubject): CaptureAttachment[] {
   const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value, null, 1));
   return [
     { name: machineAttachment, content: json(shape) },
     { name: policyAttachment, content: json({ name: policy.name, properties: renderPolicy(policy.policy) }) },
+    ...(keys === undefined ? [] : [{ name: diskKeysAttachment, content: json(keys) }]),
   ];
 }
 

@@ -3,6 +3,7 @@
 
 import { z } from "zod";
 import { envelopeSchema } from "../../../arm/resources/tracked-routes.ts";
+import { encryptionSettings } from "../../../backup/keys/encryption-settings.ts";
 import { keptProperties } from "./shape.ts";
 
 const json = z.record(z.string(), z.unknown());
@@ -23,7 +24,7 @@ const osType = z
   .pipe(z.enum(["Linux", "Windows"]));
 export const storageSchema = z.object({
   imageReference: json.nullish(),
-  osDisk: diskSchema.extend({ osType: osType.nullish() }).optional(),
+  osDisk: diskSchema.extend({ osType: osType.nullish(), encryptionSettings: encryptionSettings.nullish() }).optional(),
   dataDisks: z
     .array(diskSchema.extend({ lun: z.number().int().min(0).max(63), toBeDetached: z.boolean().nullish() }))
     .max(63)

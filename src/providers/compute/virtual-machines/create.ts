@@ -10,6 +10,7 @@ import type { MachineDefinition } from "../../../hosts/host.ts";
 import type { RegisteredHost } from "../../../inventory/inventory.ts";
 import { newGuid } from "../../../lib/random.ts";
 import { disksToAttach, type WantedDisk } from "./disks-to-attach.ts";
+import { chosenKeys } from "./disk-encryption.ts";
 import { computeErrors } from "../errors.ts";
 import { interfacesIn, ownParts, releaseParts } from "./parts.ts";
 import { machineSizes, sizeNamed } from "./sizes.ts";
@@ -43,6 +44,7 @@ export async function createMachine(services: ComputeServices, request: ArmReque
       { target: "networkProfile.networkInterfaces" },
     );
   }
+  const diskKeys = await chosenKeys(services, request, body, undefined);
   const host = await chooseHost(services, request, body.properties?.hostId);
 
   const { defined, diskSizes, diskResourceIds } = await disksToAttach(services, request.resourceId, wanted);
@@ -67,7 +69,7 @@ export async function createMachine(services: ComputeServices, request: ArmReque
       location,
       tags: body.tags ?? {},
       properties: body.properties?.kept ?? {},
-      hidden: { vmSize: size.name, network },
+      hidden: { vmSize: size.name, network, ...(diskKeys === undefined ? {} : { diskKeys }) },
       ...(osType === undefined || osType === null ? {} : { osType }),
       diskSizes,
       diskResourceIds,

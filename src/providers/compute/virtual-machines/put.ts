@@ -10,6 +10,7 @@ import { appendEvent } from "../../../events/append.ts";
 import { listExtensions } from "../../../inventory/extensions.ts";
 import type { ComputeServices } from "../services.ts";
 import { machineBodySchema, type MachineBody } from "./body.ts";
+import { chosenKeys } from "./disk-encryption.ts";
 import { createMachine } from "./create.ts";
 import { reshapeMachine } from "./reshape.ts";
 import { renderMachine, type MachineHidden } from "./shape.ts";
@@ -50,14 +51,18 @@ function withoutEcho<Body extends MachineBody>(body: Body, stored: object): Body
 
 /** Keeps what clients say of a machine: tags, identity, descriptions. */
 export async function storeMachine(
-  { database }: ComputeServices,
+  services: ComputeServices,
   id: string,
   body: MachineBody,
   request: Pick<ArmRequest, "caller" | "correlationId">,
   preconditions: Preconditions,
 ): Promise<void> {
+  const { database } = services;
+  const { hidden } = await getResource<object, MachineHidden>(database.kysely, id);
+  const diskKeys = await chosenKeys(services, request, body, hidden.diskKeys);
   await database.transaction(async (trx) => {
     const existing = await getResource<Record<string, unknown>, MachineHidden>(trx, id);
+    const { diskKeys: _before, ...others } = existing.hidden;
     await putResource(
       trx,
       {
@@ -65,7 +70,11 @@ export async function storeMachine(
         location: existing.location,
         envelope: changedEnvelope(existing.envelope, body),
         properties: { ...existing.properties, ...body.properties?.kept },
-        hidden: { ...existing.hidden, disks: { ...existing.hidden.disks, ...cachingOf(body) } },
+        hidden: {
+          ...others,
+          ...(diskKeys === undefined ? {} : { diskKeys }),
+          disks: { ...others.disks, ...cachingOf(body) },
+        },
         tracked: true,
       },
       { caller: request.caller, clock: database.clock },

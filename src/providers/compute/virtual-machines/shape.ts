@@ -1,6 +1,8 @@
 // A virtual machine on the wire: what the host tells of it, what clients have set, its extensions.
 
 import type { JsonObject, Resource } from "../../../arm/resources/resource.ts";
+import type { DiskKeyNames } from "../../../backup/keys/disk-keys.ts";
+import { settingsOf } from "../../../backup/keys/encryption-settings.ts";
 import type { MachineDefinition } from "../../../hosts/host.ts";
 import type { MachineExtension } from "../../../inventory/extensions.ts";
 import { guestInterfaceId } from "../../../inventory/guest-interface.ts";
@@ -18,6 +20,8 @@ export interface MachineHidden {
   readonly vmSize?: string;
   /** Of a machine that was made from disks here. */
   readonly network?: MachineDefinition["network"];
+  /** Which keys open its disks, when somebody has said that they are encrypted. */
+  readonly diskKeys?: DiskKeyNames;
   /** How clients describe its disks beyond what the host knows, by lower-case id of the disk. */
   readonly disks?: Readonly<Record<string, { readonly caching?: string; readonly storageAccountType?: string }>>;
 }
@@ -87,6 +91,7 @@ function storageProfile(hidden: MachineHidden, machine: InventoryMachine): JsonO
           osDisk: {
             osType: machine.osType,
             ...diskShape(hidden, system),
+            ...(hidden.diskKeys === undefined ? {} : { encryptionSettings: settingsOf(hidden.diskKeys) }),
           },
         }),
     dataDisks: disks

@@ -6,7 +6,7 @@ import type { ProtectedItem } from "../../../backup/protection/item.ts";
 import { isoTime } from "../../../lib/clock.ts";
 import { itemType } from "../protection/item-paths.ts";
 
-export function renderPoint(item: ProtectedItem, point: RecoveryPoint, now: number): object {
+export function renderPoint(item: ProtectedItem, point: RecoveryPoint, now: number, keyAndSecret?: object): object {
   const { facts, problems } = point;
   return {
     id: `${item.id}/recoveryPoints/${point.id}`,
@@ -19,7 +19,7 @@ export function renderPoint(item: ProtectedItem, point: RecoveryPoint, now: numb
       recoveryPointAdditionalInfo: additionalInfo(point),
       sourceVMStorageType: "NormalStorage",
       isSourceVMEncrypted: point.keys !== undefined,
-      keyAndSecret: point.keys ?? null,
+      keyAndSecret: keyAndSecret ?? null,
       isInstantIlrSessionActive: (point.recoverySessionUntil ?? 0) > now,
       recoveryPointTierDetails: tiers(point),
       isManagedVirtualMachine: true,

@@ -6,6 +6,7 @@ import { ok, param, type ArmReply, type ArmRequest } from "../../../arm/request.
 import { getPoint, pagePoints, pointKey } from "../../../backup/points/point.ts";
 import { itemOf, itemPath, pointPath } from "../protection/item-paths.ts";
 import { requiredTime } from "../jobs/jobs-filter.ts";
+import { keyAndSecretOf } from "./key-and-secret.ts";
 import { renderPoint } from "./recovery-points-shape.ts";
 import type { RecoveryServices } from "../services.ts";
 import { apiVersions, namespace, vaultOf } from "../vaults/vault-paths.ts";
@@ -40,9 +41,11 @@ async function list(services: RecoveryServices, request: ArmRequest): Promise<Ar
   return paging.reply(request, page, points, pointKey, (point) => renderPoint(item, point, now));
 }
 
-async function show({ database }: RecoveryServices, request: ArmRequest): Promise<ArmReply> {
+async function show(services: RecoveryServices, request: ArmRequest): Promise<ArmReply> {
+  const { database } = services;
   const vault = await vaultOf(database.kysely, request);
   const item = await itemOf(database.kysely, vault, request);
   const point = await getPoint(database.kysely, item.key, param(request, "point"));
-  return ok(renderPoint(item, point, database.clock.now()));
+  const keyAndSecret = await keyAndSecretOf(services, request, vault, point);
+  return ok(renderPoint(item, point, database.clock.now(), keyAndSecret));
 }

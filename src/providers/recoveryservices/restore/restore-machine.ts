@@ -5,6 +5,7 @@ import { parseResourceId } from "../../../arm/resource-id.ts";
 import { restoreErrors } from "../../../backup/restore/errors.ts";
 import type { RestoreTarget } from "../../../backup/restore/restore-input.ts";
 import { mustBeCaptured } from "../../../backup/capture/index.ts";
+import { bringKeysBack } from "./restore-keys.ts";
 import type { RestoredDisk, Restoring } from "./restore-job.ts";
 
 type NewMachine = Extract<RestoreTarget, { kind: "newMachine" }>;
@@ -33,6 +34,7 @@ export async function makeMachine(
     });
     interfaces.push({ id });
   }
+  const keys = await bringKeysBack(restoring);
   const system = disks.find(({ lun }) => lun === -1);
   const attach = ({ id }: RestoredDisk): object => ({ createOption: "Attach", managedDisk: { id } });
   await put(restoring, target.machineId, machineVersion, {
@@ -41,7 +43,7 @@ export async function makeMachine(
     properties: {
       hardwareProfile: { vmSize: sizeOf(restoring) },
       storageProfile: {
-        ...(system === undefined ? {} : { osDisk: { osType: row.facts.osType, ...attach(system) } }),
+        ...(system === undefined ? {} : { osDisk: { osType: row.facts.osType, ...attach(system), ...keys } }),
         dataDisks: disks.filter(({ lun }) => lun >= 0).map((disk) => ({ lun: disk.lun, ...attach(disk) })),
       },
       networkProfile: { networkInterfaces: interfaces },

@@ -11,6 +11,7 @@ import { checkRestoreFolder } from "../../../backup/restore/restore-folder.ts";
 import type { RestoreInput, RestoreTarget } from "../../../backup/restore/restore-input.ts";
 import { getPoint, type RecoveryPoint } from "../../../backup/points/point.ts";
 import { getItem, type ProtectedItem } from "../../../backup/protection/item.ts";
+import { keyTargetsOf } from "./restore-keys.ts";
 import type { RestoreRequest } from "./restore-request.ts";
 import type { RestoreServices } from "./restore-services.ts";
 
@@ -40,6 +41,7 @@ export async function planRestore(
   }
   const target = await targetOf(services, request, item, asked);
   const isMachine = target.kind === "newMachine";
+  const keyTargets = await keyTargetsOf(services, request, item, point, asked);
   const disks = chooseDisks(point.facts.disks, asked.restoreDiskLunList ?? undefined, isMachine);
   const staging = await stagingOf(services, request, asked, target);
   const { principalId, principalType, name, applicationId, tenantId, claims } = request.caller;
@@ -49,6 +51,7 @@ export async function planRestore(
     disks: disks.map(({ id }) => id),
     target,
     ...(staging === undefined ? {} : { staging }),
+    ...(keyTargets === undefined ? {} : { keyTargets }),
     caller: { principalId, principalType, name, applicationId, tenantId, claims: { ...claims } },
   };
   const machine = await services.inventory.findMachine(item.machineId);

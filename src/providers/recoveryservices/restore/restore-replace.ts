@@ -16,6 +16,8 @@ import type { DiskSource } from "../../../hosts/host.ts";
 import { faultPoint } from "../../../lib/faults.ts";
 import type { OpenMachine } from "../../../inventory/inventory.ts";
 import { restoreErrors } from "../../../backup/restore/errors.ts";
+import { captureDiskKeys } from "../../../backup/keys/capture-disk-keys.ts";
+import { ownIdentityOf } from "../vaults/own-identity.ts";
 import { describeMachine } from "./machine-description.ts";
 import { changeResource } from "../../compute/change-resource.ts";
 import type { RestoredDisk, Restoring } from "./restore-job.ts";
@@ -61,7 +63,7 @@ export async function replaceDisks(restoring: Restoring, machineId: string): Pro
 
 /** A point on demand of what is about to be replaced; an earlier attempt may have made it. */
 async function takeSafetyPoint({ services, context, item }: Restoring, open: OpenMachine): Promise<void> {
-  const { database, stores } = services;
+  const { database, stores, keyVaults, vaultCallerOf } = services;
   const { job, signal } = context;
   const id = recoveryPointName(job.id);
   const known = await database.kysely
@@ -90,6 +92,7 @@ async function takeSafetyPoint({ services, context, item }: Restoring, open: Ope
     machine: open.machine,
     input: { kind: "onDemand" as const, dueAt: now, expiresAt: now + safetyDays * 86_400_000 },
     shape,
+    keys: await captureDiskKeys(keyVaults, async () => vaultCallerOf(await ownIdentityOf(database, vault)), shape),
   };
   await using opened = await openVaultStore(stores, vault);
   context.subStep("A recovery point of the present state is taken first.");

@@ -41,6 +41,13 @@ export const restoreRequestSchema = z.looseObject({
   restoreWithManagedDisks: z.boolean().nullish().transform(absent),
   diskEncryptionSetId: id.nullish().transform(absent),
   zones: z.array(z.string().max(10)).max(3).nullish().transform(absent),
+  encryptionDetails: z
+    .looseObject({
+      secretKeyVaultId: id.nullish().transform(absent),
+      kekVaultId: id.nullish().transform(absent),
+    })
+    .nullish()
+    .transform(absent),
   identityInfo: z
     .looseObject({
       isSystemAssignedIdentity: z.boolean().nullish().transform(absent),
