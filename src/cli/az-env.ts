@@ -4,6 +4,7 @@
 import type { Command } from "commander";
 import { join, resolve } from "node:path";
 import { createHash } from "node:crypto";
+import { getCACertificates } from "node:tls";
 import { defineErrors } from "../lib/errors.ts";
 import { disk } from "../lib/files.ts";
 import { findProgram, run } from "../lib/processes.ts";
@@ -27,22 +28,36 @@ export function addAzEnvCommand(program: Command): void {
     .action(async ({ data }: { data: string }) => {
       const client = await connectService(data);
       if (findProgram("az") === undefined) throw errors.ProgramMissing("The Azure CLI (az) is not installed.");
-      const environment = await azEnvironment(client, data);
+      await writeAuthorities(client, data);
+      const environment = azEnvironment(data);
       await signIn(client, data, environment);
       for (const [name, value] of Object.entries(environment))
         process.stdout.write(`export ${name}=${shellQuoted(value)}\n`);
     });
 }
 
-async function azEnvironment(client: ServiceClient, data: string): Promise<Record<string, string>> {
+function azEnvironment(data: string): Record<string, string> {
   const kept = (process.env["PYTHONPATH"] ?? "").split(":").filter((path) => path !== "" && path !== repairFolder);
   return {
     AZURE_CONFIG_DIR: dataFolder(resolve(data)).az,
-    REQUESTS_CA_BUNDLE: client.service.ca,
+    REQUESTS_CA_BUNDLE: authoritiesFile(data),
+    // What az reads with Python's own client, such as a --template-uri, looks here.
+    SSL_CERT_FILE: authoritiesFile(data),
     AZURE_CORE_COLLECT_TELEMETRY: "0",
     AZURE_CORE_NO_COLOR: "1",
     PYTHONPATH: [repairFolder, ...kept].join(":"),
   };
+}
+
+function authoritiesFile(data: string): string {
+  return join(dataFolder(resolve(data)).az, "authorities.pem");
+}
+
+/** Those of this machine and ours: the shell still reaches the rest of the world. */
+async function writeAuthorities(client: ServiceClient, data: string): Promise<void> {
+  const own = (await disk.read(client.service.ca)).toString("utf8");
+  await disk.makeDirectory(dataFolder(resolve(data)).az);
+  await disk.writeDurably(authoritiesFile(data), [own.trim(), ...getCACertificates("system")].join("\n") + "\n");
 }
 
 const repairFolder = join(projectRoot, "src/cli/az");
