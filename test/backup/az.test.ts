@@ -12,6 +12,7 @@ import { startRack, type Rack } from "../compute/rack.ts";
 import { guestImage } from "../guests/guest-image.ts";
 import { startGuest, type RunningGuest } from "../guests/running-guest.ts";
 import { azFails, azWith } from "../support/az.ts";
+import { furnishLab } from "./az-lab.ts";
 
 let rack: Rack;
 let guest: RunningGuest;
@@ -34,23 +35,7 @@ before(async () => {
   rack = await startRack();
   const uuid = "6a1f0f3e-57a5-4a33-9d0b-0d8c2b1e9f11";
   guest = await startGuest({ folder: rack.folder, name: "web", moreArguments: ["-uuid", uuid] });
-  for (const group of ["lab", "target"]) await put(rack.group.replace(/lab$/, group), { location: "eastus" });
-  await put(`${rack.group}/providers/Microsoft.Holdfast/hosts/rack1`, {
-    location: "eastus",
-    properties: { kind: "qemu", socketDirectory: rack.folder, accelerator: "tcg" },
-  });
-  await put(`${rack.group}/providers/Microsoft.Storage/storageAccounts/${account}`, {
-    location: "eastus",
-    kind: "StorageV2",
-    sku: { name: "Standard_LRS" },
-  });
-  await put(`${rack.group}/providers/Microsoft.Network/virtualNetworks/net`, {
-    location: "eastus",
-    properties: {
-      addressSpace: { addressPrefixes: ["10.0.0.0/16"] },
-      subnets: [{ name: "inner", properties: { addressPrefix: "10.0.0.0/24" } }],
-    },
-  });
+  await furnishLab(put, rack, account);
   await rack.untilSeen("web");
   await rack.untilAgentReady("web");
 });
@@ -253,7 +238,6 @@ test("the template that a restore leaves is deployed and makes a machine that ru
   );
   const names = { VirtualMachineName: "redeployed", VirtualNetwork: "net", Subnet: "inner" };
   const parameters = Object.entries({ ...names, VirtualNetworkResourceGroup: "lab", VmSize: "Standard_B1ms" });
-  // az fetches templates with Python's own list of certificate authorities.
   const az = azWith(rack.environment);
   const deployed = await az(
     "deployment",
