@@ -111,7 +111,7 @@ test("every index object decodes to the packs that it was made of", () => {
         offset += storedLength;
         return made;
       });
-      return { hash: name.toString("hex"), size: offset + 100, epoch, salt, entries };
+      return { hash: name.toString("hex"), size: offset + 100, epoch, salt: new Uint8Array(salt), entries };
     });
   fc.assert(
     fc.property(fc.array(id), fc.array(pack, { maxLength: 5 }), (replaced, packs) => {

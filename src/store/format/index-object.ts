@@ -4,11 +4,14 @@ import { ByteReader, ByteWriter } from "./bytes.ts";
 import { formatVersion, idLength, maxPackSize } from "./layout.ts";
 import { encodeEntries, readEntries, type PackEntry } from "./pack.ts";
 
+/** Hash, size, epoch, salt and count: what a pack takes beside its entries. */
+export const indexedPackLength = idLength + 44;
+
 export interface IndexedPack {
   readonly hash: string;
   readonly size: number;
   readonly epoch: number;
-  readonly salt: Buffer;
+  readonly salt: Uint8Array;
 }
 
 export interface IndexedPackEntries extends IndexedPack {
@@ -41,11 +44,11 @@ export function decodeIndex(bytes: Uint8Array, what: string, visitor: IndexVisit
   const reader = new ByteReader(bytes, what);
   reader.version();
   for (let left = reader.count(idLength); left > 0; left -= 1) visitor.replaces(reader.raw(idLength).toString("hex"));
-  for (let left = reader.count(idLength + 44); left > 0; left -= 1) {
+  for (let left = reader.count(indexedPackLength); left > 0; left -= 1) {
     const hash = reader.raw(idLength).toString("hex");
     const size = reader.u32();
     const epoch = reader.u32();
-    const salt = Buffer.from(reader.raw(32));
+    const salt = new Uint8Array(reader.raw(32));
     if (size > maxPackSize) throw reader.damaged(`names a pack of ${size} bytes`);
     visitor.pack({ hash, size, epoch, salt }, readEntries(reader, size));
   }

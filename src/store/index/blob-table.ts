@@ -39,18 +39,24 @@ const slotWords = 12;
 const locationWord = 8;
 const busy = -1;
 export const maxPacks = 1 << 22;
+/** How many entries are looked for in memory at a time. */
+const batch = 64;
 
 export class BlobTable {
   readonly shared: SharedTable;
   readonly capacity: number;
   readonly #words: Int32Array;
   readonly #packs: Uint8Array;
+  readonly #limit: number;
+  readonly #scale: number;
 
   constructor(shared: SharedTable) {
     this.shared = shared;
     this.#words = new Int32Array(shared.slots);
     this.#packs = new Uint8Array(shared.packs);
     this.capacity = (this.#words.length - headWords) / slotWords;
+    this.#limit = Math.floor(this.capacity * 0.9);
+    this.#scale = this.capacity / 0x100000000;
   }
 
   static create(blobs: number, packs = new SharedArrayBuffer(maxPacks)): BlobTable {
@@ -63,7 +69,7 @@ export class BlobTable {
   }
 
   get room(): number {
-    return Math.floor(this.capacity * 0.9) - this.count;
+    return this.#limit - this.count;
   }
 
   packState(pack: number): number {
@@ -77,8 +83,8 @@ export class BlobTable {
 
   /** The slot of a blob, whatever the state of its pack; -1 when it is not there. */
   find(id: Buffer): number {
-    const key = readKey(id, 0);
-    for (let slot = this.#home(key); ; slot = slot + 1 === this.capacity ? 0 : slot + 1) {
+    const key = readKey(viewOf(id), 0);
+    for (let slot = this.#home(key[0] ?? 0); ; slot = slot + 1 === this.capacity ? 0 : slot + 1) {
       const at = headWords + slot * slotWords;
       if (Atomics.load(this.#words, at + locationWord) === 0) return -1;
       if (this.#holds(at, key)) return slot;
@@ -117,7 +123,7 @@ export class BlobTable {
   put(id: Buffer, pack: number, offset: number, storedLength: number, shape: number): boolean {
     this.#lock();
     try {
-      return this.#record(readKey(id, 0), pack, offset, storedLength, shape);
+      return this.#record(readKey(viewOf(id), 0), pack, offset, storedLength, shape);
     } finally {
       this.#unlock();
     }
@@ -125,32 +131,49 @@ export class BlobTable {
 
   /** The entries of a pack as its directory has them; checked before (format/pack.ts, readEntries). */
   putEntries(entries: Buffer, pack: number): void {
+    const view = viewOf(entries);
     this.#lock();
     try {
       let offset = headerLength;
-      for (let at = 0; at < entries.length; at += entryLength) {
-        const lengths = at + idLength;
-        const storedLength =
-          (entries[lengths] ?? 0) | ((entries[lengths + 1] ?? 0) << 8) | ((entries[lengths + 2] ?? 0) << 16);
-        const shape =
-          (entries[lengths + 3] ?? 0) | ((entries[lengths + 4] ?? 0) << 8) | ((entries[lengths + 5] ?? 0) << 16);
-        this.#record(readKey(entries, at), pack, offset, storedLength, shape);
-        offset += storedLength;
+      for (let first = 0; first < entries.length; first += batch * entryLength) {
+        const end = Math.min(entries.length, first + batch * entryLength);
+        this.#touch(view, first, end);
+        for (let at = first; at < end; at += entryLength) {
+          const storedLength = view.getUint32(at + idLength, true) & 0xffffff;
+          const shape = view.getUint32(at + idLength + 2, true) >>> 8;
+          this.#record(readKey(view, at), pack, offset, storedLength, shape);
+          offset += storedLength;
+        }
       }
     } finally {
       this.#unlock();
     }
   }
 
+  /**
+   * Reads the slots where entries belong. The table is far larger than any cache, and the atomic
+   * store at the end of an entry lets nothing overtake it: here the processor waits for all at once.
+   */
+  #touch(view: DataView, from: number, to: number): void {
+    const words = this.#words;
+    let sum = 0;
+    for (let at = from; at < to; at += entryLength) {
+      const slot = headWords + this.#home(view.getInt32(at, true)) * slotWords;
+      sum ^= (words[slot] ?? 0) ^ (words[slot + slotWords - 1] ?? 0);
+    }
+    touched[0] = sum; // so that it is not left out
+  }
+
   #record(key: Int32Array, pack: number, offset: number, storedLength: number, shape: number): boolean {
     const words = this.#words;
-    for (let slot = this.#home(key); ; slot = slot + 1 === this.capacity ? 0 : slot + 1) {
+    for (let slot = this.#home(key[0] ?? 0); ; slot = slot + 1 === this.capacity ? 0 : slot + 1) {
       const at = headWords + slot * slotWords;
       const present = words[at + locationWord] ?? 0;
       if (present === 0) {
-        if (this.room <= 0) throw storeErrors.IndexFull(`The blob table is full at ${this.count} blobs.`);
+        const count = words[1] ?? 0;
+        if (count >= this.#limit) throw storeErrors.IndexFull(`The blob table is full at ${count} blobs.`);
         for (let word = 0; word < 8; word += 1) words[at + word] = key[word] ?? 0;
-        words[1] = (words[1] ?? 0) + 1;
+        words[1] = count + 1;
       } else if (!this.#holds(at, key)) continue;
       else if (rankOf(this.packState(present - 1)) >= rankOf(this.packState(pack))) return false;
       else Atomics.store(words, at + locationWord, busy);
@@ -174,8 +197,8 @@ export class BlobTable {
     return larger;
   }
 
-  #home(key: Int32Array): number {
-    return Math.floor((((key[0] ?? 0) >>> 0) / 0x100000000) * this.capacity);
+  #home(firstWord: number): number {
+    return Math.floor((firstWord >>> 0) * this.#scale);
   }
 
   #holds(at: number, key: Int32Array): boolean {
@@ -203,17 +226,13 @@ const ranks: Readonly<Record<number, number>> = {
 /** Which copy of a blob is the better one; packs that are being built stand below durable ones. */
 export const rankOf = (state: number): number => ranks[state] ?? 3;
 
+const touched = new Int32Array(1);
 const scratchKey = new Int32Array(8);
 
+const viewOf = (bytes: Buffer): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
 /** The result is valid until the next call. */
-function readKey(bytes: Buffer, at: number): Int32Array {
-  for (let word = 0; word < 8; word += 1) {
-    const from = at + word * 4;
-    scratchKey[word] =
-      (bytes[from] ?? 0) |
-      ((bytes[from + 1] ?? 0) << 8) |
-      ((bytes[from + 2] ?? 0) << 16) |
-      ((bytes[from + 3] ?? 0) << 24);
-  }
+function readKey(view: DataView, at: number): Int32Array {
+  for (let word = 0; word < 8; word += 1) scratchKey[word] = view.getInt32(at + word * 4, true);
   return scratchKey;
 }

@@ -3,7 +3,7 @@
 
 import type { ObjectStore } from "../backends/object-store.ts";
 import { condemnedPacks, doomedPacks, readCollectionRecords } from "../collect/records.ts";
-import { decodeIndex, type IndexedPackEntries } from "../format/index-object.ts";
+import { decodeIndex, indexedPackLength, type IndexedPackEntries } from "../format/index-object.ts";
 import { idLength, maxIndexSize, objectKinds } from "../format/layout.ts";
 import { hashOfName, indexName, prefixes } from "../format/object-names.ts";
 import { entryLength } from "../format/pack.ts";
@@ -44,7 +44,8 @@ export class VaultIndex {
   readonly #hooks: IndexHooks;
   #present = new Map<string, number>();
   #loaded = new Set<string>();
-  #withEntries = new Set<string>();
+  /** By the pack's number: whether its entries are in the table. */
+  #hasEntries: boolean[] = [];
   #problems: IndexProblem[] = [];
   #isWhole = true;
   #lost = new Set<string>();
@@ -116,8 +117,8 @@ export class VaultIndex {
 
   /** The number of a pack that a session begins to build. */
   startPack(session: number): number {
-    this.#packs.push(undefined);
-    const number = this.#packs.length - 1;
+    const number = this.#packs.push(undefined) - 1;
+    this.#hasEntries[number] = false;
     this.table.setPackState(number, ownPackState(session));
     return number;
   }
@@ -128,7 +129,7 @@ export class VaultIndex {
     this.#byHash.set(pack.hash, number);
     this.#present.set(pack.hash, pack.size);
     this.#justAdded.set(pack.hash, pack.size);
-    this.#withEntries.add(pack.hash);
+    this.#hasEntries[number] = true;
     this.table.setPackState(number, packStates.usable);
     this.#putAll(number, pack);
   }
@@ -151,10 +152,9 @@ export class VaultIndex {
     const records = await readCollectionRecords(this.#store, this.#keys, signal);
     const suspect = doomedPacks(records);
     const condemned = condemnedPacks(records);
-    for (const [hash] of await this.#listHashes(prefixes.quarantine, signal)) suspect.add(hash);
-    const present = new Map(await this.#listHashes(prefixes.packs, signal));
+    for (const hash of (await this.#listHashes(prefixes.quarantine, signal)).keys()) suspect.add(hash);
+    const present = await this.#listHashes(prefixes.packs, signal);
     const indexes = await this.#listHashes(prefixes.index, signal);
-    const named = new Set(indexes.map(([hash]) => hash));
     for (const [hash, size] of this.#justAdded) present.set(hash, size);
     const stateOf = (hash: string): number => {
       if (!present.has(hash)) return packStates.absent;
@@ -162,7 +162,7 @@ export class VaultIndex {
       return condemned.has(hash) ? packStates.condemned : packStates.usable;
     };
     this.#problems = [];
-    if ([...this.#loaded].some((hash) => !named.has(hash))) this.#loaded = new Set();
+    if ([...this.#loaded].some((hash) => !indexes.has(hash))) this.#loaded = new Set();
     if (this.#loaded.size === 0) this.#lost = new Set();
     this.#isWhole = suspect.size === 0;
     this.#present = present;
@@ -175,28 +175,32 @@ export class VaultIndex {
 
   /** A blob may have another copy that was passed over while this one was better: then read all again. */
   #hasLost(): boolean {
-    for (const hash of this.#withEntries) {
-      const number = this.#byHash.get(hash);
-      if (number !== undefined && rankOf(this.#stateOf(hash)) < rankOf(this.table.packState(number))) return true;
+    for (const [hash, number] of this.#byHash) {
+      if (!this.#isKnown(number)) continue;
+      if (rankOf(this.#stateOf(hash)) < rankOf(this.table.packState(number))) return true;
     }
     return false;
   }
 
   async #forget(): Promise<void> {
     this.#loaded = new Set();
-    this.#withEntries = new Set();
+    this.#hasEntries.fill(false);
     await this.#replaceTable(BlobTable.create(this.table.count + 1024, this.table.shared.packs));
   }
 
-  async #loadIndexes(indexes: readonly (readonly [string, number])[], signal?: AbortSignal): Promise<void> {
-    const fresh = indexes.filter(([hash]) => !this.#loaded.has(hash));
+  async #loadIndexes(indexes: ReadonlyMap<string, number>, signal?: AbortSignal): Promise<void> {
+    const fresh = [...indexes].filter(([hash]) => !this.#loaded.has(hash));
     const bytes = fresh.reduce((sum, [, size]) => sum + size, 0);
-    await this.ensureRoom(Math.ceil(bytes / entryLength) + 64);
+    const unknownPacks = Math.max(0, this.#present.size - this.#byHash.size);
+    await this.ensureRoom(Math.ceil(Math.max(0, bytes - unknownPacks * indexedPackLength) / entryLength) + 64);
     await eachInParallel(fresh, 4, async ([hash]) => {
       const name = indexName(hash);
       try {
         const sealed = await this.#store.get(name, { signal });
         const content = unseal(this.#keys, objectKinds.index, "", sealed, maxIndexSize, name);
+        // More than was reckoned with, when packs are known that no index names.
+        const most = Math.ceil(content.length / entryLength);
+        while (this.table.room < most) await this.ensureRoom(most);
         this.#loadIndex(content, name);
         this.#loaded.add(hash);
       } catch (error) {
@@ -209,10 +213,13 @@ export class VaultIndex {
     decodeIndex(content, name, {
       replaces: () => {},
       pack: (pack, entries) => {
-        if (!this.#present.has(pack.hash)) this.#lost.add(pack.hash);
-        if (!this.#present.has(pack.hash) || this.#withEntries.has(pack.hash)) return;
+        if (!this.#present.has(pack.hash)) {
+          this.#lost.add(pack.hash);
+          return;
+        }
         const number = this.#register(pack);
-        this.#withEntries.add(pack.hash);
+        if (this.#isKnown(number)) return;
+        this.#hasEntries[number] = true;
         this.table.putEntries(entries, number);
       },
     });
@@ -220,13 +227,16 @@ export class VaultIndex {
 
   /** Packs that no index names: left by a writer that died, or the index is lost. */
   async #loadDirectories(signal?: AbortSignal): Promise<void> {
-    const unknown = [...this.#present].filter(([hash]) => !this.#withEntries.has(hash));
+    const unknown: [string, number][] = [];
+    for (const [hash, size] of this.#present) {
+      if (!this.#isKnown(this.#byHash.get(hash))) unknown.push([hash, size]);
+    }
     await eachInParallel(unknown, parallelReads, async ([hash, size]) => {
       try {
         const pack = await readPackDirectory(this.#store, this.#keys, hash, size, signal);
         await this.ensureRoom(pack.entries.length + 64);
         const number = this.#register(pack);
-        this.#withEntries.add(hash);
+        this.#hasEntries[number] = true;
         this.#putAll(number, pack);
       } catch (error) {
         this.#noteProblem(`pack ${hash}`, error);
@@ -234,11 +244,15 @@ export class VaultIndex {
     });
   }
 
+  #isKnown(number: number | undefined): boolean {
+    return number !== undefined && this.#hasEntries[number] === true;
+  }
+
   #register(pack: PackRecord): number {
     const known = this.#byHash.get(pack.hash);
     if (known !== undefined) return known;
-    this.#packs.push({ hash: pack.hash, size: pack.size, epoch: pack.epoch, salt: pack.salt });
-    const number = this.#packs.length - 1;
+    const number = this.#packs.push({ hash: pack.hash, size: pack.size, epoch: pack.epoch, salt: pack.salt }) - 1;
+    this.#hasEntries[number] = false;
     this.#byHash.set(pack.hash, number);
     this.table.setPackState(number, this.#stateOf(pack.hash));
     return number;
@@ -262,11 +276,11 @@ export class VaultIndex {
     await this.#hooks.onTable(table);
   }
 
-  async #listHashes(prefix: string, signal?: AbortSignal): Promise<[string, number][]> {
-    const found: [string, number][] = [];
+  async #listHashes(prefix: string, signal?: AbortSignal): Promise<Map<string, number>> {
+    const found = new Map<string, number>();
     for await (const { name, size } of this.#store.list(prefix, signal)) {
       const hash = hashOfName(name);
-      if (hash !== undefined) found.push([hash, size]);
+      if (hash !== undefined) found.set(hash, size);
     }
     return found;
   }
