@@ -183,6 +183,24 @@ describeEachDialect("key vaults", ({ newPlace }) => {
     const other = openKeyVaults({ database, secretBox: secretBox(randomBytes(32)), vaultUrl: (name) => name });
     await assert.rejects(other.restoreObject("from", "secret", backup, caller), { code: "BadParameter" });
   });
+
+  test("an export names the version that is meant, and goes where nothing has its name", async () => {
+    await put("origin", [allow(me, ["all"], ["all"])]);
+    const goal = await put("goal", [allow(me, ["all"], ["all"])]);
+    const at = { vault: "origin", kind: "secret", name: "bek" } as const;
+    await database.transaction((trx) => setSecret(vaults.store, trx, at, "one", plain));
+    const { id, content } = await vaults.exportObject("https://origin.vault.localhost/secrets/bek", caller);
+    const { version } = parseObjectId(id);
+    await database.transaction((trx) => setSecret(vaults.store, trx, at, "two", plain));
+    const there = `https://goal.vault.localhost/secrets/bek/${version}`;
+    await vaults.assertImportable(there);
+    assert.equal(await vaults.importObject("goal", "secret", content, caller), "/vaults/goal");
+    assert.equal((await vaults.getSecret(there, caller)).value, "one");
+    await vaults.assertImportable(there);
+    await assert.rejects(vaults.assertImportable(there.replace(/.{32}$/, "0".repeat(32))), { code: "Conflict" });
+    await database.transaction((trx) => softDelete(trx, goal, { ...at, vault: "goal" }));
+    await assert.rejects(vaults.assertImportable(there), { code: "Conflict", message: /deleted, but recoverable/ });
+  });
 });
 
 test("ids are read in both forms and nothing else is", () => {

@@ -9,7 +9,7 @@ import { keyErrors } from "./errors.ts";
 import { vaultOf } from "./http/endpoint.ts";
 import { decrypt, encrypt, type KeyOperation } from "./key-operations.ts";
 import { openKey, rotateDueKeys } from "./keys.ts";
-import { backUp, exportObject, importObject, restore } from "./object-backup.ts";
+import { assertFree, backUp, exportObject, importObject, restore } from "./object-backup.ts";
 import { findNamed, getVersion, purgeExpired, type ObjectName } from "./objects.ts";
 import { readSecret } from "./secrets.ts";
 import type { KeyStore } from "./store.ts";
@@ -40,12 +40,17 @@ export interface KeyVaults {
   backUpObject(id: string, as: VaultCaller): Promise<string>;
   /** Into a vault, never over something that is there. Returns the id. */
   restoreObject(vaultName: string, kind: ObjectKind, backup: string, as: VaultCaller): Promise<string>;
-  /** What `backUpObject` seals, and the vault that it is in: for who encrypts it with keys of its own. */
-  exportObject(id: string, as: VaultCaller): Promise<{ vaultId: string; content: Buffer }>;
+  /**
+   * What `backUpObject` seals, for who encrypts it with keys of its own; the vault that it is in, and the
+   * id with the version that it means now.
+   */
+  exportObject(id: string, as: VaultCaller): Promise<{ id: string; vaultId: string; content: Buffer }>;
   /** What `exportObject` gave, into a vault; never over something that is there. Returns the vault's id. */
   importObject(vaultName: string, kind: ObjectKind, content: Uint8Array, as: VaultCaller): Promise<string>;
   /** Whether the key or secret is there, in that version, and not deleted. */
   hasObject(id: string): Promise<boolean>;
+  /** Fails unless the key or secret is there as `hasObject` has it, or `importObject` could bring it. */
+  assertImportable(id: string): Promise<void>;
   /** The vault of an id, if it is there. */
   vaultIdOf(id: string): Promise<string | undefined>;
   /** Fails unless the caller may do that with the key or secret. */
@@ -79,6 +84,20 @@ export function openKeyVaults({ database, secretBox, vaultUrl }: KeyVaultsOption
     const { vault, at, version } = await locate(keyId);
     await checkRight(vault, as, "key", rights.key[operation], at.name);
     return openKey(store, at, version, operation);
+  };
+
+  const hasObject = async (id: string): Promise<boolean> => {
+    const { vault: name, kind, name: object, version } = parseObjectId(id);
+    const vault = await findVault(database.kysely, name);
+    if (vault === undefined) return false;
+    const at = { vault: vault.name, kind, name: object };
+    const named = await findNamed(database.kysely, at);
+    if (named === undefined || named.deletion !== undefined) return false;
+    if (version === undefined) return true;
+    return getVersion(database.kysely, at, version).then(
+      () => true,
+      () => false,
+    );
   };
 
   return {
@@ -116,8 +135,8 @@ export function openKeyVaults({ database, secretBox, vaultUrl }: KeyVaultsOption
       const { vault, at, version } = await locate(id);
       await checkRight(vault, as, at.kind, rights[at.kind].backup, at.name);
       // The version that is named must be among what is exported.
-      await getVersion(database.kysely, at, version);
-      return { vaultId: vault.scope, content: await exportObject(store, at) };
+      const meant = await getVersion(database.kysely, at, version);
+      return { id: withVersion(id, meant.version), vaultId: vault.scope, content: await exportObject(store, at) };
     },
     importObject: async (vaultName, kind, content, as) => {
       const vault = await find(vaultName);
@@ -125,18 +144,10 @@ export function openKeyVaults({ database, secretBox, vaultUrl }: KeyVaultsOption
       await importObject(store, vault.name, kind, content);
       return vault.scope;
     },
-    hasObject: async (id) => {
-      const { vault: name, kind, name: object, version } = parseObjectId(id);
-      const vault = await findVault(database.kysely, name);
-      if (vault === undefined) return false;
-      const at = { vault: vault.name, kind, name: object };
-      const named = await findNamed(database.kysely, at);
-      if (named === undefined || named.deletion !== undefined) return false;
-      if (version === undefined) return true;
-      return getVersion(database.kysely, at, version).then(
-        () => true,
-        () => false,
-      );
+    hasObject,
+    assertImportable: async (id) => {
+      if (await hasObject(id)) return;
+      await assertFree(database.kysely, (await locate(id)).at);
     },
     vaultIdOf: async (id) => (await findVault(database.kysely, parseObjectId(id).vault))?.scope,
     checkObject: async (id, operation, as) => {

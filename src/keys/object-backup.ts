@@ -6,6 +6,7 @@ import type { ObjectKind } from "./access.ts";
 import { keyErrors } from "./errors.ts";
 import { findNamed, getVersion, listVersions, type ObjectName, type Shown, type Version } from "./objects.ts";
 import type { KeyStore } from "./store.ts";
+import type { Reader } from "./vaults.ts";
 
 const backupSchema = z.object({
   format: z.literal("holdfast-vault-object-1"),
@@ -77,11 +78,7 @@ export async function importObject<S extends Shown>(
   const backup = parse(kind, content);
   const at: ObjectName = { vault, kind, name: backup.name };
   await store.database.transaction(async (trx) => {
-    if ((await findNamed(trx, at)) !== undefined) {
-      throw keyErrors.Conflict(
-        `The ${kind} '${backup.name}' is in the vault already (perhaps deleted, and recoverable). A backup is never restored over it.`,
-      );
-    }
+    await assertFree(trx, at);
     const name_key = backup.name.toLowerCase();
     for (const [ordinal, one] of backup.versions.entries()) {
       const sealed = store.secretBox.seal(Buffer.from(one.secret, "base64"));
@@ -111,6 +108,15 @@ export async function importObject<S extends Shown>(
     await trx.insertInto("key_vault_names").values(row).execute();
   });
   return getVersion<S>(store.database.kysely, at, undefined);
+}
+
+/** Nothing has the name, not even deleted. */
+export async function assertFree(reader: Reader, at: ObjectName): Promise<void> {
+  const named = await findNamed(reader, at);
+  if (named === undefined) return;
+  throw keyErrors.Conflict(
+    `The ${at.kind} '${named.current.name}' is in the vault already${named.deletion === undefined ? "" : " (deleted, but recoverable)"}. A backup is never restored over it.`,
+  );
 }
 
 function opened(store: KeyStore, text: string): Uint8Array {

@@ -20,8 +20,8 @@ export async function captureDiskKeys(
   try {
     const as = await ownCaller();
     const read = async ({ url }: DiskKeyName): Promise<DiskKeys["secret"]> => {
-      const { vaultId, content } = await keyVaults.exportObject(url, as);
-      return { url, vaultId, content: content.toString("base64") };
+      const { id, vaultId, content } = await keyVaults.exportObject(url, as);
+      return { url: id, vaultId, content: content.toString("base64") };
     };
     const secret = await read(names.secret);
     return { v: 1, secret, ...(names.key === undefined ? {} : { key: await read(names.key) }) };

@@ -7,7 +7,7 @@ import { readAttachment, type Point, type Vault as Store } from "../../store/ind
 import type { Vault } from "../vaults/vaults.ts";
 
 const keyName = z.object({
-  /** Its address with the version that the machine named, if it named one. */
+  /** At a machine its address as it was given; in a point always with the version that it meant then. */
   url: z.string(),
   /** The resource id of its key vault. */
   vaultId: z.string(),

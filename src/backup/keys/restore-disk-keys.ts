@@ -21,10 +21,27 @@ export interface KeyRestorer {
   readonly backupVaultId: string;
 }
 
-/** Fails unless `restoreDiskKeys` may be done. */
+/** Fails unless whoever asks may do `restoreDiskKeys`. */
 export async function checkDiskKeys(restorer: KeyRestorer, names: DiskKeyNames, targets: KeyTargets): Promise<void> {
   await check(restorer, names.secret, targets.secretVaultId);
   if (names.key !== undefined) await check(restorer, names.key, targets.keyVaultId);
+}
+
+/**
+ * Fails unless the new machine may name its keys there, and nothing else has their names: nothing is
+ * written over.
+ */
+export async function checkPlaces(
+  { keyVaults, as }: Pick<KeyRestorer, "keyVaults" | "as">,
+  { secret, key }: DiskKeyNames,
+  targets: KeyTargets,
+): Promise<void> {
+  const names = [targetName(keyVaults, secret, targets.secretVaultId)];
+  if (key !== undefined) names.push(targetName(keyVaults, key, targets.keyVaultId));
+  for (const { url } of names) {
+    await explained(() => keyVaults.checkObject(url, "get", as));
+    await explained(() => keyVaults.assertImportable(url));
+  }
 }
 
 /** Puts back what is not there; returns the names under which the restored machine finds its keys. */
@@ -34,6 +51,7 @@ export async function restoreDiskKeys(
   targets: KeyTargets,
 ): Promise<DiskKeyNames> {
   await checkDiskKeys(restorer, keys, targets);
+  await checkPlaces(restorer, keys, targets);
   const secret = await putBack(restorer, keys.secret, targets.secretVaultId);
   return { secret, ...(keys.key === undefined ? {} : { key: await putBack(restorer, keys.key, targets.keyVaultId) }) };
 }

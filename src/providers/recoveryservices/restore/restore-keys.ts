@@ -5,7 +5,12 @@ import type { ArmRequest } from "../../../arm/request.ts";
 import { parseResourceId } from "../../../arm/resource-id.ts";
 import { readDiskKeys } from "../../../backup/keys/disk-keys.ts";
 import { settingsOf, type EncryptionSettings } from "../../../backup/keys/encryption-settings.ts";
-import { checkDiskKeys, restoreDiskKeys, type KeyTargets } from "../../../backup/keys/restore-disk-keys.ts";
+import {
+  checkDiskKeys,
+  checkPlaces,
+  restoreDiskKeys,
+  type KeyTargets,
+} from "../../../backup/keys/restore-disk-keys.ts";
 import type { RecoveryPoint } from "../../../backup/points/point.ts";
 import type { ProtectedItem } from "../../../backup/protection/item.ts";
 import { restoreErrors } from "../../../backup/restore/errors.ts";
@@ -41,6 +46,7 @@ export async function keyTargetsOf(
   };
   const as = await vaultCallerOf(caller.principalId);
   await checkDiskKeys({ keyVaults, as, backupVaultId: point.vaultKey }, point.keys, targets);
+  await checkPlaces({ keyVaults, as }, point.keys, targets);
   return targets;
 }
 
