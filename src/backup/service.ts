@@ -19,6 +19,7 @@ import type { CaptureDiskKeys } from "./keys/disk-keys.ts";
 import { vaultStore } from "./stores/store-name.ts";
 import type { Stores } from "./stores/stores.ts";
 import type { VaultUse } from "./vaults/vaults.ts";
+import { verifyHandler } from "./verification/verify-job.ts";
 
 export interface BackupServiceOptions {
   readonly database: Database;
@@ -49,6 +50,7 @@ export function openBackupService(options: BackupServiceOptions): BackupService 
   const handlers: Readonly<Partial<Record<JobOperation, JobHandler>>> = {
     Backup: backupHandler(options),
     ...itemJobHandlers(options),
+    Verify: verifyHandler(options),
   };
   for (const [operation, handler] of Object.entries(handlers)) engine.register(operation as JobOperation, handler);
   const ending = new AbortController();

@@ -31,6 +31,7 @@ export const exitCodes = {
     ObjectCorrupted: 4,
     BlobMissing: 4,
     HostUnknown: 3,
+    BMSUserErrorProtectedItemNotFound: 3,
     ResourceNotFound: 3,
     ResourceGroupNotFound: 3,
     HostPathInvalid: 2,

@@ -1,4 +1,4 @@
-// `./holdfast vault list|show|attach|recovery-key`: the vaults of a running service.
+// `./holdfast vault list|show|attach|recovery-key|verify`: the vaults of a running service.
 
 import { resolve } from "node:path";
 import type { Command } from "commander";
@@ -6,18 +6,12 @@ import { z } from "zod";
 import { disk } from "../lib/files.ts";
 import { defineErrors } from "../lib/errors.ts";
 import { dataOption } from "./data-option.ts";
-import { connectService, type ServiceClient } from "./service-client.ts";
+import { one, pathOf, print, vaultVersion as version, type OneVault } from "./one-vault.ts";
+import { connectService } from "./service-client.ts";
 import { placeCredential } from "./place-credential.ts";
+import { addVaultVerifyCommand } from "./vault-verify.ts";
 
 const errors = defineErrors({ UsageInvalid: { status: 400 } });
-const version = "api-version=2023-06-01";
-
-interface OneVault {
-  readonly data: string;
-  readonly name: string;
-  readonly resourceGroup: string;
-  readonly json?: boolean;
-}
 
 interface AttachOptions extends OneVault {
   readonly store: string;
@@ -64,6 +58,7 @@ export function addVaultCommand(program: Command): void {
     const { recoveryKey } = z.object({ recoveryKey: z.string() }).parse(await client.arm("POST", path));
     print(options.json, { recoveryKey }, `${recoveryKey}\nKeep it away from this machine. It is not shown again.`);
   });
+  addVaultVerifyCommand(vault);
 }
 
 async function attach(options: AttachOptions): Promise<void> {
@@ -110,20 +105,4 @@ function locationOf(place: string): object {
   if (place.startsWith("s3://")) return { kind: "s3", url: place };
   if (place.startsWith("azblob://")) return { kind: "azblob", url: place };
   return { kind: "folder", path: resolve(place) };
-}
-
-function one(command: Command): Command {
-  return command
-    .addOption(dataOption())
-    .requiredOption("-n, --name <name>", "the vault")
-    .requiredOption("-g, --resource-group <group>", "its resource group")
-    .option("--json", "as JSON");
-}
-
-function pathOf(client: ServiceClient, { name, resourceGroup }: OneVault): string {
-  return `/subscriptions/${client.service.subscriptionId}/resourceGroups/${encodeURIComponent(resourceGroup)}/providers/Microsoft.RecoveryServices/vaults/${encodeURIComponent(name)}`;
-}
-
-function print(json: boolean | undefined, value: unknown, text: string): void {
-  process.stdout.write(json === true ? `${JSON.stringify(value, null, 2)}\n` : `${text}\n`);
 }

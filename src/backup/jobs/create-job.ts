@@ -17,7 +17,7 @@ export interface JobDraft {
   readonly operation: JobOperation;
   /** Absent for jobs of the vault itself. */
   readonly item?: { readonly key: string; readonly name: string; readonly container: string };
-  /** Two jobs with the same key never run at once: the lower-case id of the machine that they work on. */
+  /** Two jobs with the same key never run at once: the lower-case id of the machine or vault they work on. */
   readonly exclusiveKey?: string;
   /** The host that it loads: what bounds how many run there at once. */
   readonly hostId?: string;
@@ -83,7 +83,7 @@ async function refuseWhileBusy(trx: Writer, exclusiveKey: string, operation: Job
     .executeTakeFirst();
   if (busy === undefined) return;
   throw jobErrors.UserErrorBackupOperationInProgress(
-    `${operation} cannot start: the job ${busy.id} (${busy.operation}) works on this machine.`,
+    `${operation} cannot start: the job ${busy.id} (${busy.operation}) works on the same.`,
     { target: exclusiveKey, facts: { jobId: busy.id } },
   );
 }

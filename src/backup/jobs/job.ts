@@ -15,6 +15,8 @@ export const jobOperations = [
   "CrossRegionRestore",
   "Undelete",
   "UpdateCustomerManagedKey",
+  /** Beyond Azure's. */
+  "Verify",
 ] as const;
 export type JobOperation = (typeof jobOperations)[number];
 

@@ -144,6 +144,20 @@ const table = {
     title: "The snapshot of this recovery point is gone",
     recommendations: ["Choose a recovery point that the vault holds."],
   },
+  UserErrorRecoveryPointBroken: {
+    title: "A recovery point cannot be restored",
+    recommendations: [
+      "Back the machine up again: what the vault has lost is stored anew, and points that need it are whole again.",
+      "Or bring the damaged objects back from a copy of the store: ./holdfast store repair.",
+    ],
+  },
+  VaultObjectDamaged: {
+    title: "Objects of the vault's store are not what was written",
+    recommendations: [
+      "Look at the disks under the store. The next backup of a machine stores again what it needs.",
+      "Or bring the objects back from a copy of the store: ./holdfast store repair.",
+    ],
+  },
   JobGivenUp: {
     title: "The job was given up",
     recommendations: ["It was interrupted again and again. Look into the log of the service, then start it again."],

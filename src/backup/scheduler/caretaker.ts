@@ -71,8 +71,8 @@ async function careForVault(parts: CaretakerParts, vault: Vault, signal: AbortSi
     ["transfer", transferEveryDays, (opened) => transferOwed(parts, opened, vault, signal)],
     ["retention", 1, (opened) => retainVault(parts, opened, vault, signal)],
     ["collect", 1, (opened) => collectVault(opened, vault, signal)],
-    ["scrub", scrubEveryDays, (opened) => scrubVault(database, opened, vault, signal)],
-    ["verify", deepVerifyEveryDays, (opened) => verifyPoints(database, opened, vault, undefined, signal)],
+    ["scrub", scrubEveryDays, (opened) => scrubVault(database, opened, vault, { signal })],
+    ["verify", deepVerifyEveryDays, (opened) => verifyPoints(database, opened, vault, { signal })],
   ];
   const done = await lastCares(database, vault);
   for (const [care, everyDays, work] of cares) {

@@ -17,24 +17,41 @@ export interface VerificationResult {
   readonly healed: readonly string[];
 }
 
+export interface ScrubResult extends VerificationResult {
+  /** What is wrong with which object, in the words of the store. */
+  readonly damaged: readonly string[];
+}
+
+export interface VerificationTerms {
+  /** All of the vault's when absent. */
+  readonly points?: readonly RecoveryPoint[] | undefined;
+  /** Of the whole, 0 to 100. */
+  readonly onPercent?: ((percent: number) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
 type VaultKey = Pick<Vault, "key">;
 
-/** Opens everything that the points need; all of the vault's when `points` is absent. */
+/** Opens everything that the points need. */
 export async function verifyPoints(
   database: Database,
   opened: OpenVaults,
   vault: VaultKey,
-  points?: readonly RecoveryPoint[],
-  signal?: AbortSignal,
+  { points, onPercent, signal }: VerificationTerms = {},
 ): Promise<VerificationResult> {
   const wanted = points ?? (await pointsOfVault(database.kysely, vault));
   const broken: string[] = [];
   const healed: string[] = [];
-  for (const store of storesOf(opened)) {
+  const stores = storesOf(opened);
+  for (const [index, store] of stores.entries()) {
     const here = wanted.filter((point) => storeOfPoint(opened, { ...point, problems: undefined }) === store);
     if (here.length === 0) continue;
     const names = here.map(({ storePoint }) => parsePointName(storePoint));
-    const outcome = await verify(store, { points: names, ...(signal === undefined ? {} : { signal }) });
+    const outcome = await verify(store, {
+      points: names,
+      onProgress: ({ blobs, totalBlobs }) => onPercent?.(percentOf(blobs, totalBlobs, index, stores.length)),
+      ...(signal === undefined ? {} : { signal }),
+    });
     const problems = new Map(outcome.broken.map(({ name, problems }) => [name, problems]));
     for (const point of here) {
       const found = problems.get(point.storePoint);
@@ -51,15 +68,20 @@ export async function scrubVault(
   database: Database,
   opened: OpenVaults,
   vault: VaultKey,
-  signal?: AbortSignal,
-): Promise<VerificationResult> {
-  const options = signal === undefined ? {} : { signal };
-  let isBad = false;
-  for (const { store } of storesOf(opened)) {
-    const findings = await scrub(store, options);
-    isBad ||= findings.some(({ problem }) => problem !== "foreign");
+  terms: VerificationTerms = {},
+): Promise<ScrubResult> {
+  const { onPercent, signal } = terms;
+  const damaged: string[] = [];
+  const stores = storesOf(opened);
+  for (const [index, { store }] of stores.entries()) {
+    const findings = await scrub(store, {
+      onProgress: ({ bytes, totalBytes }) => onPercent?.(percentOf(bytes, totalBytes, index, stores.length)),
+      ...(signal === undefined ? {} : { signal }),
+    });
+    damaged.push(...findings.flatMap(({ problem, message }) => (problem === "foreign" ? [] : [message])));
   }
-  return isBad ? verifyPoints(database, opened, vault, undefined, signal) : { checked: 0, broken: [], healed: [] };
+  if (damaged.length === 0) return { checked: 0, broken: [], healed: [], damaged };
+  return { ...(await verifyPoints(database, opened, vault, terms)), damaged };
 }
 
 /** After a backup: it may have stored again what these points had lost. */
@@ -76,8 +98,12 @@ export async function recheckBroken(
     .where("problems", "is not", null)
     .execute();
   if (rows.length === 0) return { checked: 0, broken: [], healed: [] };
-  return verifyPoints(database, opened, vault, rows.map(pointFromRow), signal);
+  return verifyPoints(database, opened, vault, { points: rows.map(pointFromRow), signal });
 }
+
+/** Of the store at `index` so much is done; each store counts the same. */
+const percentOf = (done: number, total: number, index: number, stores: number): number =>
+  (100 * (index + (total === 0 ? 1 : done / total))) / stores;
 
 function storesOf(opened: OpenVaults): readonly Store[] {
   return opened.hot === undefined ? [opened.vault] : [opened.hot, opened.vault];

@@ -28,6 +28,7 @@ import { usagesPart } from "./vaults/usages.ts";
 import { vaultConfigPart } from "./vaults/vault-config.ts";
 import { vaultLocationsPart } from "./vaults/vault-locations.ts";
 import { vaultSettingsPart } from "./vaults/vault-settings.ts";
+import { verifyPart } from "./vaults/vault-verify.ts";
 import { vaultStorageConfigPart } from "./vaults/vault-storage-config.ts";
 import { vaultsPart } from "./vaults/vaults.ts";
 
@@ -36,6 +37,7 @@ const parts: readonly ((services: RecoveryServices) => Provider)[] = [
   vaultConfigPart,
   vaultStorageConfigPart,
   vaultSettingsPart,
+  verifyPart,
   vaultLocationsPart,
   extendedInformationPart,
   certificatesPart,
