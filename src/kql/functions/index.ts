@@ -11,6 +11,7 @@ import { geoTexts } from "./geo/wkt.ts";
 import { hashFunctions } from "./hashes.ts";
 import { networkFunctions } from "./network.ts";
 import { reduceFunctions } from "./reduce.ts";
+import { scanFunctions } from "./scan/walk.ts";
 import { schemaFunctions } from "./schemas.ts";
 import { seriesDecompositions } from "./series-decompose.ts";
 import { seriesTransforms } from "./series-transforms.ts";
@@ -34,6 +35,7 @@ export const runtimeFunctions: Readonly<Record<string, RuntimeFunction>> = {
   ...hashFunctions,
   ...networkFunctions,
   ...reduceFunctions,
+  ...scanFunctions,
   ...schemaFunctions,
   ...seriesFunctions,
   ...seriesDecompositions,
