@@ -213,11 +213,12 @@ export class VaultIndex {
     decodeIndex(content, name, {
       replaces: () => {},
       pack: (pack, entries) => {
-        if (!this.#present.has(pack.hash)) {
+        const state = this.#stateOf(pack.hash);
+        if (state === packStates.absent) {
           this.#lost.add(pack.hash);
           return;
         }
-        const number = this.#register(pack);
+        const number = this.#register(pack, state);
         if (this.#isKnown(number)) return;
         this.#hasEntries[number] = true;
         this.table.putEntries(entries, number);
@@ -227,6 +228,7 @@ export class VaultIndex {
 
   /** Packs that no index names: left by a writer that died, or the index is lost. */
   async #loadDirectories(signal?: AbortSignal): Promise<void> {
+    if (this.#areAllKnown()) return;
     const unknown: [string, number][] = [];
     for (const [hash, size] of this.#present) {
       if (!this.#isKnown(this.#byHash.get(hash))) unknown.push([hash, size]);
@@ -235,7 +237,7 @@ export class VaultIndex {
       try {
         const pack = await readPackDirectory(this.#store, this.#keys, hash, size, signal);
         await this.ensureRoom(pack.entries.length + 64);
-        const number = this.#register(pack);
+        const number = this.#register(pack, this.#stateOf(hash));
         this.#hasEntries[number] = true;
         this.#putAll(number, pack);
       } catch (error) {
@@ -244,17 +246,26 @@ export class VaultIndex {
     });
   }
 
+  /** The rule, and told without a look at every name. */
+  #areAllKnown(): boolean {
+    let known = 0;
+    for (const number of this.#byHash.values()) {
+      if (this.#isKnown(number) && this.table.packState(number) !== packStates.absent) known += 1;
+    }
+    return known === this.#present.size;
+  }
+
   #isKnown(number: number | undefined): boolean {
     return number !== undefined && this.#hasEntries[number] === true;
   }
 
-  #register(pack: PackRecord): number {
+  #register(pack: PackRecord, state: number): number {
     const known = this.#byHash.get(pack.hash);
     if (known !== undefined) return known;
     const number = this.#packs.push({ hash: pack.hash, size: pack.size, epoch: pack.epoch, salt: pack.salt }) - 1;
     this.#hasEntries[number] = false;
     this.#byHash.set(pack.hash, number);
-    this.table.setPackState(number, this.#stateOf(pack.hash));
+    this.table.setPackState(number, state);
     return number;
   }
 
