@@ -209,6 +209,8 @@ test("a backup needs the right to the keys, carries them, and shows them sealed"
 test("a purged secret: refused without the right to restore it, put back with it, and it opens the disk", async () => {
   await allow([me, identity]);
   await purge(bek);
+  const failed = await rig.backUp("vm1");
+  assert.match(failed.properties.errorDetails[0]?.errorString ?? "", /^DiskEncryptionInternalError: /);
   await allow([identity]);
   await refusedBefore("vm1", "bek", "UserErrorKeyvaultPermissionsNotConfigured");
   await allow([me, identity]);
@@ -310,6 +312,26 @@ test("a secret that is deleted but recoverable, or made anew, is never written o
   assert.equal((await dataPlane("PUT", "/secrets/bek", { value: "something else" })).status, 200);
   await refusedBefore("vm1", "never", "UserErrorInvalidRestoreRequest");
   assert.equal((await dataPlane("GET", "/secrets/bek")).json.value, "something else");
+});
+
+test("a standard policy leaves out no disk of an encrypted machine", async () => {
+  const code = "UserErrorEncryptedVmNotSupportedWithDiskEx";
+  const onlySystem = { extendedProperties: { diskExclusionProperties: { diskLunList: [], isInclusionList: true } } };
+  const settings = async () =>
+    (await good("GET", rig.machineId("vm2"))).properties.storageProfile.osDisk.encryptionSettings;
+  await assert.rejects(rig.protect("vm2", "DefaultPolicy", onlySystem), new RegExp(code));
+  await rig.protect("vm2", "EnhancedPolicy", onlySystem);
+  await assert.rejects(rig.protect("vm2", "DefaultPolicy"), new RegExp(code));
+
+  // Encrypted only after the choice was made.
+  const { diskEncryptionKey } = await settings();
+  assert.equal((await describeKeys("vm2", { enabled: false })).status, 200);
+  assert.equal(await settings(), undefined);
+  await rig.protect("vm2", "DefaultPolicy");
+  const described = await describeKeys("vm2", { diskEncryptionKey });
+  assert.equal(described.status, 200, described.text);
+  const failed = await rig.backUp("vm2");
+  assert.match(failed.properties.errorDetails[0]?.errorString ?? "", new RegExp(`^${code}: `));
 });
 
 test("a key vault that is gone: into another one, for who has a role at the backup vault", async () => {

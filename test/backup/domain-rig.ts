@@ -156,7 +156,7 @@ export async function startDomainRig(
     protect: async (machine, policy) => {
       const owner = await vault();
       const { item } = await database.transaction((trx) =>
-        protect(trx, { vault: owner, machine: machineOf(machine), policy, disks: "keep", by }),
+        protect(trx, { vault: owner, machine: machineOf(machine), policy, disks: "keep", isEncrypted: false, by }),
       );
       await settled();
       return item;

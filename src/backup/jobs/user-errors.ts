@@ -102,6 +102,10 @@ const table = {
     title: "The disks to include or exclude do not exist",
     recommendations: ["Correct the list of LUNs: az backup protection update-for-vm with --diskslist."],
   },
+  UserErrorEncryptedVmNotSupportedWithDiskEx: {
+    title: "The standard policy leaves out no disks of an encrypted machine",
+    recommendations: ["Use an enhanced policy (V2), or back up all disks."],
+  },
   UserErrorKeyvaultPermissionsNotConfigured: {
     title: "The service may not read the keys of the encrypted machine",
     recommendations: ["Grant the backup service the rights to get and back up the key vault's keys and secrets."],

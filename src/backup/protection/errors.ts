@@ -19,6 +19,10 @@ export const protectionErrors = defineErrors({
   BMSUserErrorItemNotSoftDeleted: { status: 409 },
   BMSUserErrorPolicyTypeMismatch: { status: 400, remedy: "Choose a policy for virtual machines (AzureIaasVM)." },
   UserErrorInvalidDiskLunList: { status: 400, remedy: "Correct the list of LUNs." },
+  UserErrorEncryptedVmNotSupportedWithDiskEx: {
+    status: 400,
+    remedy: "Use an enhanced policy (V2), or back up all disks.",
+  },
   BMSUserErrorItemLimitReached: { status: 400, remedy: "Use another vault." },
   BMSUserErrorVaultRegionMismatch: { status: 400, remedy: "Use a vault in the machine's location." },
   BMSUserErrorProtectionStateInvalid: { status: 400 },

@@ -8,6 +8,7 @@ import { newGuid } from "../../lib/random.ts";
 import type { DiskChoice } from "../capture/index.ts";
 import { createJob } from "../jobs/create-job.ts";
 import type { Job } from "../jobs/job.ts";
+import { needsEnhancedPolicy } from "../keys/selective-disks.ts";
 import type { Policy } from "../policy/policy.ts";
 import type { Doer } from "../vaults/policies.ts";
 import type { Vault, Writer } from "../vaults/vaults.ts";
@@ -27,6 +28,8 @@ export interface ProtectionRequest {
   readonly policy: { readonly name: string; readonly policy: Policy };
   /** Which disks; `keep` leaves what there is. */
   readonly disks: DiskChoice | undefined | "keep";
+  /** Whether the machine says that its disks are. */
+  readonly isEncrypted: boolean;
   readonly by: Doer;
 }
 
@@ -45,6 +48,13 @@ export async function protect(
   if (request.disks !== undefined && request.disks !== "keep") checkDisks(machine, request.disks);
   const existing = await findItemOfMachine(trx, machine.resourceId);
   if (existing !== undefined) refuseElsewhere(existing, vault);
+  const disks = request.disks === "keep" ? existing?.disks : request.disks;
+  if (needsEnhancedPolicy(policy.policy, disks, request.isEncrypted)) {
+    throw protectionErrors.UserErrorEncryptedVmNotSupportedWithDiskEx(
+      `The disks of '${machine.name}' are encrypted; with the standard policy '${policy.name}' none of them can be left out.`,
+      { target: "properties.extendedProperties.diskExclusionProperties" },
+    );
+  }
   const item = existing === undefined ? await insertItem(trx, request) : await changeProtection(trx, existing, request);
   const job = await createJob(trx, {
     vault,

@@ -10,6 +10,7 @@ import { JobFailure } from "../jobs/job-error.ts";
 import type { Job } from "../jobs/job.ts";
 import type { MachinePolicy, Policy } from "../policy/policy.ts";
 import type { CaptureDiskKeys } from "../keys/disk-keys.ts";
+import { needsEnhancedPolicy } from "../keys/selective-disks.ts";
 import { insertPoint } from "../points/record-point.ts";
 import { rowOfPoint } from "../points/point-row.ts";
 import { retainItem } from "../points/retain-item.ts";
@@ -75,6 +76,12 @@ async function backUp(parts: BackupParts, context: JobContext): Promise<void> {
     const open = await inventory.open(item.machineId, signal);
     const shape = await parts.describeMachine(open.machine);
     const keys = await parts.captureDiskKeys(vault, shape);
+    if (needsEnhancedPolicy(policy.policy, item.disks, keys !== undefined)) {
+      throw new JobFailure(
+        "UserErrorEncryptedVmNotSupportedWithDiskEx",
+        `The disks of '${job.itemName}' are encrypted; with the standard policy '${policy.name}' none of them can be left out.`,
+      );
+    }
     const captured = await capture(
       parts,
       context,

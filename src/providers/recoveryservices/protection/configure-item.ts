@@ -4,6 +4,7 @@
 import * as z from "zod";
 import { armErrors } from "../../../arm/errors.ts";
 import type { ArmRequest } from "../../../arm/request.ts";
+import { findResource } from "../../../arm/resources/resource-store.ts";
 import type { DiskChoice } from "../../../backup/capture/index.ts";
 import type { Job } from "../../../backup/jobs/job.ts";
 import { protectionErrors } from "../../../backup/protection/errors.ts";
@@ -13,6 +14,7 @@ import { shortenings } from "../../../backup/retention/shortening.ts";
 import { findPolicy, getPolicy, type StoredPolicy } from "../../../backup/vaults/policies.ts";
 import type { Vault, Writer } from "../../../backup/vaults/vaults.ts";
 import type { InventoryMachine } from "../../../inventory/inventory.ts";
+import type { MachineHidden } from "../../compute/virtual-machines/shape.ts";
 import { requireGuard } from "../guards/guard-check.ts";
 import type { RecoveryServices } from "../services.ts";
 import { doerOf } from "../vaults/vault-paths.ts";
@@ -50,11 +52,13 @@ export async function configure(
   if (before?.policyKey !== undefined) await checkSwap(services, trx, request, vault, before.policyKey, policy);
   const choice = choiceIn(properties);
   const isFresh = before?.policyKey === undefined;
+  const resource = await findResource<object, MachineHidden>(trx, machine.resourceId);
   return protect(trx, {
     vault,
     machine,
     policy: { name: policy.name, policy: policy.policy },
     disks: choice === "keep" && isFresh ? undefined : choice,
+    isEncrypted: resource?.hidden.diskKeys !== undefined,
     by: doerOf(request),
   });
 }
