@@ -62,6 +62,7 @@ async function asRefusal(machineName: string, change: Promise<void>): Promise<vo
     if (!(error instanceof HoldfastError) || !refusals.has(error.code)) throw error;
     throw computeErrors.OperationNotAllowed(`The disks of ${machineName} cannot be changed so: ${error.sentence}`, {
       target: "properties.storageProfile",
+      remedy: "Stop the machine with az vm deallocate and change its disks then.",
       cause: error,
     });
   }
