@@ -27,10 +27,12 @@ export function emitWalkedScan(node: Scan, input: Shape, steps: Steps): Shape | 
   );
   const fields = ["n", "q", ...node.declared.map((_, index) => `d${index}`)];
   const structure = quoteText(`[{${fields.map((field) => `"${field}":"VARCHAR"`).join(",")}}]`);
-  const given = steps.add(
-    `SELECT g, unnest(from_json(o, ${structure})) AS o FROM (SELECT g, ${walk.text} AS o FROM ${rows} GROUP BY g)`,
+  // The list is a step of its own: read and unfolded at once, it would be copied for each part of its rows.
+  const walked = steps.add(
+    `SELECT g, from_json(o, ${structure}) AS o FROM (SELECT g, ${walk.text} AS o FROM ${rows} GROUP BY g)`,
     true,
   );
+  const given = steps.add(`SELECT g, unnest(o) AS o FROM ${walked}`, true);
   const declared = new Map(node.declared.map(({ column }, index) => [column.id, `(w.o).d${index}`]));
   const shown = node.columns.map(({ id, type }) => {
     const own = id === node.matchId?.id ? "(w.o).q" : declared.get(id);
