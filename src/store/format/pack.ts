@@ -4,6 +4,7 @@ import { createCipheriv, createDecipheriv, type CipherKey } from "node:crypto";
 import { storeErrors } from "../errors.ts";
 import { ByteReader, ByteWriter } from "./bytes.ts";
 import { formatVersion, idLength, maxBlobSize, tagLength, type BlobKind } from "./layout.ts";
+import { giveBack } from "../../lib/memory.ts";
 import { decompressFrames } from "./frames.ts";
 import { headerLength, type ObjectHeader } from "./sealed.ts";
 
@@ -70,6 +71,7 @@ export function openBlob(
     } else {
       const content = into ?? Buffer.allocUnsafeSlow(length);
       decompressFrames(encoded, content, from, to);
+      giveBack(encoded);
       return content;
     }
   } catch (cause) {
@@ -80,6 +82,7 @@ export function openBlob(
 
 function filled(into: Buffer, content: Buffer): Buffer {
   into.set(content);
+  giveBack(content);
   return into;
 }
 

@@ -2,6 +2,7 @@
 // and forward, which is what makes its offsets good nonces.
 
 import { createCipheriv, createHash, createSecretKey, type KeyObject } from "node:crypto";
+import { giveBack } from "../../lib/memory.ts";
 import { maxBlobSize, objectKinds, tagLength, type BlobKind } from "../format/layout.ts";
 import { blobContext, entryLength, makeShape, packNonce, sealDirectory, type PackEntry } from "../format/pack.ts";
 import { compressFrames, framesBound } from "../format/frames.ts";
@@ -55,7 +56,9 @@ export class PackBuilder {
     const offset = this.#length;
     const cipher = createCipheriv("aes-256-gcm", this.#key, packNonce(offset));
     cipher.setAAD(blobContext(shape, id));
-    this.#add(cipher.update(smaller ? packed : content));
+    const sealed = cipher.update(smaller ? packed : content);
+    this.#add(sealed);
+    giveBack(sealed);
     this.#add(cipher.final());
     this.#add(cipher.getAuthTag());
     const entry = { id, offset, storedLength: this.#length - offset, shape };

@@ -4,6 +4,7 @@
 
 import { parentPort, workerData, type Transferable } from "node:worker_threads";
 import { HoldfastError } from "../../lib/errors.ts";
+import { giveBack } from "../../lib/memory.ts";
 import { blobKinds } from "../format/layout.ts";
 import { plainLength } from "../format/pack.ts";
 import { BlobTable } from "../index/blob-table.ts";
@@ -70,11 +71,14 @@ async function perform(number: number, task: Task): Promise<void> {
       return;
     case "diff": {
       const region = slabs.subarray(task.at, task.at + task.length);
-      send({ type: "done", number, result: { pages: comparer(region, task) } });
+      const pages = comparer(region, task);
+      for (const { stored } of task.ranges) giveBack(new Uint8Array(stored));
+      send({ type: "done", number, result: { pages } });
       return;
     }
     case "open": {
       const result = open(task);
+      giveBack(new Uint8Array(task.range.stored));
       const transfer = result.contents.flatMap((content) => (content === undefined ? [] : [content.buffer]));
       send({ type: "done", number, result }, transfer as ArrayBuffer[]);
       return;
