@@ -3,15 +3,26 @@
 // restore puts it back, so that the restored disk opens.
 
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { promisify } from "node:util";
 import { waitFor } from "../../src/lib/time.ts";
 import { clientFor, type TestClient } from "../support/client.ts";
-import type { Answer } from "../support/service.ts";
+import { readAdmin } from "../../src/server/data-folder.ts";
+import { holdfast, type Answer } from "../support/service.ts";
 import { startRig, type Rig } from "./rig.ts";
 
 let rig: Rig;
@@ -36,10 +47,7 @@ before(async () => {
   writeFileSync(join(work, "plain.raw"), contents);
   encrypt(join(work, "plain.raw"), join(rig.images, "vm1/disk0.raw"));
   copyFileSync(join(rig.images, "vm1/disk0.raw"), join(rig.images, "vm2/disk0.raw"));
-  await good("PUT", `${rig.group}/providers/Microsoft.Holdfast/hosts/rack`, {
-    location: "eastus",
-    properties: { kind: "qemu", socketDirectory: work, accelerator: "tcg" },
-  });
+  await addHost(work);
 });
 after(async () => {
   for (const name of ["bek", "kek", "elsewhere", "lifeboat"]) await endMachine(name).catch(() => {});
@@ -52,6 +60,13 @@ const good = async (method: string, path: string, body?: unknown) => {
   assert.ok(answer.status < 300, `${method} ${path}: ${answer.status} ${answer.text}`);
   return answer.text === "" ? undefined : answer.json;
 };
+
+async function addHost(socketDirectory: string): Promise<void> {
+  await good("PUT", `${rig.group}/providers/Microsoft.Holdfast/hosts/rack`, {
+    location: "eastus",
+    properties: { kind: "qemu", socketDirectory, accelerator: "tcg" },
+  });
+}
 
 async function endMachine(name: string): Promise<void> {
   const status = async (): Promise<number> => (await rig.call("GET", rig.machineId(name))).status;
@@ -260,6 +275,10 @@ test("a key that wraps the secret: captured, shown, purged, put back, and it unw
   // What the point shows is what a key vault restores.
   const byHand = await dataPlane("POST", "/keys/restore", { value: keyAndSecret.kekDetails.keyBackupData });
   assert.equal(pathOf(byHand.json.key?.kid ?? ""), kek, byHand.text);
+  const { secretData } = keyAndSecret.bekDetails;
+  const secretByHand = await dataPlane("POST", "/secrets/restore", { value: secretData });
+  assert.equal(pathOf(secretByHand.json.id ?? ""), wrappedBek, secretByHand.text);
+  await purge(wrappedBek);
   await purge(kek);
 
   const osDisk = await restored("vm2", "kek");
@@ -361,6 +380,62 @@ test("encrypted disks are not replaced in place, and not run from the vault", as
   await refusedBefore("vm1", "never", "UserErrorRestoreNotSupported", { recoveryType });
   await refusedBefore("vm1", "never", "UserErrorRestoreNotSupported", { holdfast: { instant: true } });
 });
+
+test("another server that attaches the vault puts the keys into its own key vault", async () => {
+  // The service is in this process: nothing may hold it up.
+  const run = async (...args: string[]): Promise<string> =>
+    (await promisify(execFile)(holdfast, args, { encoding: "utf8" })).stdout;
+  const lost = rig;
+  const names = ["-n", "v1", "-g", "lab"];
+  const { recoveryKey } = JSON.parse(await run("vault", "recovery-key", "--json", "--data", lost.data, ...names));
+  const keyFile = join(work, "recovery.txt");
+  writeFileSync(keyFile, recoveryKey);
+  const [guid = ""] = readdirSync(join(lost.data, "vaults"));
+  cpSync(join(lost.data, "vaults", guid), join(work, "store"), { recursive: true });
+  const before = { rig, client };
+  rig = await startRig({ machines: {}, environment: { HOLDFAST_PLACES_FOLDERS: work } });
+  try {
+    client = await clientFor(rig.service.running, rig.data);
+    const socketDirectory = join(work, "fresh");
+    mkdirSync(socketDirectory);
+    await addHost(socketDirectory);
+    const store = ["--store", join(work, "store"), "--recovery-key", keyFile, "--location", "eastus"];
+    await run("vault", "attach", "--data", rig.data, "-n", "back", "-g", "lab", ...store);
+    const back = rig.vaultId.replace(/v1$/, "back");
+    const admin = await ownObjectId();
+    await allow([admin], "fresh");
+    const path = `${back}${rig.itemPath("vm1")}/recoveryPoints`;
+    const [point] = (await good("GET", path)).value;
+    const body = restoreBody("vm1", "again", { encryptionDetails: { secretKeyVaultId: keyVault("fresh") } });
+    const refused = await rig.call("POST", `${path}/${point.name}/restore`, body);
+    assert.equal(refused.json?.error?.code, "UserErrorKeyvaultPermissionsNotConfigured", refused.text);
+    await client.assign(admin, keyVaultAdministrator, back);
+    await good("POST", `${path}/${point.name}/restore`, body);
+    const job = await waitFor(
+      "the restore",
+      async () => {
+        const [found] = (await good("GET", `${back}/backupJobs`)).value;
+        return found === undefined || found.properties.status === "InProgress" ? undefined : found;
+      },
+      60_000,
+    );
+    assert.equal(job.properties.status, "Completed", JSON.stringify(job.properties.errorDetails));
+    const { osDisk } = (await good("GET", rig.machineId("again"))).properties.storageProfile;
+    assert.equal(osDisk.encryptionSettings.diskEncryptionKey.secretUrl, await urlOf(bek, "fresh"));
+    const secret = await dataPlane("GET", bek, undefined, "fresh");
+    assert.ok((await decrypted(osDisk.managedDisk.id, secret.json.value)).equals(contents));
+    await endMachine("again");
+  } finally {
+    await rig[Symbol.asyncDispose]();
+    ({ rig, client } = before);
+  }
+});
+
+async function ownObjectId(): Promise<string> {
+  const { clientId } = await readAdmin(rig.data).then((admin) => admin ?? { clientId: "" });
+  const filter = encodeURIComponent(`appId eq '${clientId}'`);
+  return (await client.call("GET", `/v1.0/servicePrincipals?$filter=${filter}`)).json.value[0].id;
+}
 
 async function unwrapped(value: string, name = "diskkeys"): Promise<string> {
   const { json, text } = await dataPlane("POST", `${kek}/unwrapkey`, { alg: "RSA-OAEP", value }, name);
