@@ -3,6 +3,7 @@
 
 import { join } from "node:path";
 import { z } from "zod";
+import { systemCode } from "../../lib/errors.ts";
 import { disk } from "../../lib/files.ts";
 import { hostErrors } from "../errors.ts";
 import type { DefinedDisk, MachineDefinition } from "../host.ts";
@@ -54,8 +55,9 @@ export function openDefinitions(folder: string): Definitions {
     if ((await disk.status(folder))?.isDirectory !== true) return [];
     const found: MachineDefinition[] = [];
     for (const name of (await disk.list(folder)).sort()) {
-      if (name.endsWith(".json"))
-        found.push(checkDefinition(JSON.parse((await disk.read(join(folder, name))).toString("utf8"))));
+      if (!name.endsWith(".json")) continue;
+      const content = await readUnlessGone(join(folder, name));
+      if (content !== undefined) found.push(checkDefinition(JSON.parse(content.toString("utf8"))));
     }
     return found;
   };
@@ -93,4 +95,14 @@ export function checkDefinition(value: unknown): MachineDefinition {
   if (new Set(ids).size < ids.length)
     throw hostErrors.DisksShareIdentity(`Two disks of ${result.data.name} have the same id.`);
   return result.data;
+}
+
+/** A machine may be deleted while its neighbours are listed. */
+async function readUnlessGone(path: string): Promise<Buffer | undefined> {
+  try {
+    return await disk.read(path);
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return undefined;
+    throw error;
+  }
 }
