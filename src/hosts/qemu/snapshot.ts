@@ -159,8 +159,12 @@ class QemuSnapshot implements SnapshotSession {
     );
     const { full } = this.#watch;
     full.addEventListener("abort", () => this.#lost.abort(full.reason), { once: true });
-    await this.#export(signal);
-    this.#lost.signal.throwIfAborted();
+    try {
+      await this.#export(signal);
+    } finally {
+      // What was given up meanwhile makes QEMU refuse the rest: the reason is what is to be told.
+      this.#lost.signal.throwIfAborted();
+    }
   }
 
   async confirm(): Promise<void> {
