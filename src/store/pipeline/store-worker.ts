@@ -5,6 +5,7 @@
 import { parentPort, workerData, type Transferable } from "node:worker_threads";
 import { HoldfastError } from "../../lib/errors.ts";
 import { giveBack } from "../../lib/memory.ts";
+import { setThreadPriority, type ThreadPriority } from "../../lib/thread-priority.ts";
 import { blobKinds } from "../format/layout.ts";
 import { plainLength } from "../format/pack.ts";
 import { BlobTable } from "../index/blob-table.ts";
@@ -47,6 +48,13 @@ const comparer: PageComparer = comparePages(ranges);
 let table = new BlobTable(setup.table);
 let turn = Promise.resolve();
 
+/** Backups yield to the machines that run here, whose bytes they are; who waits for a restore does not wait longer. */
+const priorities: Partial<Record<Task["type"], ThreadPriority>> = {
+  store: "background",
+  diff: "background",
+  open: "normal",
+};
+
 port.on("message", (message: ToWorker) => {
   if (message.type === "space") {
     waiting.get(message.session)?.(message);
@@ -57,6 +65,8 @@ port.on("message", (message: ToWorker) => {
 
 async function answer(number: number, task: Task): Promise<void> {
   try {
+    const priority = priorities[task.type];
+    if (priority !== undefined) setThreadPriority(priority);
     await perform(number, task);
   } catch (error) {
     const code = error instanceof HoldfastError ? error.code : "WorkerFailed";
