@@ -42,12 +42,15 @@ test("a machine is protected, and is then no longer to be protected", async () =
   assert.deepEqual(names(containers), ["vm1"]);
   const policy = (await rig.vault("GET", "/backupPolicies/DefaultPolicy")).json;
   assert.equal(policy.properties.protectedItemsCount, 1);
-  const status = await rig.call(
-    "POST",
-    `/subscriptions/${rig.service.running.subscriptionId}/providers/Microsoft.RecoveryServices/locations/eastus/backupStatus`,
-    { resourceType: "VM", resourceId: rig.machineId("vm1") },
-  );
-  assert.equal(status.json.vaultId, rig.vaultId);
+  const vaultOf = async (name: string): Promise<unknown> => {
+    const status = await rig.call(
+      "POST",
+      `/subscriptions/${rig.service.running.subscriptionId}/providers/Microsoft.RecoveryServices/locations/eastus/backupStatus`,
+      { resourceType: "VM", resourceId: rig.machineId(name) },
+    );
+    return status.json.vaultId;
+  };
+  assert.deepEqual([await vaultOf("vm1"), await vaultOf("vm2")], [rig.vaultId, null]);
 });
 
 test("a machine is in one vault only, and its names must fit", async () => {
@@ -192,6 +195,18 @@ test("what is deleted can be had back until its purge, and is gone after it", as
   await rig.advance(day + 60_000);
   await waitFor("the purge", async () => ((await rig.item("vm1")).status === 404 ? true : undefined), 15_000);
   assert.ok(names(await rig.vault("GET", "/backupProtectableItems")).includes("vm1"));
+});
+
+test("soft delete keeps also an item that was never backed up", async () => {
+  await rig.protect("vm2");
+  await rig.job(await rig.vault("DELETE", rig.itemPath("vm2")));
+  const { properties } = (await rig.item("vm2")).json;
+  assert.deepEqual([properties.isScheduledForDeferredDelete, properties.protectionState], [true, "ProtectionStopped"]);
+  await rig.job(
+    await rig.vault("PUT", rig.itemPath("vm2"), {
+      properties: { policyId: "", protectionState: "ProtectionStopped", isRehydrate: true },
+    }),
+  );
 });
 
 test("without soft delete, data goes with the job", async () => {

@@ -61,8 +61,8 @@ export async function deleteProtection(trx: Writer, vault: Vault, item: Protecte
   }
   const now = scopeOf(trx).clock.now();
   const { state, retentionDays } = vault.settings.softDelete;
-  // Without points there is nothing to keep.
-  const days = state === "Disabled" || item.points.count === 0 ? 0 : retentionDays;
+  // As in Azure also an item that was never backed up: its protection can be had back.
+  const days = state === "Disabled" ? 0 : retentionDays;
   const deleted = await changeItem(
     trx,
     item,

@@ -49,7 +49,8 @@ async function status(services: RecoveryServices, request: ArmRequest): Promise<
   const item = await findItemOfMachine(kysely, resourceId);
   const vault = item && (await findVault(kysely, item.vaultKey));
   if (item === undefined || vault === undefined) {
-    return ok({ protectionStatus: "NotProtected", vaultId: "", errorCode: "Success", errorMessage: null });
+    // No vault is null, not an empty text: az prints what is not null, and scripts look whether it printed.
+    return ok({ protectionStatus: "NotProtected", vaultId: null, errorCode: "Success", errorMessage: null });
   }
   const names = itemNames(item.machineId);
   return ok({
