@@ -16,5 +16,10 @@ export function physicalType(type: ScalarType): string {
 
 export function sourceColumn({ name, type }: ColumnSchema): SourceColumn {
   if (type === "dynamic") return { sql: `${quoteName(name)}::JSON` };
-  return { sql: quoteName(name), timestamp: type === "datetime" };
+  return { sql: quoteName(name), timestamp: type === "datetime", notNull: type === "string" };
+}
+
+/** What stands for the value of a column that a row does not have. */
+export function absentValue(type: ScalarType): string {
+  return type === "string" ? "''" : `NULL::${physicalType(type)}`;
 }

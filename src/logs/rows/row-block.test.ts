@@ -47,7 +47,7 @@ describe("rows as columns of text", () => {
     const [recent] = generation.tables.get("w/T") ?? [];
     assert.ok(recent);
     const list = columns.slice(1).map(({ name, type }) => {
-      if (!recent.columns.has(name)) return "NULL";
+      if (!recent.columns.has(name)) return type === "string" ? "''" : "NULL";
       return type === "long" ? `${quoteName(name)}::VARCHAR` : quoteName(name);
     });
     const rows = await connection.run(
@@ -84,7 +84,7 @@ describe("rows as columns of text", () => {
           fc.pre(batches.flat().length > 0);
           const expected = batches.flat().map(({ TimeGenerated, Text, Whole, Real, Yes, Any }) => [
             String(TimeGenerated * 1000),
-            Text ?? null,
+            Text ?? "",
             Whole === undefined ? null : String(Whole),
             // JSON and text know no negative zero.
             Real === undefined ? null : Real === 0 ? 0 : Real,
@@ -98,11 +98,33 @@ describe("rows as columns of text", () => {
     );
   });
 
-  test("an empty text stays apart from no text", async () => {
+  test("a string is never null: without one there is the empty one, and in dynamic they stay apart", async () => {
+    const rows = await roundTrip([[{ Text: "", Any: "" }, {}, { Text: "\u001e" }], [{ Whole: 1 }]]);
     assert.deepEqual(
-      (await roundTrip([[{ Text: "" }, {}, { Text: "\u001e" }]])).map(([, found]) => found),
-      ["", null, "\u001e"],
+      rows.map(([, found]) => found),
+      ["", "", "\u001e", ""],
     );
+    assert.deepEqual(
+      rows.map((row) => row.at(-1)),
+      ["", null, null, null],
+    );
+  });
+
+  test("a null among the strings of an older journal is read as the empty string", async () => {
+    generations += 1;
+    const generation = await beginGeneration(connection, generations);
+    const texts = [
+      { name: "Text", text: "a\u001f\u001e\u001fb", isEscaped: false },
+      { name: "Whole", text: "1\u001f\u001e\u001f3", isEscaped: false },
+    ];
+    await generation.append("w/T", columns, [{ workspace: "w", table: "T", count: 3, columns: texts }]);
+    const [recent] = generation.tables.get("w/T") ?? [];
+    const rows = await connection.run(`SELECT Text, Whole::VARCHAR FROM ${recent?.from}`);
+    assert.deepEqual(await rows.getRows(), [
+      ["a", "1"],
+      ["", null],
+      ["b", "3"],
+    ]);
   });
 
   test("a batch of a version that nobody knows is refused, not skipped", () => {

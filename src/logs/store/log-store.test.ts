@@ -1,3 +1,4 @@
+import { DuckDBInstance } from "@duckdb/node-api";
 import assert from "node:assert/strict";
 import { mkdtemp, open, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -177,11 +178,45 @@ describe("the store of logs", () => {
     const connection = await store.duckdb.connect();
     const { from } = store.source([workspace], "AzureDiagnostics", {});
     assert.deepEqual(await (await connection.run(`SELECT Size_d, Item_s FROM ${from} ORDER BY 1, 2`)).getRows(), [
-      [1.5, null],
+      [1.5, ""],
+      [null, ""],
       [null, "a"],
-      [null, null],
     ]);
     connection.closeSync();
+  });
+
+  test("strings that are null in files of before that rule are read as empty", async () => {
+    const statuses = async (store: LogStore): Promise<unknown[]> => {
+      const connection = await store.duckdb.connect();
+      const { from } = store.source([workspace], "AddonAzureBackupJobs", {});
+      const rows = await (await connection.run(`SELECT JobStatus FROM ${from} ORDER BY JobUniqueId`)).getRows();
+      connection.closeSync();
+      return rows.flat();
+    };
+    {
+      await using store = await openIn("older");
+      await append(store, [{ ...job(1), JobStatus: "Failed" }, job(2)]);
+      await store.seal();
+    }
+    const path = join(folder, "older", "manifest.json");
+    const manifest = JSON.parse((await disk.read(path)).toString("utf8"));
+    const [part] = manifest.parts;
+    delete part.isFilled;
+    await disk.writeDurably(path, JSON.stringify(manifest));
+    const file = join(folder, "older", part.path);
+    const duckdb = await DuckDBInstance.create(":memory:");
+    const connection = await duckdb.connect();
+    await connection.run(`CREATE TABLE t AS SELECT * REPLACE (nullif(JobStatus, '') AS JobStatus) FROM '${file}'`);
+    await connection.run(`COPY t TO '${file}' (FORMAT parquet)`);
+    connection.closeSync();
+    duckdb.closeSync();
+    await using store = await openIn("older");
+    assert.deepEqual(await statuses(store), ["Failed", ""]);
+    await append(store, [job(3)]);
+    await store.seal();
+    await store.compact();
+    assert.equal(store.status().parts, 1);
+    assert.deepEqual(await statuses(store), ["Failed", "", ""]);
   });
 
   test("a record from the future counts as of now", async () => {

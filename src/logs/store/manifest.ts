@@ -17,6 +17,8 @@ const partSchema = z.object({
   from: z.number(),
   to: z.number(),
   columns: z.array(z.string()),
+  /** Whether strings without a value are empty; in older files they are null. */
+  isFilled: z.boolean().default(false),
 });
 
 const manifestSchema = z.object({

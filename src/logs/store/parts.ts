@@ -23,10 +23,11 @@ export async function writeParts(
 ): Promise<Part[]> {
   const list = columns.map(quoteName).join(", ");
   const days = await connection.run(
-    `SELECT strftime(TimeGenerated, '%Y-%m-%d'), count(*), min(epoch_us(TimeGenerated)), max(epoch_us(TimeGenerated))
-     FROM ${from} GROUP BY 1 ORDER BY 1`,
+    `SELECT TimeGenerated::DATE::VARCHAR, count(*), min(epoch_us(TimeGenerated)), max(epoch_us(TimeGenerated))
+     FROM ${from} GROUP BY ALL ORDER BY 1`,
   );
   const parts: Part[] = [];
+  const folders = new Set<string>();
   for (const [day, rows, first, last] of await days.getRows()) {
     const path = join(
       "parquet",
@@ -38,10 +39,12 @@ export async function writeParts(
     const file = join(folder, path);
     await disk.makeDirectory(dirname(file));
     await connection.run(
-      `COPY (SELECT ${list} FROM ${from} WHERE strftime(TimeGenerated, '%Y-%m-%d') = ${quoteText(String(day))} ORDER BY TimeGenerated)
+      `COPY (SELECT ${list} FROM ${from} WHERE TimeGenerated BETWEEN make_timestamp(${first}) AND make_timestamp(${last}) ORDER BY TimeGenerated)
        TO ${quoteText(file)} (FORMAT parquet, COMPRESSION zstd)`,
     );
-    await makeDurable(disk, folder, file);
+    await using opened = await disk.open(file, "readWrite");
+    await opened.sync();
+    for (let at = dirname(file); at.length >= folder.length; at = dirname(at)) folders.add(at);
     parts.push({
       ...place,
       day: String(day),
@@ -50,17 +53,13 @@ export async function writeParts(
       from: Number(first),
       to: Number(last),
       columns: [...columns],
+      isFilled: true,
     });
   }
+  for (const at of folders) await disk.syncDirectory(at);
   return parts;
 }
 
 export function partsSource(folder: string, parts: readonly Part[]): string {
   return `read_parquet([${parts.map(({ path }) => quoteText(join(folder, path))).join(", ")}], hive_partitioning = false)`;
-}
-
-async function makeDurable(disk: FileSystem, folder: string, file: string): Promise<void> {
-  await using opened = await disk.open(file, "readWrite");
-  await opened.sync();
-  for (let at = dirname(file); at.length >= folder.length; at = dirname(at)) await disk.syncDirectory(at);
 }

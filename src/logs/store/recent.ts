@@ -5,8 +5,8 @@
 
 import type { DuckDBConnection, DuckDBPreparedStatement } from "@duckdb/node-api";
 import { quoteName, type ColumnSchema } from "../../kql/index.ts";
-import { physicalType } from "../rows/physical.ts";
-import { joinColumn, readPart, splitText, type ColumnText, type RowBlock } from "../rows/row-block.ts";
+import { absentValue, physicalType } from "../rows/physical.ts";
+import { joinColumn, readPart, splitText, type JoinedColumn, type RowBlock } from "../rows/row-block.ts";
 
 export interface Generation {
   readonly number: number;
@@ -24,7 +24,6 @@ export interface RecentTable {
 }
 
 interface FilledTable extends RecentTable {
-  readonly ordered: readonly ColumnSchema[];
   /** By the columns that have values: preparing costs more than running. */
   readonly inserts: Map<string, DuckDBPreparedStatement>;
 }
@@ -40,12 +39,14 @@ export async function beginGeneration(connection: DuckDBConnection, number: numb
   await connection.run(`CREATE SCHEMA ${schema}`);
   const tables = new Map<string, FilledTable[]>();
 
-  const create = async (key: string, ordered: readonly ColumnSchema[]): Promise<FilledTable> => {
+  const create = async (key: string, columns: readonly ColumnSchema[]): Promise<FilledTable> => {
     const known = tables.get(key) ?? [];
     const from = `${schema}.${quoteName(`${key}/${known.length}`)}`;
-    const list = ordered.map(({ name, type }) => `${quoteName(name)} ${physicalType(type)}`).join(", ");
-    await connection.run(`CREATE TABLE ${from} (${list})`);
-    const table = { from, ordered, columns: new Set(ordered.map(({ name }) => name)), inserts: new Map() };
+    const list = columns.map(
+      ({ name, type }) => `${quoteName(name)} ${physicalType(type)} DEFAULT ${absentValue(type)}`,
+    );
+    await connection.run(`CREATE TABLE ${from} (${list.join(", ")})`);
+    const table = { from, columns: new Set(columns.map(({ name }) => name)), inserts: new Map() };
     tables.set(key, [...known, table]);
     return table;
   };
@@ -67,8 +68,10 @@ export async function beginGeneration(connection: DuckDBConnection, number: numb
     return known.findLast(holds) ?? create(key, columns);
   };
 
-  const insertInto = async (table: FilledTable, texts: readonly ColumnText[]): Promise<DuckDBPreparedStatement> => {
-    const shape = texts.map(({ name, isEscaped }) => `${name}${isEscaped ? "!" : ""}`).join();
+  const insertInto = async (table: FilledTable, texts: readonly JoinedColumn[]): Promise<DuckDBPreparedStatement> => {
+    const shape = texts
+      .map(({ name, isEscaped, hasNullStrings }) => `${name}${isEscaped ? "!" : ""}${hasNullStrings ? "?" : ""}`)
+      .join();
     const prepared = table.inserts.get(shape);
     if (prepared !== undefined) return prepared;
     if (table.inserts.size >= mostStatements) forgetStatements(table);
@@ -83,7 +86,9 @@ export async function beginGeneration(connection: DuckDBConnection, number: numb
     append: async (key, columns, blocks) => {
       const used = new Set(blocks.flatMap((block) => block.columns.map(({ name }) => name)));
       const table = await tableFor(key, columns, used);
-      const texts = [...used].sort().map((name) => joinColumn(name, blocks));
+      const texts = columns
+        .filter(({ name }) => used.has(name))
+        .map(({ name, type }) => joinColumn(name, type, blocks));
       const insert = await insertInto(table, texts);
       for (const [index, { text }] of texts.entries()) insert.bindVarchar(index + 1, text);
       await insert.run();
@@ -101,12 +106,9 @@ function forgetStatements({ inserts }: FilledTable): void {
   inserts.clear();
 }
 
-function insertText({ from, ordered }: FilledTable, texts: readonly ColumnText[]): string {
-  const types = new Map(ordered.map(({ name, type }) => [name, type]));
+function insertText({ from }: FilledTable, texts: readonly JoinedColumn[]): string {
   const names = texts.map(({ name }) => quoteName(name));
   const parts = texts.map((_, index) => `${splitText(`$${index + 1}`)} AS p${index}`);
-  const values = texts.map(({ name, isEscaped }, index) =>
-    readPart(`p${index}`, types.get(name) ?? "string", isEscaped),
-  );
+  const values = texts.map((column, index) => readPart(`p${index}`, column));
   return `INSERT INTO ${from} (${names.join(", ")}) SELECT ${values.join(", ")} FROM (SELECT ${parts.join(", ")})`;
 }

@@ -1,7 +1,7 @@
 // The SQL that a query reads a table from: recent rows and Parquet files, as one.
 
 import { quoteName, quoteText, type ColumnSchema, type TableSource } from "../../kql/index.ts";
-import { physicalType, sourceColumn } from "../rows/physical.ts";
+import { absentValue, sourceColumn } from "../rows/physical.ts";
 import type { Part } from "./manifest.ts";
 import { partsSource } from "./parts.ts";
 import type { RecentTable } from "./recent.ts";
@@ -54,8 +54,8 @@ export function partSelects(
   columns: readonly ColumnSchema[],
   slice: Slice = {},
 ): string[] {
-  return [...Map.groupBy(parts, (part) => part.columns.join()).values()].map((alike) =>
-    selectFrom(partsSource(folder, alike), columns, new Set(alike[0]?.columns), slice),
+  return [...Map.groupBy(parts, ({ isFilled, columns: own }) => [isFilled, ...own].join()).values()].map((alike) =>
+    selectFrom(partsSource(folder, alike), columns, new Set(alike[0]?.columns), slice, alike[0]?.isFilled),
   );
 }
 
@@ -68,10 +68,13 @@ function selectFrom(
   columns: readonly ColumnSchema[],
   present: ReadonlySet<string>,
   { from: start, to: end, resource }: Slice,
+  isFilled = true,
 ): string {
-  const list = columns.map(({ name, type }) =>
-    present.has(name) ? quoteName(name) : `NULL::${physicalType(type)} AS ${quoteName(name)}`,
-  );
+  const list = columns.map(({ name, type }) => {
+    if (!present.has(name)) return `${absentValue(type)} AS ${quoteName(name)}`;
+    if (isFilled || type !== "string") return quoteName(name);
+    return `coalesce(${quoteName(name)}, '') AS ${quoteName(name)}`;
+  });
   const bounds = [
     ...(start === undefined ? [] : [`TimeGenerated >= make_timestamp(${start * 1000})`]),
     ...(end === undefined ? [] : [`TimeGenerated < make_timestamp(${end * 1000})`]),
