@@ -58,6 +58,8 @@ interface DispatchState extends DispatchParts {
 export interface Dispatcher {
   readonly table: RouteTable;
   handle(request: WireRequest): Promise<WireReply>;
+  /** Throws what the request would be refused with whoever sends it: no such type, no such method, a wrong api-version. */
+  checkRoute(method: string, path: string, apiVersion: string): void;
 }
 
 /** Namespaces whose absence from the registrations never refuses a request. */
@@ -66,7 +68,14 @@ const alwaysRegistered = new Set(["microsoft.resources", "microsoft.authorizatio
 export function createDispatcher(parts: DispatchParts): Dispatcher {
   const table = compileRoutes(parts.directory.providers.flatMap((provider) => provider.routes));
   const state = { ...parts, table, tenantOf: subscriptionTenants(parts.database.kysely) };
-  return { table, handle: (request) => handle(state, request) };
+  return {
+    table,
+    handle: (request) => handle(state, request),
+    checkRoute: (method, path, apiVersion) => {
+      const match = routeOf(state, method, pathSegments(path));
+      checkApiVersion(apiVersion, parts.directory.apiVersionsOf(match.route.resourceType));
+    },
+  };
 }
 
 interface Ids {
@@ -134,8 +143,7 @@ async function answer(
   const tenantId = subscriptionId === undefined ? undefined : await parts.tenantOf(subscriptionId);
   const caller = await parts.authenticate(wire.header("authorization"), tenantId);
   trail.caller = caller;
-  const match = parts.table.find(wire.method, segments);
-  if (match === undefined) throw noRoute(parts.directory, parts.table, wire.method, segments);
+  const match = routeOf(parts, wire.method, segments);
   trail.match = match;
   const { route } = match;
   const apiVersion = checkApiVersion(query.get("api-version"), parts.directory.apiVersionsOf(route.resourceType));
@@ -177,6 +185,12 @@ async function answer(
     body: route.relaxedBody === true ? undefined : parseText(text),
   };
   return route.handle(request);
+}
+
+function routeOf({ table, directory }: DispatchState, method: string, segments: readonly string[]): MatchedRoute {
+  const match = table.find(method, segments);
+  if (match === undefined) throw noRoute(directory, table, method, segments);
+  return match;
 }
 
 /**

@@ -2,6 +2,7 @@
 
 import type { z } from "zod";
 import type { HoldfastError } from "../lib/errors.ts";
+import { withSchemaNames } from "../lib/property-names.ts";
 import { armErrors } from "./errors.ts";
 
 export interface Caller {
@@ -71,11 +72,12 @@ export function parseBody<Schema extends z.ZodType>(request: ArmRequest, schema:
   if (request.body === undefined) {
     throw armErrors.InvalidRequestContent(`The request has no body. Send JSON with Content-Type application/json.`);
   }
-  const parsed = schema.safeParse(request.body);
+  const body = withSchemaNames(schema, request.body);
+  const parsed = schema.safeParse(body);
   if (parsed.success) return parsed.data;
   const details = parsed.error.issues.slice(0, 50).map((issue): HoldfastError => {
     const target = issue.path.map(String).join(".");
-    const seen = valueAt(request.body, issue.path);
+    const seen = valueAt(body, issue.path);
     return armErrors.InvalidParameter(
       `${target === "" ? "The body" : `'${target}'`}: ${issue.message}. Seen: ${seen}.`,
       { target },

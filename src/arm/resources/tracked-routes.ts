@@ -4,6 +4,7 @@
 
 import { z } from "zod";
 import type { Database } from "../../db/database.ts";
+import { withSchemaNames } from "../../lib/property-names.ts";
 import { armErrors } from "../errors.ts";
 import type { Locations } from "../locations.ts";
 import type { Paging } from "../paging.ts";
@@ -126,7 +127,7 @@ export function trackedRoutes<Properties extends object>(
     return change(request, (existing) => {
       if (existing === undefined)
         throw armErrors.ResourceNotFound(`The Resource '${fullType}/${param(request, "name")}' was not found.`);
-      const merged = mergePatch(existing.properties, body.properties ?? {});
+      const merged = mergePatch(existing.properties, withSchemaNames(type.properties, body.properties ?? {}));
       const checked = type.properties.safeParse(merged);
       if (!checked.success) {
         const issue = checked.error.issues[0];

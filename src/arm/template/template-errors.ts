@@ -6,6 +6,7 @@ import type { Position } from "../relaxed-json/positions.ts";
 export const templateErrors = defineErrors({
   InvalidTemplate: { status: 400 },
   InvalidDeployment: { status: 400 },
+  InvalidTemplateDeployment: { status: 400 },
   InvalidContentLink: { status: 400 },
   KeyVaultParameterReferenceInvalid: { status: 400 },
   DeploymentFailed: { status: 409 },

@@ -13,6 +13,7 @@ import {
   type SimpleRetention,
   type Tiering,
 } from "./policy.ts";
+import { withSchemaNames } from "../../lib/property-names.ts";
 import { checkPolicy } from "./check-policy.ts";
 import { invalidPolicy, type Problem } from "./problems.ts";
 import { wirePolicy, type WirePolicy, type WireRetention, type WireSchedule, type WireTiering } from "./wire-schema.ts";
@@ -21,7 +22,8 @@ import { wirePolicy, type WirePolicy, type WireRetention, type WireSchedule, typ
  * Throws BMSUserErrorInvalidPolicyInput with every wrong field. `before` is the policy that is
  * replaced: clients that do not know `properties.holdfast` leave it out, and it stays; null ends it.
  */
-export function parsePolicy(properties: unknown, before?: Policy): Policy {
+export function parsePolicy(given: unknown, before?: Policy): Policy {
+  const properties = withSchemaNames(wirePolicy, given);
   const parsed = wirePolicy.safeParse(withCanonicalKind(properties));
   if (!parsed.success) {
     throw invalidPolicy(

@@ -28,6 +28,14 @@ const ofVaults: readonly DiagnosticCategory[] = [
     "AddonAzureBackupStorage",
     "AddonAzureBackupProtectedInstance",
     "AzureBackupOperations",
+    // Nothing is replicated here, so these never have a record; templates that switch on all of a vault name them.
+    "AzureSiteRecoveryJobs",
+    "AzureSiteRecoveryEvents",
+    "AzureSiteRecoveryReplicatedItems",
+    "AzureSiteRecoveryReplicationStats",
+    "AzureSiteRecoveryRecoveryPoints",
+    "AzureSiteRecoveryReplicationDataUploadRate",
+    "AzureSiteRecoveryProtectedDiskDataChurn",
   ]),
   { name: "Health", kind: "Metrics" },
 ];

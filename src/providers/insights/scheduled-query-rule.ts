@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import { armErrors } from "../../arm/errors.ts";
+import { withSchemaNames } from "../../lib/property-names.ts";
 import type { Severity } from "../../monitor/alert.ts";
 import { aggregations, operators, type Operator, type Rule } from "../../monitor/rules/rule.ts";
 import { legacyCriterion } from "./legacy-criterion.ts";
@@ -203,7 +204,7 @@ function fromLegacy(resourceId: string, name: string, given: z.output<typeof leg
 }
 
 function checked<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
-  const parsed = schema.safeParse(value);
+  const parsed = schema.safeParse(withSchemaNames(schema, value));
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   throw invalid(issue?.path.map(String).join(".") ?? "", issue?.message ?? "is wrong");

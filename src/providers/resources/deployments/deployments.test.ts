@@ -180,6 +180,27 @@ async function ended(name: string): Promise<Answer> {
   );
 }
 
+test("a template with a type that is not here is refused whole, before anything is made", async () => {
+  const nested = `{ type: "Microsoft.Resources/deployments", apiVersion: "2021-04-01", name: "inner", properties: { mode: "Incremental", template: { "$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#", contentVersion: "1.0.0.0", resources: [{ type: "Microsoft.Sql/servers", apiVersion: "2021-11-01", name: "s" }] } } }`;
+  const strange = `{ type: "Microsoft.Test/nothings", apiVersion: "2024-01-01", name: "n" }`;
+  const old = `{ type: "Microsoft.Test/things", apiVersion: "1999-01-01", name: "old" }`;
+  const text = body(`${thing("never")}, ${strange}, ${old}, ${nested}`);
+  const [validated, put] = [
+    await azure.call("POST", `${one}/strange/validate`, text),
+    await azure.call("PUT", `${one}/strange`, text),
+  ];
+  for (const { status, json } of [validated, put]) {
+    assert.equal(status, 400);
+    assert.equal(json["error"].code, "InvalidTemplateDeployment");
+    assert.deepEqual(
+      json["error"].details.map(({ code }: { code: string }) => code),
+      ["InvalidResourceType", "InvalidApiVersionParameter", "InvalidResourceNamespace"],
+    );
+  }
+  assert.ok(!azure.puts.includes("never"));
+  assert.equal((await azure.call("GET", `${one}/strange`)).status, 404);
+});
+
 test("a deployment as az sends it: 201, status, the record, its operations by both paths, and again as 200", async () => {
   const text = body(
     `${thing("a", ", properties: { size: \"[parameters('size')]\" }")}, ${thing("b", ', dependsOn: ["a"], properties: { of: "[reference(\'a\').size]" }')}`,

@@ -21,15 +21,24 @@ export interface InProcessClient {
   send(call: InProcessCall): Promise<WireReply>;
   /** Put before the real authentication: knows the tokens of this client and nothing else. */
   authenticate(real: DispatchParts["authenticate"]): DispatchParts["authenticate"];
-  connect(dispatcher: Pick<Dispatcher, "handle">): void;
+  /** Throws what a PUT of the resource would be refused with whoever sends it. */
+  checkPut(path: string, apiVersion: string): void;
+  connect(dispatcher: Answering): void;
 }
+
+type Answering = Pick<Dispatcher, "handle" | "checkRoute">;
 
 const scheme = "InProcess ";
 
 export function createInProcessClient(): InProcessClient {
   const callers = new Map<string, Caller>();
-  let dispatcher: Pick<Dispatcher, "handle"> | undefined;
+  let dispatcher: Answering | undefined;
+  const connected = (): Answering => {
+    if (dispatcher === undefined) throw new Error("the in-process client is not connected to a dispatcher");
+    return dispatcher;
+  };
   return {
+    checkPut: (path, apiVersion) => connected().checkRoute("PUT", path, apiVersion),
     connect: (made) => {
       dispatcher = made;
     },
@@ -38,7 +47,6 @@ export function createInProcessClient(): InProcessClient {
       return caller ?? real(authorization, tenantId);
     },
     send: async (call) => {
-      if (dispatcher === undefined) throw new Error("the in-process client is not connected to a dispatcher");
       const authorization = scheme + randomBytes(32).toString("base64url");
       const headers = new Map<string, string>([
         ["authorization", authorization],
@@ -47,7 +55,7 @@ export function createInProcessClient(): InProcessClient {
       ]);
       callers.set(authorization, call.caller);
       try {
-        return await dispatcher.handle({
+        return await connected().handle({
           method: call.method,
           target: call.target,
           origin: call.origin,

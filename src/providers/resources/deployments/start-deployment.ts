@@ -31,6 +31,7 @@ import {
   type StoredDeployment,
 } from "./deployment-record.ts";
 import { type DeploymentParts, planningHost, type PlanningHost } from "./host.ts";
+import { checkResourceTypes } from "./preflight.ts";
 import { deploymentOperationKind, type LiveDeployments } from "./run-deployment.ts";
 
 const errors = defineErrors({ DeploymentActive: { status: 409 }, DeploymentQuotaExceeded: { status: 409 } });
@@ -84,6 +85,7 @@ export async function checkDeployment(parts: DeploymentParts, request: ArmReques
   const asGiven = requestFrom(body, name, target, body.parameters);
   const parameters = await resolveSecrets(body.parameters, host, request.signal);
   const validated = await validateDeployment({ ...asGiven, parameters }, host, newTreeBudget(), request.signal);
+  checkResourceTypes(parts.client, validated, request.correlationId);
   return { body, request: asGiven, validated, host };
 }
 

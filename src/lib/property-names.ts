@@ -1,0 +1,53 @@
+// Azure reads the names of JSON properties in any case: templates of Microsoft's own say `StorageModelType`
+// where the API's description has `storageModelType`. What does not fit exactly takes the schema's spelling.
+
+import type * as z from "zod";
+
+/** The value as the schema spells its names; what the schema does not know stays. */
+export function withSchemaNames(schema: z.core.$ZodType, value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  const { def } = (schema as z.core.$ZodTypes)._zod;
+  switch (def.type) {
+    case "object":
+      return Array.isArray(value) ? value : inObject(def.shape, value);
+    case "array":
+      return Array.isArray(value) ? value.map((item) => withSchemaNames(def.element, item)) : value;
+    case "record":
+      return Array.isArray(value) ? value : inRecord(def.valueType, value);
+    case "optional":
+    case "nullable":
+    case "default":
+    case "prefault":
+    case "nonoptional":
+    case "readonly":
+    case "catch":
+      return withSchemaNames(def.innerType, value);
+    case "lazy":
+      return withSchemaNames(def.getter(), value);
+    case "pipe":
+      return withSchemaNames(def.out, withSchemaNames(def.in, value));
+    case "union":
+      return def.options.reduce<unknown>((aligned, option) => withSchemaNames(option, aligned), value);
+    case "intersection":
+      return withSchemaNames(def.right, withSchemaNames(def.left, value));
+    default:
+      return value;
+  }
+}
+
+function inObject(shape: Readonly<Record<string, z.core.$ZodType>>, value: object): object {
+  const spellings = new Map(Object.keys(shape).map((name) => [name.toLowerCase(), name]));
+  const entries = Object.entries(value).map(([given, item]): [string, unknown] => {
+    const known = spellings.get(given.toLowerCase());
+    if (known === undefined) return [given, item];
+    // A name that is there exactly as it should be is not taken over by another spelling of it.
+    const name = Object.hasOwn(value, known) ? given : known;
+    const inner = shape[name];
+    return [name, inner === undefined ? item : withSchemaNames(inner, item)];
+  });
+  return Object.fromEntries(entries);
+}
+
+function inRecord(inner: z.core.$ZodType, value: object): object {
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, withSchemaNames(inner, item)]));
+}
