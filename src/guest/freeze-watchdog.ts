@@ -11,6 +11,8 @@ export interface FreezeWatchdog {
   dismiss(signal?: AbortSignal): Promise<boolean>;
 }
 
+/** A busy guest takes its time to start a unit of systemd's. It is not frozen yet, or not any more. */
+const programMilliseconds = 20_000;
 const scriptUrl = new URL("../../guest-files/freeze-watchdog.sh", import.meta.url);
 
 export async function startFreezeWatchdog(
@@ -21,7 +23,7 @@ export async function startFreezeWatchdog(
   const script = (await disk.read(scriptUrl.pathname)).toString("utf8");
   const mark = `freeze-${newGuid()}`;
   const seconds = String(Math.max(1, Math.ceil(milliseconds / 1000)));
-  const shell = { path: "/bin/sh", timeoutMilliseconds: 5_000 };
+  const shell = { path: "/bin/sh", timeoutMilliseconds: programMilliseconds };
   const started = await runInGuest(agent, { ...shell, args: ["-c", script, "holdfast", mark, seconds] }, signal);
   if (started.exitCode !== 0) {
     throw agentErrors.AgentCommandFailed(

@@ -172,8 +172,8 @@ function printable(output: string): string {
 }
 
 function wholeSeconds(config: ScriptConfig, part: "pre" | "post"): number {
-  // A script that does not heed its end is given a second to die.
-  return (config.timeoutSeconds + 2) * (config[part].retries + 1) + 5;
+  // A script that does not heed its end is given a second to die; a busy guest takes its time to start anything.
+  return (config.timeoutSeconds + 2) * (config[part].retries + 1) + 30;
 }
 
 function settingsOf({ taskId, startTicks }: SnapshotTask): string {
