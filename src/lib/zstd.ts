@@ -34,8 +34,18 @@ export interface Decompressor {
 /** The most that a frame of so much content takes. */
 export const frameBound = (length: number): number => length + (length >>> 8) + 1024;
 
-export function createCompressor(level: number): Compressor {
-  const open = (): Insides => insides(createZstdCompress({ params: { [constants.ZSTD_c_compressionLevel]: level } }));
+export interface CompressorSettings {
+  readonly level: number;
+  /** The shortest repetition that is looked for; the level and the content's length choose it otherwise. */
+  readonly minMatch?: 4 | 5 | 6 | 7;
+}
+
+export function createCompressor({ level, minMatch }: CompressorSettings): Compressor {
+  const params = {
+    [constants.ZSTD_c_compressionLevel]: level,
+    ...(minMatch === undefined ? {} : { [constants.ZSTD_c_minMatch]: minMatch }),
+  };
+  const open = (): Insides => insides(createZstdCompress({ params }));
   let context = open();
   return {
     compress: (content, into) => {

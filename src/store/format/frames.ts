@@ -1,13 +1,14 @@
 // The compressed form of a blob: zstd frames of 256 KiB of content each, so that a few pages can be
-// had without opening a whole megabyte. Compresses as well as one frame, because zstd chooses its
-// tables by the size of the input.
+// had without opening a whole megabyte.
 
 import { createCompressor, createDecompressor, frameBound } from "../../lib/zstd.ts";
 
 const frameSize = 256 * 1024;
 const lengthBytes = 3;
 
-const compressor = createCompressor(1);
+// zstd would look for shorter repetitions in so short a content. Without those it takes a tenth less
+// time, and 1.7 % more bytes of a system disk.
+const compressor = createCompressor({ level: 1, minMatch: 7 });
 const decompressor = createDecompressor();
 /** For the last frame of a blob: its content and a byte more, which shows that there is no more of it. */
 const opened = Buffer.alloc(frameSize + 1);
