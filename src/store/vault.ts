@@ -112,16 +112,7 @@ export async function openVault(
   const onTable = async (table: BlobTable): Promise<void> => {
     await pool?.runEverywhere({ type: "table", table: table.shared });
   };
-  const openPool = (): WorkerPool => {
-    closing.signal.throwIfAborted();
-    pool ??= new WorkerPool(keys, index.table, { workers: options.workers, packTarget: config.packTarget });
-    return pool;
-  };
-  const index: VaultIndex = new VaultIndex(store, keys, {
-    beforeReading: learnEpochs,
-    onTable,
-    putElsewhere: (packs) => openPool().run({ type: "index", ...packs }, [packs.content]),
-  });
+  const index = new VaultIndex(store, keys, { beforeReading: learnEpochs, onTable });
   const stores = options.fallback === undefined ? [store] : [store, options.fallback];
   const blobs = new BlobReader(stores, index, keys, (bad) => void badPacks.set(bad.hash, bad));
   return {
@@ -136,7 +127,11 @@ export async function openVault(
     learnEpochs,
     badPacks,
     closed: closing.signal,
-    pool: openPool,
+    pool: () => {
+      closing.signal.throwIfAborted();
+      pool ??= new WorkerPool(keys, index.table, { workers: options.workers, packTarget: config.packTarget });
+      return pool;
+    },
     [Symbol.asyncDispose]: async () => {
       closing.abort(storeErrors.VaultClosed("The vault was closed."));
       await pool?.[Symbol.asyncDispose]();
