@@ -134,8 +134,8 @@ async function bringHome(lifecycle: Lifecycle, machineId: string, diskId: string
       await lifecycle.bringHome(machineId, diskId, signal);
       return;
     } catch (error) {
-      const isUnderWay =
-        isErrorCode(error, "QemuRefused") && /already in use|is busy|in use by block job/.test(String(error));
+      const isRefusal = isErrorCode(error, "QemuRefused") || isErrorCode(error, "LibvirtRefused");
+      const isUnderWay = isRefusal && /already in use|is busy|in use by block job|active block job/.test(String(error));
       if (!isUnderWay) throw error;
       await sleep(againMilliseconds, signal);
     }
