@@ -3,7 +3,7 @@
 import { join, resolve } from "node:path";
 import { Option, type Command } from "commander";
 import { z } from "zod";
-import { ensureHelperImage } from "../backup/file-recovery/helper-image.ts";
+import { prepareHelper } from "../backup/file-recovery/helper.ts";
 import { dataOption } from "./data-option.ts";
 import { connectService, type ServiceClient } from "./service-client.ts";
 import { defineErrors } from "../lib/errors.ts";
@@ -63,8 +63,8 @@ export function addFilesCommand(program: Command): void {
     .description("build the helper guest now, so that the first look does not wait for it")
     .addOption(dataOption())
     .action(async ({ data }: { data: string }) => {
-      const { initrd } = await ensureHelperImage(join(resolve(data), "helper"));
-      process.stdout.write(`The helper guest is ready: ${initrd}\n`);
+      const { image } = await prepareHelper(join(resolve(data), "helper"));
+      process.stdout.write(`The helper guest is ready: ${image.initrd}\n`);
     });
 }
 

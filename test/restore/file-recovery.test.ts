@@ -11,20 +11,24 @@ import {
   readFileSync,
   readdirSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
+  type Stats,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { download } from "../../src/backup/file-recovery/download.ts";
 import { openFileSessions, type FileSessions, type SessionOf } from "../../src/backup/file-recovery/file-sessions.ts";
-import { ensureHelperImage } from "../../src/backup/file-recovery/helper-image.ts";
+import { prepareHelper, type Helper } from "../../src/backup/file-recovery/helper.ts";
+import { startHelper } from "../../src/backup/file-recovery/helper-session.ts";
 import type { Volume } from "../../src/backup/file-recovery/volumes.ts";
 import { platformKeyOf } from "../../src/backup/stores/store-key.ts";
 import { vaultStore } from "../../src/backup/stores/store-name.ts";
 import { openStores, type Stores } from "../../src/backup/stores/stores.ts";
 import { openDatabase, type Database } from "../../src/db/database.ts";
+import type { NbdExport } from "../../src/nbd/export.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { newGuid } from "../../src/lib/random.ts";
 import { secretBox } from "../../src/lib/secret-box.ts";
@@ -34,6 +38,8 @@ import { cache, emptyDisk, ext4Disk, luksDisk, lvmDisk, partitioned, xfsDisk } f
 const big = random(9_000_001);
 const passphrase = "correct-horse";
 let folder: string;
+let helper: Helper;
+let stateBefore: Stats;
 let database: Database;
 let stores: Stores;
 let sessions: FileSessions;
@@ -52,14 +58,15 @@ before(async () => {
   writeFileSync(join(folder, "small/inside"), "inside\n");
 
   const at = (name: string): string => join(folder, name);
-  const image = await ensureHelperImage(join(cache, "helper"));
+  helper = await prepareHelper(join(cache, "helper"));
+  stateBefore = statSync(helper.statePath ?? "");
   const inner = ext4Disk(at("inner"), 24, join(folder, "small"));
   const images: Record<string, string> = {
     os: ext4Disk(at("os"), 48, tree),
     gpt: partitioned(at("gpt"), inner),
     xfs: await xfsDisk(at("xfs"), join(folder, "small")),
     luks: luksDisk(at("luks"), inner, passphrase),
-    lvm: lvmDisk(at("lvm"), inner, image, join(folder, "lvm-work")),
+    lvm: lvmDisk(at("lvm"), inner, helper.image, join(folder, "lvm-work")),
     blank: emptyDisk(at("blank"), 4),
     noise: at("noise"),
   };
@@ -94,6 +101,30 @@ after(async () => {
 
 const on = (volumes: readonly Volume[], disk: string): Volume | undefined =>
   volumes.find((each) => each.disk === disk && each.state !== "empty");
+
+function commandLines(): string[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
+      } catch {
+        return ""; // it has ended
+      }
+    })
+    .filter((line) => line.startsWith("qemu-system"));
+}
+
+function bufferExport(name: string, bytes: Buffer): NbdExport {
+  return {
+    name,
+    description: "",
+    size: bytes.length,
+    readOnly: true,
+    multiConnection: true,
+    read: async (into, offset) => into.set(bytes.subarray(offset, offset + into.length)),
+  };
+}
 
 async function gathered(pieces: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const all: Uint8Array[] = [];
@@ -131,6 +162,35 @@ test("volumes of every kind are found, and one folder is listed", async () => {
     );
   }
   assert.equal(String(await sessions.use(of, (session) => gathered(session.read("vg0-data/inside", 2, 4)))), "side");
+});
+
+test("a session goes on from the saved state: disks keep their order, and the state is as it was", async () => {
+  const volumes = await sessions.use(of, (session) => session.volumes());
+  assert.deepEqual(
+    ["os", "gpt", "xfs", "luks", "lvm", "blank", "noise"].map(
+      (disk) => volumes.find((each) => each.disk === disk && /^vd.$/.test(each.name))?.name,
+    ),
+    ["vda", "vdb", "vdc", "vdd", "vde", "vdf", "vdg"],
+  );
+  const machines = commandLines().filter((line) => line.includes(join(cache, "helper", "scratch")));
+  assert.ok(machines.length > 0 && machines.every((line) => line.includes("-incoming")), machines.join("\n"));
+  const now = statSync(helper.statePath ?? "");
+  assert.deepEqual(
+    [now.ino, now.size, now.mtimeMs, now.mode & 0o777],
+    [stateBefore.ino, stateBefore.size, stateBefore.mtimeMs, 0o600],
+  );
+});
+
+test("a saved state that QEMU refuses is given up, and the guest boots", async () => {
+  const statePath = join(folder, "state-broken");
+  writeFileSync(statePath, random(1 << 20));
+  const base = bufferExport("os", readFileSync(join(folder, "os")));
+  await using session = await startHelper([base], { helper: { ...helper, statePath }, scratchFolder: folder });
+  assert.deepEqual(
+    (await session.volumes()).map(({ name, disk, state }) => [name, disk, state]),
+    [["vda", "os", "mounted"]],
+  );
+  assert.ok(!existsSync(statePath));
 });
 
 test("a file comes out byte for byte, and any part of it", async () => {

@@ -2,10 +2,9 @@
 // server with what the guest writes (a journal that is replayed) thrown away at the end; the guest has
 // no network and sees nothing of this machine.
 
-import { createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import { disk } from "../../lib/files.ts";
-import { ended, findProgram, start, type ChildProcess } from "../../lib/processes.ts";
+import { findProgram } from "../../lib/processes.ts";
 import { newGuid } from "../../lib/random.ts";
 import { copyOnWrite } from "../../nbd/copy-on-write.ts";
 import type { NbdExport } from "../../nbd/export.ts";
@@ -13,7 +12,9 @@ import { serveNbd } from "../../nbd/server.ts";
 import { parseEntries, rawPathOf, type Entry } from "./entries.ts";
 import { fileRecoveryErrors } from "./errors.ts";
 import type { Helper } from "./helper.ts";
-import { HelperRefusal, openHelperPort, toHex, type HelperPort } from "./helper-port.ts";
+import { diskDevices, qemuProgram, startMachine, type HelperMachine } from "./helper-machine.ts";
+import { HelperRefusal, toHex, type HelperPort } from "./helper-port.ts";
+import { resumeMachine } from "./saved-state.ts";
 import { parseVolumes, type Volume } from "./volumes.ts";
 
 export interface HelperSession extends AsyncDisposable {
@@ -33,12 +34,10 @@ export interface HelperSettings {
   readonly scratchFolder: string;
 }
 
-const startMilliseconds = 60_000;
+const startMilliseconds = 120_000;
 const requestMilliseconds = 60_000;
 const MiB = 1024 * 1024;
 const pieceMiB = 4;
-/** LUKS2 keys ask for as much as a gigabyte while they are opened; nothing of it is taken before. */
-const memoryMiB = 1536;
 /** A journal that is replayed, at most. */
 const scratchLimitBytes = 1024 * MiB;
 
@@ -47,8 +46,8 @@ export async function startHelper(
   settings: HelperSettings,
   signal?: AbortSignal,
 ): Promise<HelperSession> {
-  if (findProgram("qemu-system-x86_64") === undefined)
-    throw fileRecoveryErrors.FileRecoveryUnavailable("qemu-system-x86_64 is not installed on this machine.");
+  if (findProgram(qemuProgram) === undefined)
+    throw fileRecoveryErrors.FileRecoveryUnavailable(`${qemuProgram} is not installed on this machine.`);
   await using ends = new AsyncDisposableStack();
   const folder = join(settings.scratchFolder, `files-${newGuid().slice(0, 8)}`);
   await disk.makeDirectory(folder, 0o700);
@@ -64,23 +63,55 @@ export async function startHelper(
   }
   const nbdPath = join(folder, "nbd.sock");
   ends.use(await serveNbd({ listen: { socketPath: nbdPath }, exports: served }));
-
-  const listener = await listenOnce(join(folder, "port.sock"));
-  ends.defer(() => listener.close());
-  const child = start("qemu-system-x86_64", qemuArguments(settings, served, nbdPath, listener.path), {
-    stdio: ["ignore", "ignore", "pipe"],
-  });
-  ends.defer(() => endChild(child));
-  let says = "";
-  child.stderr?.on("data", (text: Buffer) => {
-    if (says.length < 2000) says += text.toString("utf8");
-  });
-  const over = ended(child, "qemu-system-x86_64").catch(() => 1);
-  const port = openHelperPort(await connected(listener, over, () => says, signal));
-  ends.defer(() => port.close());
-  await port.ask(["volumes"], startMilliseconds, signal); // the guest is up when it answers
+  const guest = { helper: settings.helper, folder, names: served.map(({ name }) => name), nbdPath };
+  const { port } = ends.use((await resumed(guest, signal)) ?? (await booted(guest, signal)));
   const owned = ends.move();
   return { ...requests(port, serials), ended: port.ended, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+interface Guest {
+  readonly helper: Helper;
+  readonly folder: string;
+  /** Of the disks, as they are exported. */
+  readonly names: readonly string[];
+  readonly nbdPath: string;
+}
+
+async function booted({ helper, folder, names, nbdPath }: Guest, signal?: AbortSignal): Promise<HelperMachine> {
+  await using ends = new AsyncDisposableStack();
+  const devices = diskDevices(names).flatMap((device) => ["-device", JSON.stringify(device)]);
+  const extraArguments = [...blockNodes(names, nbdPath), ...devices];
+  const machine = ends.use(await startMachine({ ...helper, folder, extraArguments }, signal));
+  await machine.port.ask(["volumes"], startMilliseconds, signal); // the guest is up when it answers
+  ends.move();
+  return machine;
+}
+
+/** From the saved state; nothing when there is none, or it does not serve. */
+async function resumed(guest: Guest, signal?: AbortSignal): Promise<HelperMachine | undefined> {
+  const { helper, folder, names, nbdPath } = guest;
+  if (helper.statePath === undefined) return undefined;
+  await using ends = new AsyncDisposableStack();
+  try {
+    const settings = { folder, extraArguments: blockNodes(names, nbdPath) };
+    const { machine, monitor: opened } = await resumeMachine(helper, helper.statePath, settings, signal);
+    ends.use(machine);
+    using monitor = opened;
+    for (const device of diskDevices(names)) await monitor.command("device_add", device, { signal });
+    if (names.length > 0) await machine.port.ask(["disks", String(names.length)], startMilliseconds, signal);
+    ends.move();
+    return machine;
+  } catch {
+    signal?.throwIfAborted();
+    return undefined;
+  }
+}
+
+function blockNodes(names: readonly string[], nbdPath: string): string[] {
+  return names.flatMap((name) => {
+    const server = { type: "unix", path: nbdPath };
+    return ["-blockdev", JSON.stringify({ driver: "nbd", "node-name": name, server, export: name })];
+  });
 }
 
 function requests(
@@ -140,88 +171,4 @@ function refused({ reason, message }: HelperRefusal, what: string): unknown {
     default:
       return fileRecoveryErrors.FileRecoverySessionFailed(`The helper guest refused: ${message}.`);
   }
-}
-
-function qemuArguments(
-  { helper: { image, accelerator } }: HelperSettings,
-  served: readonly NbdExport[],
-  nbdPath: string,
-  portPath: string,
-): string[] {
-  const disks = served.flatMap(({ name }) => [
-    "-blockdev",
-    JSON.stringify({ driver: "nbd", "node-name": name, server: { type: "unix", path: nbdPath }, export: name }),
-    "-device",
-    `virtio-blk-pci,drive=${name},serial=${name}`,
-  ]);
-  return [
-    ["-name", "holdfast-files", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
-    ["-machine", `q35,accel=${accelerator}`, "-cpu", "max", "-smp", "1", "-m", String(memoryMiB)],
-    ["-kernel", image.kernel, "-initrd", image.initrd],
-    ["-append", "quiet panic=-1 no_timer_check mitigations=off random.trust_cpu=on"],
-    ["-chardev", `socket,path=${portPath.replaceAll(",", ",,")},id=files`],
-    ["-device", "virtio-serial-pci", "-device", "virtserialport,chardev=files,name=org.holdfast.files"],
-    [
-      "-device",
-      "virtio-rng-pci",
-      "-sandbox",
-      "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
-    ],
-    disks,
-  ].flat();
-}
-
-interface Listener {
-  readonly path: string;
-  readonly connection: Promise<Socket>;
-  close(): void;
-}
-
-async function listenOnce(path: string): Promise<Listener> {
-  let take: (socket: Socket) => void = () => {};
-  const connection = new Promise<Socket>((resolve) => {
-    take = resolve;
-  });
-  const server: Server = createServer((socket) => {
-    server.close(); // one guest, one connection
-    take(socket);
-  });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(path, resolve);
-  });
-  return { path, connection, close: () => server.close() };
-}
-
-async function connected(
-  listener: Listener,
-  over: Promise<number>,
-  says: () => string,
-  signal: AbortSignal | undefined,
-): Promise<Socket> {
-  let stop = (): void => {};
-  const stopped = new Promise<never>((_, reject) => {
-    stop = () => reject(signal?.reason);
-    signal?.addEventListener("abort", stop, { once: true });
-  });
-  try {
-    return await Promise.race([
-      listener.connection,
-      stopped,
-      over.then(() => {
-        throw fileRecoveryErrors.FileRecoveryUnavailable(
-          `The helper guest did not start: ${says().trim() || "QEMU said nothing"}.`,
-        );
-      }),
-    ]);
-  } finally {
-    signal?.removeEventListener("abort", stop);
-  }
-}
-
-async function endChild(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()));
-  child.kill("SIGKILL");
-  await gone;
 }

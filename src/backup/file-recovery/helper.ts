@@ -1,41 +1,35 @@
-// The helper guest, ready to be started: its image and how it runs on this machine. A device /dev/kvm
-// that is there and does not work would make every start hang, so it is tried out once.
+// The helper guest, ready to be started: its image, how it runs on this machine, and its state after the
+// start. A device /dev/kvm that is there and does not work would make every start hang, so it is tried out
+// once.
 
 import { dirname, join } from "node:path";
+import { workingAccelerator } from "../../hosts/qemu/accelerator.ts";
 import { disk } from "../../lib/files.ts";
 import { ensureHelperImage, type HelperImage } from "./helper-image.ts";
-import { startHelper } from "./helper-session.ts";
+import { ensureSavedState } from "./saved-state.ts";
 
 export interface Helper {
   readonly image: HelperImage;
   readonly accelerator: "kvm" | "tcg";
+  /** From which sessions go on; without it they boot. */
+  readonly statePath: string | undefined;
 }
 
-const trialMilliseconds = 10_000;
-
-/** `folder` keeps the image. */
+/** `folder` keeps the image and the state. */
 export async function prepareHelper(folder: string, signal?: AbortSignal): Promise<Helper> {
   await disk.makeDirectory(folder);
   const image = await ensureHelperImage(folder, signal);
+  const accelerator = await acceleratorFor(image);
+  return { image, accelerator, statePath: await ensureSavedState({ image, accelerator }, signal) };
+}
+
+async function acceleratorFor(image: HelperImage): Promise<"kvm" | "tcg"> {
   const note = join(dirname(image.initrd), "accelerator");
   if ((await disk.status(note)) !== undefined) {
     const said = (await disk.read(note)).toString("utf8").trim();
-    return { image, accelerator: said === "kvm" ? "kvm" : "tcg" };
+    return said === "kvm" ? "kvm" : "tcg";
   }
-  const accelerator = (await runsUnderKvm(image, folder, signal)) ? "kvm" : "tcg";
+  const accelerator = await workingAccelerator();
   await disk.writeDurably(note, `${accelerator}\n`);
-  return { image, accelerator };
-}
-
-async function runsUnderKvm(image: HelperImage, folder: string, signal: AbortSignal | undefined): Promise<boolean> {
-  if ((await disk.status("/dev/kvm")) === undefined) return false;
-  const late = AbortSignal.timeout(trialMilliseconds);
-  try {
-    const settings = { helper: { image, accelerator: "kvm" as const }, scratchFolder: folder };
-    await using _trial = await startHelper([], settings, signal === undefined ? late : AbortSignal.any([signal, late]));
-    return true;
-  } catch {
-    signal?.throwIfAborted();
-    return false;
-  }
+  return accelerator;
 }
