@@ -272,7 +272,7 @@ test("restore-disks chooses disks, and writes VHDs where no group is named", asy
   const some = ["--restore-as-unmanaged-disks", "--diskslist", "1"];
   const chosen = await blobsOf(await ended(await restore("web", pointName, ...some)));
   assert.deepEqual(
-    chosen.filter((name) => name.endsWith(".vhd")).map((name) => name.replace(/-\d{8}-\d{6}\.vhd$/, "")),
+    chosen.filter((name) => name.endsWith(".vhd")).map((name) => name.replace(/-\d{8}-\d{6}-[\da-f]{8}\.vhd$/, "")),
     ["web-datadisk-001"],
   );
   assert.match(

@@ -83,7 +83,8 @@ async function readBlob(uri: string): Promise<Buffer> {
 
 test("disks go to managed disks of the target group, with a template and the machine's configuration", async () => {
   const job = await completed(await restore({ storageAccountId: storageId(), targetResourceGroupId: target() }));
-  const { propertyBag, tasksList } = job.properties.extendedInfo;
+  const { propertyBag, tasksList, internalPropertyBag } = job.properties.extendedInfo;
+  assert.equal(internalPropertyBag["restoreLocationType"], "RestoreDisks");
   assert.deepEqual(
     tasksList.map(({ taskId, status }) => [taskId, status]),
     [["Transfer data from vault", "Completed"]],
@@ -97,7 +98,7 @@ test("disks go to managed disks of the target group, with a template and the mac
   }[];
   const sorted = disks.toSorted((a, b) => (a.name < b.name ? -1 : 1));
   assert.deepEqual(
-    sorted.map(({ name }) => name.replace(/-\d{8}-\d{6}$/, "")),
+    sorted.map(({ name }) => name.replace(/-\d{8}-\d{6}-[\da-f]{8}$/, "")),
     ["vm1-datadisk-000", "vm1-datadisk-001", "vm1-osdisk"],
   );
   for (const [index, lun] of [0, 1, -1].entries()) {
@@ -150,6 +151,16 @@ for (const format of ["raw", "qcow2", "vhd"] as const) {
     assert.ok(readFileSync(raw).subarray(0, contents[0]!.length).equals(contents[0]!));
   });
 }
+
+test("two restores that begin in one second do not meet: each has files of its own", async () => {
+  const folder = join(allowed, "twice");
+  mkdirSync(folder);
+  const begun = await Promise.all([0, 0].map((lun) => restore({ restoreDiskLunList: [lun], holdfast: { folder } })));
+  await Promise.all(begun.map(completed));
+  const images = readdirSync(folder).filter((name) => name.endsWith(".raw"));
+  assert.equal(images.length, 2, images.join());
+  for (const name of images) assert.ok(readFileSync(join(folder, name)).equals(contents[0]!), name);
+});
 
 test("an empty list of LUNs is the system disk", async () => {
   const folder = join(allowed, "system");

@@ -10,12 +10,15 @@ export interface NamedBy {
   readonly startedAt: number;
 }
 
-/** `web-osdisk-20261121-081530`, `web-datadisk-000-20261121-081530`, as Azure names them. */
+/**
+ * `web-osdisk-20261121-081530-1f0c9a7e`, `web-datadisk-000-20261121-081530-1f0c9a7e`: as Azure names them, and
+ * the beginning of the job's id, because two restores may begin in one second.
+ */
 export function restoredDiskName(machine: string, { lun }: Pick<RestorableDisk, "lun">, job: NamedBy): string {
   const [date = "", time = ""] = isoTime(job.startedAt).split("T");
   const stamp = `${date.replaceAll("-", "")}-${time.slice(0, 8).replaceAll(":", "")}`;
   const which = lun === -1 ? "osdisk" : `datadisk-${String(lun).padStart(3, "0")}`;
-  return `${machine.slice(0, 40)}-${which}-${stamp}`;
+  return `${machine.slice(0, 40)}-${which}-${stamp}-${job.id.slice(0, 8)}`;
 }
 
 /** The container in the staging account: 3 to 63 lower-case letters, digits and single `-`. */
