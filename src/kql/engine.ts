@@ -4,7 +4,7 @@ import type { DuckDBConnection, DuckDBInstance, DuckDBValue } from "@duckdb/node
 import { fromMilliseconds } from "./values/ticks.ts";
 import { monotonicMilliseconds, type Clock } from "../lib/clock.ts";
 import type { KnownColumn, SchemaQuestion } from "./bind/session.ts";
-import type { TableSource } from "./duckdb/context.ts";
+import type { FindSource } from "./duckdb/context.ts";
 import { asExecutionError, isOverflow, runStatement } from "./duckdb/executor.ts";
 import { emitStatement, type Statement } from "./duckdb/statement.ts";
 import { supportedNames } from "./duckdb/supported.ts";
@@ -20,7 +20,7 @@ import { inferColumns } from "./duckdb/infer.ts";
 export interface Catalog {
   /** The databases that a query may see. `named` are those that its text mentions, as workspace("…") does. */
   databases(named: readonly string[]): Promise<readonly DatabaseSchema[]>;
-  source(database: string, table: string): TableSource;
+  readonly source: FindSource;
 }
 
 export interface EngineLimits {
@@ -132,7 +132,7 @@ export function createEngine(options: EngineOptions): Engine {
     emitStatement(table, {
       now: fromMilliseconds(query.now ?? options.clock.now()),
       wrap,
-      source: (database, name) => catalog.source(database, name),
+      source: catalog.source,
     });
 
   /** Finds out which columns a pivot or an unpacked bag has. */

@@ -16,7 +16,7 @@ export {
   type Value,
 } from "./engine.ts";
 export { openDuckDb, type DuckDbSettings } from "./duckdb/open.ts";
-export type { SourceColumn, TableSource } from "./duckdb/context.ts";
+export type { SourceColumn, TableSource, TimeBounds } from "./duckdb/context.ts";
 export { quoteName, quoteText } from "./duckdb/sql.ts";
 export { kqlErrors, positionIn, type KqlErrorCode, type Position } from "./errors.ts";
 export { literal, type LiteralExpression } from "./plan/expression.ts";

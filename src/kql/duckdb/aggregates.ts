@@ -86,11 +86,12 @@ const extremeRow =
     const key = by.type === "datetime" ? by.text : plain(by);
     const wanted = value.type === "datetime" ? value.text : plain(value);
     const found = `${name}_null(${wanted}, ${key})${call.filter()}`;
+    const best = `${name === "arg_max" ? "max" : "min"}(${key})${call.filter()}`;
     // Where every key is null, any row will do.
     const text =
-      by.type === "string"
+      by.type === "string" || by.present === true
         ? found
-        : `(CASE WHEN count(${key})${call.filter()} = 0 THEN first(${wanted})${call.filter()} ELSE ${found} END)`;
+        : `(CASE WHEN ${best} IS NULL THEN first(${wanted})${call.filter()} ELSE ${found} END)`;
     return sql(value.type, value.type === "string" ? `coalesce(${text}, '')` : text, { timestamp: value.timestamp });
   };
 

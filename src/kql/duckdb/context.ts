@@ -12,11 +12,23 @@ export interface TableSource {
   readonly columns: ReadonlyMap<string, SourceColumn>;
 }
 
+/** Ticks, both ends inclusive. */
+export interface TimeBounds {
+  readonly from?: bigint | undefined;
+  readonly to?: bigint | undefined;
+}
+
+/**
+ * Where the rows of a table are. Rows with a time outside of a column's bounds are not needed and may
+ * be left out; columns without bounds are not mentioned.
+ */
+export type FindSource = (database: string, table: string, bounds: ReadonlyMap<string, TimeBounds>) => TableSource;
+
 export interface SourceColumn {
   readonly sql: string;
   /** datetime columns: TIMESTAMP in the storage. */
   readonly timestamp?: boolean;
-  /** string columns that never hold NULL. */
+  /** Columns that never hold NULL. */
   readonly notNull?: boolean;
 }
 
@@ -32,7 +44,7 @@ export interface EmitContext {
   readonly now: bigint;
   /** Integer arithmetic that wraps instead of failing; slower, so only on a second try. */
   readonly wrap: boolean;
-  readonly source: (database: string, table: string) => TableSource;
+  readonly source: FindSource;
   readonly runtimeUses: Map<string, RuntimeUse>;
   readonly emitQuery: (relation: Relation, columnId: number) => string;
 }

@@ -33,6 +33,8 @@ export async function openDuckDb(settings: DuckDbSettings = {}): Promise<DuckDBI
     if (readable.length > 0) {
       await connection.run(`SET GLOBAL allowed_directories = [${readable.map(quoteText).join(", ")}]`);
     }
+    // What a Parquet file says of itself is read once; DuckDB looks whether the file is still the same.
+    await connection.run("SET GLOBAL parquet_metadata_cache = true");
     await connection.run("SET GLOBAL enable_external_access = false");
     await connection.run("SET GLOBAL lock_configuration = true");
   } finally {

@@ -12,25 +12,27 @@ import { emitScan } from "./relations/scan.ts";
 import { emitSeries } from "./relations/series.ts";
 import { emitUnion } from "./relations/union.ts";
 import { emitWindow } from "./relations/window.ts";
+import { boundsBelow, boundsThrough, noBounds, type ColumnBounds } from "./bounds.ts";
 import { createEmitter } from "./scalar.ts";
 import { fromClause, namedColumns, seal, selectList, type Shape, type Steps } from "./shapes.ts";
 import { plain, type Sql } from "./sql.ts";
 
 type Node<Kind extends Relation["kind"]> = Extract<Relation, { readonly kind: Kind }>;
 
-export function emitRelation(node: Relation, steps: Steps): Shape {
-  const input = (relation: Relation): Shape => emitRelation(relation, steps);
+/** `known`: between which times the rows of the node can matter. */
+export function emitRelation(node: Relation, steps: Steps, known = noBounds): Shape {
+  const input = (relation: Relation, bounds = noBounds): Shape => emitRelation(relation, steps, bounds);
   switch (node.kind) {
     case "table":
-      return emitTable(node, steps);
+      return emitTable(node, known, steps);
     case "values":
       return emitValues(node);
     case "range":
       return emitRange(node, steps);
     case "filter":
-      return emitFilter(node, steps);
+      return emitFilter(node, steps, known);
     case "project":
-      return emitProject(node, steps);
+      return emitProject(node, steps, known);
     case "aggregate":
       return emitAggregation(node, steps);
     case "limit":
@@ -42,14 +44,25 @@ export function emitRelation(node: Relation, steps: Steps): Shape {
     case "join":
       return emitJoin(
         node,
-        seal(steps, input(node.left), node.left.columns),
-        seal(steps, input(node.right), node.right.columns),
+        seal(
+          steps,
+          input(node.left, node.joinKind === "right" || node.joinKind === "full" ? noBounds : known),
+          node.left.columns,
+        ),
+        seal(
+          steps,
+          input(node.right, node.joinKind === "inner" || node.joinKind === "right" ? known : noBounds),
+          node.right.columns,
+        ),
         steps,
       );
     case "union":
       return emitUnion(
         node,
-        node.inputs.map((item) => settled(input(item), item.columns, steps)),
+        node.inputs.map((item, at) => {
+          const own = node.columns.map((column, position) => [column, node.rows[at]?.[position]] as const);
+          return settled(input(item, boundsThrough(known, own)), item.columns, steps);
+        }),
         steps,
       );
     case "expand":
@@ -70,14 +83,19 @@ function settled(shape: Shape, columns: readonly Column[], steps: Steps): Shape 
   return shape.computed ? seal(steps, shape, columns) : shape;
 }
 
-function emitFilter(node: Node<"filter">, steps: Steps): Shape {
-  const shape = settled(emitRelation(node.input, steps), node.input.columns, steps);
+function emitFilter(node: Node<"filter">, steps: Steps, known: ColumnBounds): Shape {
+  const bounds = boundsBelow(node.predicate, known, createEmitter(steps.context, new Map()));
+  const shape = settled(emitRelation(node.input, steps, bounds), node.input.columns, steps);
   const condition = createEmitter(steps.context, shape.columns).predicate(node.predicate);
   return { ...shape, where: [...shape.where, condition] };
 }
 
-function emitProject(node: Node<"project">, steps: Steps): Shape {
-  const shape = emitRelation(node.input, steps);
+function emitProject(node: Node<"project">, steps: Steps, known: ColumnBounds): Shape {
+  const bounds = boundsThrough(
+    known,
+    node.items.map(({ column, expression }) => [column, expression] as const),
+  );
+  const shape = emitRelation(node.input, steps, bounds);
   const simple = node.items.every(({ expression }) => expression.kind === "column");
   const below = simple ? shape : settled(shape, node.input.columns, steps);
   const emitter = createEmitter(steps.context, below.columns);

@@ -4,7 +4,7 @@ import { unsupported } from "../errors.ts";
 import { runtimeFunctions } from "../functions/index.ts";
 import type { ScalarType } from "../types.ts";
 import type { EmitContext } from "./context.ts";
-import { physicalTypes, plain, sql, type Sql } from "./sql.ts";
+import { literalSql, physicalTypes, plain, sql, type Sql } from "./sql.ts";
 
 const letters: Readonly<Record<ScalarType, string>> = {
   bool: "b",
@@ -38,6 +38,8 @@ export function transferType(type: ScalarType): "BOOLEAN" | "BIGINT" | "DOUBLE" 
 
 export function runtimeCall(name: string, args: readonly Sql[], returns: ScalarType, context: EmitContext): Sql {
   if (runtimeFunctions[name] === undefined) throw unsupported(`The function ${name}()`);
+  const known = returns === "datetime" ? knownMoment(name, args) : undefined;
+  if (known !== undefined) return literalSql(returns, known);
   const parameters = args.map(({ type }) => type);
   const sqlName = `kql_${name}_${parameters.map((type) => letters[type]).join("")}_${letters[returns]}`;
   context.runtimeUses.set(sqlName, { sqlName, name, parameters, returns });
@@ -46,4 +48,14 @@ export function runtimeCall(name: string, args: readonly Sql[], returns: ScalarT
   const text = `${sqlName}(${passed.length === 0 ? "NULL::VARCHAR" : passed.join(", ")})`;
   const physical = physicalTypes[returns];
   return sql(returns, transferType(returns) === physical ? text : `${text}::${physical}`);
+}
+
+/** A time that no row is needed for, so that what is compared with it can be found by it. */
+function knownMoment(name: string, args: readonly Sql[]): bigint | undefined {
+  const values = args.flatMap(({ type, constant }) =>
+    constant === undefined || constant === null || type === "dynamic" ? [] : [constant],
+  );
+  if (values.length < args.length) return undefined;
+  const result = runtimeFunctions[name]?.(values);
+  return typeof result === "bigint" ? result : undefined;
 }

@@ -63,8 +63,13 @@ export function namedColumns(columns: readonly Column[], values: Columns): Colum
     columns.flatMap((column): (readonly [number, Sql])[] => {
       const value = values.get(column.id);
       if (value === undefined) return [];
-      const { type, timestamp, nullable } = value;
-      return [[column.id, { type, timestamp, nullable, text: columnName(column.id) }]];
+      const { type, timestamp, nullable, present } = value;
+      return [
+        [
+          column.id,
+          { type, timestamp, nullable, ...(present === true ? { present } : {}), text: columnName(column.id) },
+        ],
+      ];
     }),
   );
 }

@@ -10,6 +10,8 @@ export interface Sql {
   readonly timestamp: boolean;
   /** string: NULL may stand for the empty string. */
   readonly nullable: boolean;
+  /** Known to be there in every row. */
+  readonly present?: boolean;
   /** The value of a literal, where functions can prepare for it. */
   /** A path into a JSON value that was not walked yet: the whole way is one call. */
   readonly path?: { readonly base: string; readonly steps: string };

@@ -3,7 +3,7 @@
 import type { Relation, ResultTable } from "../plan/relation.ts";
 import type { ScalarType } from "../types.ts";
 import { orderClause } from "./aggregates.ts";
-import type { EmitContext, RuntimeUse, TableSource } from "./context.ts";
+import type { EmitContext, FindSource, RuntimeUse } from "./context.ts";
 import { emitRelation, isNatural } from "./relations.ts";
 import { createSteps, fromClause, type Shape, type Steps } from "./shapes.ts";
 import { plain } from "./sql.ts";
@@ -11,7 +11,7 @@ import { plain } from "./sql.ts";
 export interface StatementOptions {
   readonly now: bigint;
   readonly wrap: boolean;
-  readonly source: (database: string, table: string) => TableSource;
+  readonly source: FindSource;
 }
 
 export interface Statement {

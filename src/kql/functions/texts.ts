@@ -34,7 +34,7 @@ function countOf(source: string, wanted: string): bigint {
   return count;
 }
 
-const escapeRegex = (value: string): string => value.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
+const escapeRegex = (value: string): string => value.replaceAll(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
 
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true });
 
@@ -306,6 +306,8 @@ const digest =
 export const textFunctions: Readonly<Record<string, RuntimeFunction>> = {
   indexof: indexOf,
   countof: ([source, wanted]) => countOf(text(source), text(wanted)),
+  matches_unicode: ([source, pattern, ignoreCase]) =>
+    remembered(text(pattern), ignoreCase === true ? "iu" : "u").test(text(source)),
   has_any_index: ([source, values]) => {
     const terms = list(values);
     if (terms === undefined) return null;
@@ -405,8 +407,19 @@ function translated(from: readonly string[], to: readonly string[], source: stri
     .join("");
 }
 
+const patterns = new Map<string, RegExp>();
+
+/** A pattern that is the same for all rows of a query. */
+function remembered(pattern: string, flags: string): RegExp {
+  const key = `${flags}/${pattern}`;
+  const known = patterns.get(key) ?? new RegExp(pattern, flags);
+  if (patterns.size >= 100) patterns.clear();
+  patterns.set(key, known);
+  return known;
+}
+
 /** The whole term, in any case. */
 function containsTerm(source: string, term: string): boolean {
   if (term === "") return true;
-  return new RegExp(`(^|[^\\p{L}\\p{N}])${escapeRegex(term)}($|[^\\p{L}\\p{N}])`, "iu").test(source);
+  return remembered(`(^|[^\\p{L}\\p{N}])${escapeRegex(term)}($|[^\\p{L}\\p{N}])`, "iu").test(source);
 }

@@ -59,7 +59,7 @@ export function createLogQueries(store: LogStore, clock: Clock): LogQueries {
         if (catalogs.size > rememberedCatalogs) catalogs.delete(catalogs.keys().next().value ?? "");
         return known;
       },
-      source: (database, table) => {
+      source: (database, table, bounds) => {
         const { query, databases } = present();
         const workspaces = databases.get(database);
         if (workspaces === undefined) throw kqlErrors.SemanticError(`There is no workspace '${database}'.`);
@@ -67,6 +67,7 @@ export function createLogQueries(store: LogStore, clock: Clock): LogQueries {
           workspaces.map(({ customerId }) => customerId),
           table,
           query.slice,
+          bounds.get("TimeGenerated"),
         );
       },
     },

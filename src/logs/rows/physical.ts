@@ -16,7 +16,11 @@ export function physicalType(type: ScalarType): string {
 
 export function sourceColumn({ name, type }: ColumnSchema): SourceColumn {
   if (type === "dynamic") return { sql: `${quoteName(name)}::JSON` };
-  return { sql: quoteName(name), timestamp: type === "datetime", notNull: type === "string" };
+  return {
+    sql: quoteName(name),
+    timestamp: type === "datetime",
+    notNull: type === "string" || name === "TimeGenerated",
+  };
 }
 
 /** What stands for the value of a column that a row does not have. */

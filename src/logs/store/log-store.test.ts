@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { manualClock, type ManualClock } from "../../lib/clock.ts";
 import { disk } from "../../lib/files.ts";
+import { fromMilliseconds, type TimeBounds } from "../../kql/index.ts";
 import { openLogStore, type LogStore } from "./log-store.ts";
 
 const workspace = "11111111-2222-3333-4444-555555555555";
@@ -136,6 +137,22 @@ describe("the store of logs", () => {
     await store.compact();
     assert.equal(store.status().parts, 3);
     assert.deepEqual(await jobs(store, { from: start, to: start + 86_400_000 }), ["job 0", "job 10", "job 99"]);
+  });
+
+  test("files of times that a query does not need are not read", async () => {
+    await using store = await openIn("needed");
+    const day = 86_400_000;
+    await append(store, [job(1, start - 3 * day), job(2, start - 2 * day), job(3)]);
+    await store.seal();
+    const files = (needed: TimeBounds): number =>
+      store.source([workspace], "AddonAzureBackupJobs", {}, needed).from.split(".parquet").length - 1;
+    const at = (milliseconds: number): bigint => fromMilliseconds(milliseconds);
+    assert.equal(files({}), 3);
+    assert.equal(files({ from: at(start - day) }), 1);
+    assert.equal(files({ from: at(start), to: at(start) }), 1);
+    assert.equal(files({ to: at(start - 2 * day) }), 2);
+    assert.equal(files({ to: at(start - 2 * day) - 1n }), 1);
+    assert.equal(files({ from: at(start) + 10n }), 0);
   });
 
   test("whole days go when their retention is over", async () => {

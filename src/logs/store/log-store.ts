@@ -3,7 +3,7 @@
 
 import type { DuckDBInstance } from "@duckdb/node-api";
 import { join } from "node:path";
-import { openDuckDb, type ColumnSchema, type TableSource } from "../../kql/index.ts";
+import { openDuckDb, type ColumnSchema, type TableSource, type TimeBounds } from "../../kql/index.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { findFiles, type FileSystem } from "../../lib/files.ts";
 import { logErrors } from "../errors.ts";
@@ -37,7 +37,8 @@ export interface LogStore extends AsyncDisposable {
   columnsOf(workspace: string, table: string): readonly ColumnSchema[];
   /** Grows whenever a table gets a column. */
   readonly schemaVersion: number;
-  source(workspaces: readonly string[], table: string, slice: Slice): TableSource;
+  /** Rows of other times than `needed` may be missing. */
+  source(workspaces: readonly string[], table: string, slice: Slice, needed?: TimeBounds): TableSource;
   /** Between this and the call that it returns, nothing that `source` named goes away. */
   enter(): () => void;
   /** Moves what is in memory to Parquet. */
@@ -106,7 +107,7 @@ export async function openLogStore(options: LogStoreOptions): Promise<LogStore> 
     get schemaVersion() {
       return state.columns.version;
     },
-    source: (workspaces, table, slice) => tableSource(state, folder, workspaces, table, slice),
+    source: (workspaces, table, slice, needed) => tableSource(state, folder, workspaces, table, slice, needed),
     enter: readers.enter,
     seal: () => oneAtATime(upkeep.seal),
     compact: () => oneAtATime(() => upkeep.compact(options.compactFrom ?? 8)),

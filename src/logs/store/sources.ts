@@ -1,11 +1,21 @@
 // The SQL that a query reads a table from: recent rows and Parquet files, as one.
 
-import { quoteName, quoteText, type ColumnSchema, type TableSource } from "../../kql/index.ts";
+import {
+  fromMilliseconds,
+  quoteName,
+  quoteText,
+  type ColumnSchema,
+  type TableSource,
+  type TimeBounds,
+} from "../../kql/index.ts";
 import { absentValue, sourceColumn } from "../rows/physical.ts";
 import type { Part } from "./manifest.ts";
 import { partsSource } from "./parts.ts";
 import type { RecentTable } from "./recent.ts";
 import type { StoreState } from "./state.ts";
+
+/** From the year 1 to 1970. */
+const epochMicroseconds = fromMilliseconds(0) / 10n;
 
 export interface TimeRange {
   /** Milliseconds; from inclusive, to exclusive. */
@@ -25,6 +35,7 @@ export function tableSource(
   workspaces: readonly string[],
   table: string,
   slice: Slice,
+  needed: TimeBounds = {},
 ): TableSource {
   const columns = unionColumns(workspaces.map((workspace) => known.of(workspace, table)));
   const asked = new Set(workspaces);
@@ -32,7 +43,7 @@ export function tableSource(
     generations.flatMap(({ tables }) => tables.get(`${workspace}/${table}`) ?? []),
   );
   const parts = manifest.parts.filter(
-    (part) => asked.has(part.workspace) && part.table === table && overlaps(part, slice),
+    (part) => asked.has(part.workspace) && part.table === table && overlaps(part, slice) && isNeeded(part, needed),
   );
   const selects = [...recentSelects(recent, columns, slice), ...partSelects(folder, parts, columns, slice)];
   if (selects.length === 0) selects.push(`${selectFrom("(SELECT 1)", columns, new Set(), {})} WHERE false`);
@@ -87,6 +98,12 @@ function selectFrom(
 
 function overlaps(part: Part, { from, to }: TimeRange): boolean {
   return (from === undefined || part.to >= from * 1000) && (to === undefined || part.from < to * 1000);
+}
+
+/** A tick is a tenth of a microsecond. */
+function isNeeded(part: Part, { from, to }: TimeBounds): boolean {
+  const microseconds = (ticks: bigint): number => Number(ticks / 10n - epochMicroseconds);
+  return (from === undefined || part.to >= microseconds(from)) && (to === undefined || part.from <= microseconds(to));
 }
 
 function unionColumns(lists: readonly (readonly ColumnSchema[])[]): ColumnSchema[] {

@@ -1,5 +1,6 @@
 // Comparison, logic, null and choice.
 
+import { floorDivide } from "../../values/ticks.ts";
 import type { FunctionEmitter } from "../context.ts";
 import { literalSql, plain, quoteText, sql, ticks, type Sql } from "../sql.ts";
 
@@ -11,6 +12,11 @@ export function compareSql(operator: string, left: Sql, right: Sql): string {
     if (typeof other.constant === "bigint" && other.constant % 10n === 0n) {
       const literal = timestampLiteral(other.constant);
       return left.timestamp ? `(${stored.text} ${operator} ${literal})` : `(${literal} ${operator} ${stored.text})`;
+    }
+    if (typeof other.constant === "bigint" && operator !== "=") {
+      // No stored time is between two microseconds: on this side of the one before, or beyond it.
+      const isBelow = operator.startsWith("<") === left.timestamp;
+      return `(${stored.text} ${isBelow ? "<=" : ">"} ${timestampLiteral(floorDivide(other.constant, 10n) * 10n)})`;
     }
     return `(${ticks(left)} ${operator} ${ticks(right)})`;
   }

@@ -1,5 +1,7 @@
 // Times: the calendar is DuckDB's, the last digit is ours.
 
+import { startOfUnit, type CalendarUnit } from "../../values/calendar-units.ts";
+import { validTicks } from "../../values/ticks.ts";
 import type { FunctionEmitter } from "../context.ts";
 import { literalSql, sql, timestamp, type Sql } from "../sql.ts";
 
@@ -8,22 +10,27 @@ export function validDatetime(text: string): string {
   return `(CASE WHEN ${text} BETWEEN 0 AND 3155378975999999999 THEN ${text} END)`;
 }
 
+/** The start of a unit, some units on, where all of it is known while the query is written. */
+function knownStart(value: Sql, unit: CalendarUnit, offset: Sql | undefined, more = 0n): bigint | undefined {
+  const units = offset === undefined ? 0n : offset.constant;
+  if (typeof value.constant !== "bigint" || typeof units !== "bigint") return undefined;
+  if (units < -1_000_000n || units > 1_000_000n) return undefined;
+  return validTicks(startOfUnit(value.constant, unit, units + more)) ?? undefined;
+}
+
 /** A calendar unit's start, moved by whole units. */
 function startOf(unit: "day" | "month" | "year", months: number): FunctionEmitter {
   return ([value, offset]) => {
     if (value === undefined) return undefined as never;
+    const known = knownStart(value, unit, offset);
+    if (known !== undefined) return literalSql("datetime", known);
     const start = `date_trunc('${unit}', ${timestamp(value)})`;
     const result = moved(start, unit, months, offset);
     return value.timestamp ? sql("datetime", result, { timestamp: true }) : sql("datetime", stampTicks(result));
   };
 }
 
-function moved(
-  start: string,
-  unit: "day" | "week" | "month" | "year",
-  months: number,
-  offset: Sql | undefined,
-): string {
+function moved(start: string, unit: CalendarUnit, months: number, offset: Sql | undefined): string {
   if (offset === undefined) return `(${start})::TIMESTAMP`;
   const interval =
     unit === "day"
@@ -42,12 +49,14 @@ const weekStart = (value: Sql): string =>
   `(date_trunc('day', ${timestamp(value)}) - to_days(dayofweek(${timestamp(value)})::INTEGER))`;
 
 /** The last tick of a unit: the start of the next one less one tick. */
-function endOf(unit: "day" | "week" | "month" | "year", months: number): FunctionEmitter {
+function endOf(unit: CalendarUnit, months: number): FunctionEmitter {
   return ([value, offset]) => {
     if (value === undefined) return undefined as never;
+    const next = knownStart(value, unit, offset, 1n);
+    if (next !== undefined) return literalSql("datetime", next - 1n);
     const start = unit === "week" ? weekStart(value) : `date_trunc('${unit}', ${timestamp(value)})`;
-    const next = unit === "day" ? "to_days(1)" : unit === "week" ? "to_days(7)" : `to_months(${months})`;
-    return sql("datetime", `(${stampTicks(`(${moved(start, unit, months, offset)} + ${next})::TIMESTAMP`)} - 1)`);
+    const width = unit === "day" ? "to_days(1)" : unit === "week" ? "to_days(7)" : `to_months(${months})`;
+    return sql("datetime", `(${stampTicks(`(${moved(start, unit, months, offset)} + ${width})::TIMESTAMP`)} - 1)`);
   };
 }
 
@@ -79,6 +88,8 @@ export const timeFunctions: Readonly<Record<string, FunctionEmitter>> = {
   startofyear: startOf("year", 12),
   startofweek: ([value, offset]) => {
     if (value === undefined) return undefined as never;
+    const known = knownStart(value, "week", offset);
+    if (known !== undefined) return literalSql("datetime", known);
     const result = moved(weekStart(value), "week", 0, offset);
     return value.timestamp ? sql("datetime", result, { timestamp: true }) : sql("datetime", stampTicks(result));
   },

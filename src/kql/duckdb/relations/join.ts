@@ -40,7 +40,7 @@ export function emitJoin(node: Join, left: Shape, right: Shape, steps: Steps): S
 }
 
 function mayMiss(value: Sql, misses: boolean): Sql {
-  return misses && value.type === "string" ? { ...value, nullable: true } : value;
+  return misses ? { ...value, nullable: value.type === "string", present: false } : value;
 }
 
 function keysMeet(left: Sql, right: Sql): string {

@@ -1,14 +1,20 @@
 // Where rows come from: stored tables, literal rows, ranges.
 
 import type { Relation } from "../../plan/relation.ts";
+import type { ColumnBounds } from "../bounds.ts";
+import type { TimeBounds } from "../context.ts";
 import { createEmitter } from "../scalar.ts";
 import { namedColumns, type Shape, type Steps } from "../shapes.ts";
 import { columnName, literalSql, physicalTypes, sql, ticks, type Sql } from "../sql.ts";
 
 type Node<Kind extends Relation["kind"]> = Extract<Relation, { readonly kind: Kind }>;
 
-export function emitTable(node: Node<"table">, steps: Steps): Shape {
-  const source = steps.context.source(node.database, node.table);
+export function emitTable(node: Node<"table">, known: ColumnBounds, steps: Steps): Shape {
+  const named = node.columns.flatMap(({ id, name }): (readonly [string, TimeBounds])[] => {
+    const bounds = known.get(id);
+    return bounds === undefined ? [] : [[name, bounds]];
+  });
+  const source = steps.context.source(node.database, node.table, new Map(named));
   const columns = new Map<number, Sql>();
   for (const column of node.columns) {
     const stored = source.columns.get(column.name);
@@ -19,6 +25,7 @@ export function emitTable(node: Node<"table">, steps: Steps): Shape {
         : sql(column.type, stored.sql, {
             timestamp: column.type === "datetime" && stored.timestamp === true,
             nullable: column.type === "string" && stored.notNull !== true,
+            present: stored.notNull === true,
           }),
     );
   }
