@@ -3,6 +3,7 @@
 import { providerDirectory, type Provider, type ProviderDirectory } from "../arm/provider.ts";
 import type { SecretBox } from "../lib/secret-box.ts";
 import { alertsProvider } from "../providers/alertsmanagement/alerts.ts";
+import { operationListProviders } from "../providers/authorization/provider-operations.ts";
 import { authorizationProvider } from "../providers/authorization/provider.ts";
 import { computeProvider } from "../providers/compute/provider.ts";
 import type { ComputeServices } from "../providers/compute/services.ts";
@@ -79,6 +80,7 @@ export function assembleProviders(services: ProviderServices): ProviderDirectory
   const namespaces = [...new Set([...own.map(({ namespace }) => namespace), "Microsoft.Resources"])];
   const directory: ProviderDirectory = providerDirectory([
     ...own,
+    ...operationListProviders(namespaces, () => directory.providers),
     resourcesProvider(services, namespaces, () => directory),
   ]);
   return directory;

@@ -27,6 +27,14 @@ test("machines are found, and looking again answers 202 and then 204", async () 
   assert.equal((await rig.vault("GET", `/backupFabrics/Azure/operationResults/${operation}`)).status, 204);
 });
 
+test("a provider tells its operations, as the SDKs ask for them", async () => {
+  const { json } = await rig.call("GET", "/providers/Microsoft.RecoveryServices/operations");
+  const told = (json.value as { name: string; display: { operation: string } }[]).find(
+    ({ name }) => name === "Microsoft.RecoveryServices/vaults/write",
+  );
+  assert.equal(told?.display.operation, "vaults/write");
+});
+
 test("a machine is protected, and is then no longer to be protected", async () => {
   await rig.protect("vm1");
   const { json } = await rig.item("vm1");

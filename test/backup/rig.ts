@@ -44,6 +44,7 @@ export interface WireJob {
     readonly extendedInfo: {
       readonly tasksList: readonly { readonly taskId: string; readonly status: string }[];
       readonly propertyBag: Readonly<Record<string, string>>;
+      readonly internalPropertyBag: Readonly<Record<string, string>>;
     };
   };
 }

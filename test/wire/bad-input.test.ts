@@ -314,6 +314,15 @@ test("case, doubled and trailing slashes change nothing; the answer's ids are ca
   assert.equal(answer.json.id, `${groups}/good`);
 });
 
+test("what has changed since it was read is not deleted", async () => {
+  const path = `${groups}/good/providers/Microsoft.ManagedIdentity/userAssignedIdentities/kept?${api}`;
+  const made = await service.call("PUT", path, { body: { location: "local" } });
+  const stale = await service.call("DELETE", path, { headers: { "If-Match": 'W/"0000"' } });
+  assert.equal(stale.json.error.code, "PreconditionFailed");
+  const fresh = await service.call("DELETE", path, { headers: { "If-Match": String(made.headers["etag"]) } });
+  assert.equal(fresh.status, 200, fresh.text);
+});
+
 test("a body over the limit is refused, said or not how long it is", async () => {
   const large = JSON.stringify({ location: "local", tags: { a: "x".repeat(10 * 1024 * 1024) } });
   expectError(

@@ -8,7 +8,7 @@ import { withSchemaNames } from "../../lib/property-names.ts";
 import { armErrors } from "../errors.ts";
 import type { Locations } from "../locations.ts";
 import type { Paging } from "../paging.ts";
-import { preconditionsOf } from "../preconditions.ts";
+import { checkPreconditions, preconditionsOf } from "../preconditions.ts";
 import type { ResourceLifecycle } from "../provider.ts";
 import { noContent, ok, param, parseBody, type ArmReply, type ArmRequest, type Caller } from "../request.ts";
 import type { Route } from "../routes.ts";
@@ -181,6 +181,7 @@ export function trackedRoutes<Properties extends object>(
     await database.transaction(async (trx) => {
       const resource = await findResource(trx, request.resourceId);
       if (resource === undefined) return;
+      checkPreconditions(preconditionsOf(request), resource.etag, resource.id);
       await removeWithLifecycle(trx, resource, type.lifecycle ?? {});
     });
     return { status: 200 };

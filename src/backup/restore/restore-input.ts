@@ -49,6 +49,20 @@ export function tasksOf({ kind }: RestoreTarget): readonly string[] {
   return kind === "newMachine" ? [transferFromVaultTask, createMachineTask] : [transferFromVaultTask];
 }
 
+const restoreLocations: Readonly<Record<RestoreTarget["kind"], string>> = {
+  blobs: "RestoreDisks",
+  managedDisks: "RestoreDisks",
+  folder: "RestoreDisks",
+  newMachine: "AlternateLocation",
+  replace: "OriginalLocation",
+};
+
+/** What scripts look at in a job's internal properties; undefined for jobs that restore nothing. */
+export function restoreLocationOf(input: unknown): string | undefined {
+  const parsed = z.object({ target }).safeParse(input);
+  return parsed.success ? restoreLocations[parsed.data.target.kind] : undefined;
+}
+
 /** As Azure calls it in the job's properties. */
 export function jobTypeOf({ kind }: RestoreTarget): string {
   switch (kind) {

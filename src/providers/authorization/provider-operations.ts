@@ -45,6 +45,40 @@ function render(provider: Provider): Record<string, unknown> {
   };
 }
 
+/** `/providers/Microsoft.X/operations`, which each SDK asks of its own provider: the same in the provider's own form. */
+export function operationListProviders(
+  namespaces: readonly string[],
+  providers: () => readonly Provider[],
+): Provider[] {
+  return namespaces.map((namespace) => ({
+    namespace,
+    resourceTypes: [{ name: "operations", apiVersions: ["2023-06-01"], isGlobal: true }],
+    routes: [
+      {
+        method: "GET",
+        path: `/providers/${namespace}/operations`,
+        action: "",
+        handle: async () => {
+          const provider = providers().find((known) => known.namespace === namespace);
+          const actions = new Set(compileRoutes(provider?.routes ?? []).routes.map(({ action }) => action));
+          const own = [...actions].filter((action) => (typeOf(action, namespace) ?? "") !== "");
+          return ok({ value: own.toSorted().map((action) => renderListed(namespace, action)) });
+        },
+      },
+    ],
+  }));
+}
+
+function renderListed(namespace: string, action: string) {
+  const resource = typeOf(action, namespace);
+  return {
+    name: action,
+    isDataAction: false,
+    origin: "user",
+    display: { provider: namespace, resource, operation: action.slice(namespace.length + 1), description: "" },
+  };
+}
+
 /** `Microsoft.X/things/restart/action` -> `things`; undefined for what is no action of the namespace. */
 function typeOf(action: string, namespace: string): string | undefined {
   const [prefix, ...rest] = action.split("/");

@@ -2,6 +2,7 @@
 
 import type { JobError } from "../../../backup/jobs/job-error.ts";
 import type { Job, JobTask } from "../../../backup/jobs/job.ts";
+import { restoreLocationOf } from "../../../backup/restore/restore-input.ts";
 import type { Vault } from "../../../backup/vaults/vaults.ts";
 import { isoTime, unsetTime } from "../../../lib/clock.ts";
 import { namespace } from "../vaults/vault-paths.ts";
@@ -30,15 +31,19 @@ export function renderJob(vault: Pick<Vault, "id">, job: Job, now: number): obje
       extendedInfo: {
         tasksList: job.tasks.map((task) => renderTask(task, now)),
         propertyBag: job.properties,
-        internalPropertyBag: Object.fromEntries(
-          job.subSteps.map(({ text, at }, index) => [`${String(index + 1).padStart(3, "0")} ${isoTime(at)}`, text]),
-        ),
+        internalPropertyBag: internalProperties(job),
         progressPercentage: job.percent,
         estimatedRemainingDuration: null,
         dynamicErrorMessage: job.errors[0]?.message ?? null,
       },
     },
   };
+}
+
+function internalProperties({ input, subSteps }: Job): Record<string, string> {
+  const restoreLocationType = restoreLocationOf(input);
+  const steps = subSteps.map(({ text, at }, index) => [`${String(index + 1).padStart(3, "0")} ${isoTime(at)}`, text]);
+  return { ...(restoreLocationType === undefined ? {} : { restoreLocationType }), ...Object.fromEntries(steps) };
 }
 
 function renderTask(task: JobTask, now: number): object {
