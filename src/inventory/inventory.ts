@@ -6,7 +6,7 @@ import { deleteResource, putResource, type Writer } from "../arm/resources/resou
 import type { Database } from "../db/database.ts";
 import type { Host, Machine, MachineDefinition } from "../hosts/host.ts";
 import { isoTime } from "../lib/clock.ts";
-import { isErrorCode } from "../lib/errors.ts";
+import { HoldfastError, isErrorCode, systemCode } from "../lib/errors.ts";
 import { withDeadline } from "../lib/time.ts";
 import {
   adoptMachine,
@@ -169,6 +169,11 @@ export function openInventory({ database, holder, report }: InventoryOptions): R
       return { host, machineId: machine.machineId, machine, seen };
     } catch (error) {
       signal?.throwIfAborted();
+      if (systemCode(error) !== undefined && !(error instanceof HoldfastError))
+        throw inventoryErrors.HostUnreachable(
+          `The host of ${machine.name} cannot be used: ${error instanceof Error ? error.message : ""}.`,
+          { cause: error },
+        );
       if (!isErrorCode(error, "MachineNotFound")) throw error;
       throw inventoryErrors.MachineVanished(
         `The machine ${machine.name} (${machine.machine.name} on its host) is not on its host any more; it was last seen ${isoTime(machine.lastSeenAt)}.`,
