@@ -82,6 +82,12 @@ export interface SnapshotDisk {
     | { readonly known: false; readonly reason: NoChangesReason };
 }
 
+/** Counted since the machine was started: writes and flushes of all disks, and how long they took. */
+export interface GuestWrites {
+  readonly operations: number;
+  readonly nanoseconds: number;
+}
+
 export interface SnapshotSession extends AsyncDisposable {
   readonly consistency: ReachedConsistency;
   readonly disks: readonly SnapshotDisk[];
@@ -89,6 +95,8 @@ export interface SnapshotSession extends AsyncDisposable {
   readonly cutMilliseconds: number;
   /** Fires when the snapshot can no longer be read (its overlay is full, QEMU ended). */
   readonly lost: AbortSignal;
+  /** Of the machine's guest; absent where it does not run. */
+  guestWrites?(signal?: AbortSignal): Promise<GuestWrites>;
   /** When everything is read and before it counts: fails when what was read is no point in time. */
   confirm(): Promise<void>;
   /** Everything is stored: the next session may ask for changes since this point. */

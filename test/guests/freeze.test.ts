@@ -48,6 +48,16 @@ test("a frozen snapshot needs no journal replay, an unfrozen one does; the windo
   assert.equal((await rig.shell("ls /run/holdfast")).trim(), "");
 });
 
+test("an open snapshot tells how many writes of the guest there were, and how long they took", async () => {
+  await using session = await rig.host.snapshot(rig.machine.id, { consistency: "crash", chain: "c", point: "counted" });
+  const from = await session.guestWrites?.();
+  await rig.shell("for i in 1 2 3 4 5; do echo $i >/mnt/a/counted; sync; done");
+  const to = await session.guestWrites?.();
+  assert.ok(from !== undefined && to !== undefined);
+  assert.ok(to.operations >= from.operations + 5, `${from.operations} and then ${to.operations}`);
+  assert.ok(to.nanoseconds > from.nanoseconds);
+});
+
 test("a guest whose freezer vanished thaws itself, and the claim is withdrawn", async () => {
   const path = join(rig.folder, "guest.qga");
   const limits = { budgetMilliseconds: 30_000, hardLimitMilliseconds: 2_000 };

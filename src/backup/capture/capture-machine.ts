@@ -19,9 +19,10 @@ import type { ConsistencyAgent } from "./consistency.ts";
 import type { CapturedConsistency, CapturedFacts } from "./captured-point.ts";
 import { chooseDisks, type ChosenDisks, type DiskChoice } from "./disk-choice.ts";
 import { captureErrors } from "./errors.ts";
+import { governReads } from "./govern-reads.ts";
 import { findLastPoint, type LastPoint } from "./last-point.ts";
 import { progressMeter, type CaptureProgress, type ProgressMeter } from "./progress.ts";
-import { remarksOnDisk, type Remark } from "./remarks.ts";
+import { remarksOnDisk, remarksOnPace, type Remark } from "./remarks.ts";
 import { openSnapshotSource } from "./snapshot-source.ts";
 import { takeSnapshot } from "./take-snapshot.ts";
 
@@ -153,8 +154,9 @@ async function transfer(
   const both = signal === undefined ? session.lost : AbortSignal.any([signal, session.lost]);
   try {
     await using writing = await beginSession(vault, { item, parent: last?.name, lockedUntil, signal: both });
-    const added = await addDisks(writing, session, progressMeter(request.onProgress ?? (() => {})), both);
-    const remarks = [...facts.remarks, ...added.flatMap(problemOf)];
+    const meter = progressMeter(request.onProgress ?? (() => {}));
+    const { added, lowestShare } = await addDisks(writing, session, meter, both);
+    const remarks = [...facts.remarks, ...added.flatMap(problemOf), ...remarksOnPace(lowestShare)];
     for (const { name, content } of request.attachments ?? []) await writing.addAttachment(name, content);
     await session.confirm();
     faultPoint("capture.before-point");
@@ -188,11 +190,12 @@ async function addDisks(
   session: SnapshotSession,
   meter: ProgressMeter,
   signal: AbortSignal,
-): Promise<AddedDisk[]> {
+): Promise<{ added: AddedDisk[]; lowestShare: number }> {
   const failed = new AbortController();
   const common = AbortSignal.any([signal, failed.signal]);
+  await using governed = governReads(session, common);
   const addOne = async (taken: SnapshotDisk): Promise<AddedDisk> => {
-    await using source = await openSnapshotSource(taken, common);
+    await using source = await openSnapshotSource(taken, governed.gate, common);
     meter.begin(taken.disk.id, source.bytesExpected, source.dirty === undefined);
     return await writing.addDisk(taken.disk.id, source, {
       signal: common,
@@ -209,7 +212,8 @@ async function addDisks(
     ),
   );
   failed.signal.throwIfAborted();
-  return results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
+  const added = results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
+  return { added, lowestShare: governed.lowestShare() };
 }
 
 /** Says which disk it was that failed. */

@@ -24,6 +24,21 @@ const reasons: Readonly<Record<Exclude<NoChangesReason, "FirstPoint">, string>> 
   NotTracked: "has no record of its changes, so all of it was compared with the last point",
 };
 
+/** Below this the backup took noticeably longer. */
+const noticeableShare = 0.7;
+
+export function remarksOnPace(lowestShare: number): Remark[] {
+  if (lowestShare >= noticeableShare) return [];
+  const percent = Math.round(lowestShare * 100);
+  return [
+    {
+      code: "ReadingSlowed",
+      severity: "note",
+      message: `The machine was busy writing, and its writes took longer while it was read: it was read at ${percent} % of full speed at the slowest.`,
+    },
+  ];
+}
+
 export function remarksOnDisk({ disk, changes }: SnapshotDisk, previousSize: number | undefined): Remark[] {
   const remarks: Remark[] = [];
   if (!changes.known && changes.reason !== "FirstPoint") {

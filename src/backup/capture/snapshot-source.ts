@@ -7,6 +7,7 @@ import type { DiskSource } from "../../store/index.ts";
 import type { SourceExtent } from "../../store/sources/disk-source.ts";
 import { collectDirtyRuns } from "./dirty-runs.ts";
 import { captureErrors } from "./errors.ts";
+import type { ReadGate } from "./read-gate.ts";
 
 export interface SnapshotSource extends DiskSource, AsyncDisposable {
   /** What there is to look at, holes included. */
@@ -16,7 +17,11 @@ export interface SnapshotSource extends DiskSource, AsyncDisposable {
 const allocation = "base:allocation";
 const readsAsZero = 2;
 
-export async function openSnapshotSource(taken: SnapshotDisk, signal?: AbortSignal): Promise<SnapshotSource> {
+export async function openSnapshotSource(
+  taken: SnapshotDisk,
+  gate: ReadGate,
+  signal?: AbortSignal,
+): Promise<SnapshotSource> {
   const { disk, address, exportName, changes } = taken;
   const metaContexts = changes.known ? [allocation, changes.metaContext] : [allocation];
   const client = await connectNbd({ ...address, exportName, metaContexts }, signal);
@@ -38,7 +43,7 @@ export async function openSnapshotSource(taken: SnapshotDisk, signal?: AbortSign
       size: client.size,
       dirty,
       bytesExpected: dirty === undefined ? client.size : dirty.reduce((sum, { length }) => sum + length, 0),
-      read: (into, offset, readSignal) => client.read(into, offset, readSignal),
+      read: (into, offset, readSignal) => gate.run(() => client.read(into, offset, readSignal), readSignal),
       extents: tellsHoles ? (from, to, listSignal) => holes(client, from, to, listSignal) : undefined,
       [Symbol.asyncDispose]: () => client.close(),
     };

@@ -11,8 +11,9 @@ import { run } from "../../lib/processes.ts";
 import { dirtyBitmapContext } from "../../nbd/protocol.ts";
 import { cut, type CutPlace } from "../cut.ts";
 import { hostErrors } from "../errors.ts";
-import type { NoChangesReason, ReachedConsistency, SnapshotDisk, SnapshotRequest, SnapshotSession } from "../host.ts";
+import type { GuestWrites, NoChangesReason, ReachedConsistency, SnapshotDisk, SnapshotRequest, SnapshotSession } from "../host.ts";
 import { listBlockDevices, type BlockDevice } from "./block-devices.ts";
+import { readGuestWrites } from "./guest-writes.ts";
 import { removeOurs } from "./leftovers.ts";
 import { describeDisks, isStoppedByFailure } from "./machine.ts";
 import { chainPrefix, checkPointName, newSessionId, pointBitmap, sessionNames, type SessionNames } from "./names.ts";
@@ -165,6 +166,10 @@ class QemuSnapshot implements SnapshotSession {
       // What was given up meanwhile makes QEMU refuse the rest: the reason is what is to be told.
       this.#lost.signal.throwIfAborted();
     }
+  }
+
+  guestWrites(signal?: AbortSignal): Promise<GuestWrites> {
+    return readGuestWrites(this.#place.qmp, { signal });
   }
 
   async confirm(): Promise<void> {

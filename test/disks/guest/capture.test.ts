@@ -125,7 +125,11 @@ test(`a chain of ${points} points under load equals its snapshots, with disks le
       number === points,
     );
     assert.equal(captured.facts.consistency.level, isCrash ? "crash" : "fileSystem");
-    assert.deepEqual(captured.remarks, []);
+    // How fast a busy guest lets itself be read is another matter.
+    assert.deepEqual(
+      captured.remarks.filter(({ code }) => code !== "ReadingSlowed"),
+      [],
+    );
     const expected = number === 1 ? "FirstPoint" : "known";
     assert.deepEqual(
       captured.disks.map(({ changes }) => changes),

@@ -4,6 +4,7 @@
 import { z } from "zod";
 import type { OperationHandler, OperationWork } from "../../../arm/operations/runner.ts";
 import type { Resource } from "../../../arm/resources/resource.ts";
+import { governReads } from "../../../backup/capture/govern-reads.ts";
 import { openSnapshotSource } from "../../../backup/capture/snapshot-source.ts";
 import type { DiskContent } from "../../../disks/images.ts";
 import { imageById } from "../../../disks/image-rows.ts";
@@ -87,7 +88,9 @@ async function usingContent(
   );
   const [taken] = session.disks;
   if (taken === undefined) throw new Error(`the snapshot of ${input.vmId} holds no disk`);
-  await using source = await openSnapshotSource(taken, AbortSignal.any([signal, session.lost]));
+  const both = AbortSignal.any([signal, session.lost]);
+  await using governed = governReads(session, both);
+  await using source = await openSnapshotSource(taken, governed.gate, both);
   await use({ kind: "source", source });
   await session.confirm();
 }

@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { GuestWrites } from "../../hosts/host.ts";
+import { sleep, waitFor } from "../../lib/time.ts";
+import { governReads } from "./govern-reads.ts";
+
+const times = { turns: { full: 20, slowed: 10 }, restStep: 2, longestRest: 10 };
+
+/** Counts as QEMU does: each look finds forty more writes, which take longer while something is read. */
+function guest(millisecondsEach: (isRead: boolean) => number) {
+  let isRead = false;
+  let counted: GuestWrites = { operations: 0, nanoseconds: 0 };
+  return {
+    guestWrites: async (): Promise<GuestWrites> => {
+      const nanoseconds = counted.nanoseconds + 40 * millisecondsEach(isRead) * 1e6;
+      counted = { operations: counted.operations + 40, nanoseconds };
+      return counted;
+    },
+    read: async (): Promise<void> => {
+      isRead = true;
+      await sleep(1);
+      isRead = false;
+    },
+  };
+}
+
+async function readFor(milliseconds: number, session: ReturnType<typeof guest>): Promise<number> {
+  await using governed = governReads(session, undefined, times);
+  const end = performance.now() + milliseconds;
+  while (performance.now() < end) await governed.gate.run(session.read);
+  return governed.lowestShare();
+}
+
+test("a guest whose writes take longer while it is read is read more slowly; another one is not", async () => {
+  const hurt = guest((isRead) => (isRead ? 5 : 1));
+  await waitFor("a slower pace", async () => (await readFor(200, hurt)) < 1 || undefined, 10_000);
+  assert.equal(
+    await readFor(
+      200,
+      guest(() => 1),
+    ),
+    1,
+  );
+});
+
+test("where the host cannot tell, or fails to, reads go on at full speed", async () => {
+  for (const session of [{}, { guestWrites: () => Promise.reject(new Error("the monitor is gone")) }]) {
+    await using governed = governReads(session, undefined, times);
+    let done = 0;
+    for (let count = 0; count < 3; count += 1) await governed.gate.run(async () => void (done += 1));
+    assert.deepEqual([done, governed.lowestShare()], [3, 1]);
+  }
+});
+
+test("a backup that ends while it rests leaves nobody waiting", async () => {
+  const session = guest(() => 1);
+  const ended = new AbortController();
+  await using governed = governReads(session, ended.signal, { ...times, longestRest: 60_000, restStep: 60_000 });
+  await sleep(times.turns.full * 2); // it rests now, or soon
+  ended.abort(new Error("cancelled"));
+  await governed.gate.run(session.read);
+});

@@ -1,0 +1,95 @@
+// Watches what a backup does to the writes of the running guest, and paces its reads by that.
+//
+// Always true: whatever fails here, the reads go on; the backup of a guest that hardly writes never rests.
+
+import type { GuestWrites, SnapshotSession } from "../../hosts/host.ts";
+import { sleep } from "../../lib/time.ts";
+import { openReadGate, type ReadGate } from "./read-gate.ts";
+import { fewestWrites, fullPace, nextPace } from "./read-pace.ts";
+
+export interface GovernedReads extends AsyncDisposable {
+  readonly gate: ReadGate;
+  /** The least share of the time that was left for reading. */
+  lowestShare(): number;
+}
+
+export interface GovernorTimes {
+  /** Milliseconds between two rests, at full speed and when slowed. */
+  readonly turns: { readonly full: number; readonly slowed: number };
+  readonly restStep: number;
+  readonly longestRest: number;
+}
+
+const usualTimes: GovernorTimes = { turns: { full: 2_000, slowed: 1_000 }, restStep: 30, longestRest: 500 };
+/** A rest lasts for so many writes: for a time alone, it would see only what is fast. */
+const restWrites = 30;
+
+export function governReads(
+  session: Pick<SnapshotSession, "guestWrites">,
+  outer?: AbortSignal,
+  times: GovernorTimes = usualTimes,
+): GovernedReads {
+  const gate = openReadGate();
+  const over = new AbortController();
+  const signal = outer === undefined ? over.signal : AbortSignal.any([outer, over.signal]);
+  let lowest = 1;
+  const { guestWrites } = session;
+  const look = guestWrites?.bind(session);
+  const governing =
+    look === undefined
+      ? Promise.resolve()
+      : govern(look, gate, times, (share) => (lowest = Math.min(lowest, share)), signal)
+          // The snapshot is lost, or the host cannot tell: the session says so itself where it matters.
+          .catch(() => {})
+          .finally(() => {
+            gate.setShare(1);
+            gate.goOn();
+          });
+  return {
+    gate,
+    lowestShare: () => lowest,
+    [Symbol.asyncDispose]: async () => {
+      over.abort();
+      await governing;
+    },
+  };
+}
+
+async function govern(
+  look: (signal: AbortSignal) => Promise<GuestWrites>,
+  gate: ReadGate,
+  times: GovernorTimes,
+  onShare: (share: number) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  let pace = fullPace;
+  let from = await look(signal);
+  for (;;) {
+    await sleep(pace.share === 1 ? times.turns.full : times.turns.slowed, signal);
+    const read = await look(signal);
+    const reading = since(from, read);
+    from = read;
+    if (reading.operations < fewestWrites && pace.share === 1) continue;
+    await unless(gate.rest(), signal);
+    const quiet = await look(signal);
+    for (let waited = 0; waited < times.longestRest; waited += times.restStep) {
+      await sleep(times.restStep, signal);
+      from = await look(signal);
+      if (from.operations - quiet.operations >= restWrites) break;
+    }
+    gate.goOn();
+    pace = nextPace(pace, { reading, resting: since(quiet, from) });
+    gate.setShare(pace.share);
+    onShare(pace.share);
+  }
+}
+
+function since(from: GuestWrites, to: GuestWrites): GuestWrites {
+  return { operations: to.operations - from.operations, nanoseconds: to.nanoseconds - from.nanoseconds };
+}
+
+function unless(pending: Promise<void>, signal: AbortSignal): Promise<void> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  return Promise.race([pending, promise]);
+}
