@@ -183,6 +183,20 @@ test("every wrong field is named at once, with value and remedy", () => {
   );
 });
 
+test("an empty part that the format does not name is no mistake", () => {
+  const monthlySchedule = {
+    retentionScheduleFormatType: "Weekly",
+    retentionScheduleDaily: {},
+    retentionScheduleWeekly: { daysOfTheWeek: ["Sunday"], weeksOfTheMonth: ["First"] },
+    retentionTimes: ["2026-01-01T05:30:00Z"],
+    retentionDuration: { count: 60, durationType: "Months" },
+  };
+  const policy = parsePolicy({ ...good, retentionPolicy: { ...good["retentionPolicy"], monthlySchedule } });
+  const { retentionPolicy } = renderPolicy(policy) as { retentionPolicy: { monthlySchedule: object } };
+  const { retentionScheduleDaily: _empty, ...kept } = monthlySchedule;
+  assert.deepEqual(retentionPolicy.monthlySchedule, kept);
+});
+
 test("unknown members are kept out, enumerations are read in any case", () => {
   const policy = parsePolicy({
     ...withMember(good, "schedulePolicy.scheduleRunFrequency", "DAILY"),

@@ -71,13 +71,19 @@ const rule = { retentionTimes: times.nullish(), retentionDuration: duration };
 const monthly = {
   ...rule,
   retentionScheduleFormatType: oneOf(["Daily", "Weekly"]),
+  // Clients send the one that the format does not name as well, as an empty object.
   retentionScheduleDaily: z
-    .object({ daysOfTheMonth: z.array(z.object({ date: z.int().nullish(), isLast: z.boolean().nullish() })).max(32) })
+    .object({
+      daysOfTheMonth: z
+        .array(z.object({ date: z.int().nullish(), isLast: z.boolean().nullish() }))
+        .max(32)
+        .nullish(),
+    })
     .nullish(),
   retentionScheduleWeekly: z
     .object({
-      daysOfTheWeek: days,
-      weeksOfTheMonth: z.array(oneOf(weeksOfMonth)).max(5).transform(inOrderOf(weeksOfMonth)),
+      daysOfTheWeek: days.nullish(),
+      weeksOfTheMonth: z.array(oneOf(weeksOfMonth)).max(5).transform(inOrderOf(weeksOfMonth)).nullish(),
     })
     .nullish(),
 };
