@@ -38,6 +38,8 @@ export interface Vault extends AsyncDisposable {
   readonly fallback: ObjectStore | undefined;
   readonly config: VaultConfig;
   readonly keys: VaultKeys;
+  /** What new packs are named by: SHA-256 where the store compares it with what arrives, else what is faster here. */
+  readonly packHash: NameHash;
   readonly clock: Clock;
   readonly index: VaultIndex;
   readonly blobs: BlobReader;
@@ -109,6 +111,7 @@ export async function openVault(
     knownConfig = stored.number;
     await pool?.runEverywhere({ type: "epochs", epochs: keys.epochs });
   };
+  const packHash = store.supports.contentCheck ? "sha256" : keys.nameHash;
   const onTable = async (table: BlobTable): Promise<void> => {
     await pool?.runEverywhere({ type: "table", table: table.shared });
   };
@@ -120,6 +123,7 @@ export async function openVault(
     fallback: options.fallback,
     config,
     keys,
+    packHash,
     clock: options.clock ?? systemClock,
     index,
     blobs,
@@ -129,7 +133,7 @@ export async function openVault(
     closed: closing.signal,
     pool: () => {
       closing.signal.throwIfAborted();
-      pool ??= new WorkerPool(keys, index.table, { workers: options.workers, packTarget: config.packTarget });
+      pool ??= new WorkerPool(keys, index.table, { workers: options.workers, packTarget: config.packTarget, packHash });
       return pool;
     },
     [Symbol.asyncDispose]: async () => {

@@ -95,7 +95,7 @@ test(`${mutations} mutated inputs of every decoder end in a value or a named err
       [7, id(2)],
     ]),
   });
-  const builder = new PackBuilder(keys, 1, new ArrayBuffer(65_536));
+  const builder = new PackBuilder(keys, 1, new ArrayBuffer(65_536), keys.nameHash);
   const entry = builder.append(id(4), 0, patterned(9000, 2));
   const pack = builder.finish();
   const packBytes = Buffer.from(builder.memory, 0, pack.size);

@@ -17,9 +17,9 @@ async function someVault(): Promise<ObjectStore> {
   const store = memoryStore({ location: "memory:source" });
   await store.put("config/00000001", Buffer.from("config of a vault, so far"));
   for (let number = 1; number <= 8; number += 1) {
-    const pack = randomBytes(1000 + number);
+    const pack = Buffer.concat([Buffer.from("\u0001P"), randomBytes(1000 + number)]);
     await store.put(packName(hashOf(pack)), pack);
-    const index = randomBytes(100);
+    const index = Buffer.concat([Buffer.from("\u0001I"), randomBytes(100)]);
     await store.put(indexName(hashOf(index)), index);
     await store.put(pointName(number), randomBytes(50));
   }

@@ -8,6 +8,7 @@
 
 import { createHash } from "node:crypto";
 import { isErrorCode } from "../../lib/errors.ts";
+import { contentName, sha256InName } from "../format/content-name.ts";
 import { hashOfName, prefixes } from "../format/object-names.ts";
 import { eachInParallel } from "../parallel.ts";
 import { objectErrors } from "./errors.ts";
@@ -117,8 +118,9 @@ async function copyOne(
     if (isErrorCode(error, "ObjectMissing")) return undefined;
     throw error;
   }
-  const sha256 = createHash("sha256").update(content).digest();
-  checkHash(name, from, content.length === size ? sha256 : undefined);
+  const hash = content.length === size ? rightName(name, content) : undefined;
+  if (hash === undefined) throw notAsNamed(name, from);
+  const sha256 = sha256InName(content, hash) ?? createHash("sha256").update(content).digest();
   try {
     await to.put(name, content, { onlyIfAbsent: true, sha256, signal });
   } catch (error) {
@@ -126,22 +128,19 @@ async function copyOne(
     // Another copier was faster; or another vault is there.
     if (!(await to.get(name, { signal })).equals(content)) throw differs(name, from, to, "other bytes");
   }
-  if (readBack === true)
-    checkHash(
-      name,
-      to,
-      createHash("sha256")
-        .update(await to.get(name, { signal }))
-        .digest(),
-    );
+  if (readBack === true && rightName(name, await to.get(name, { signal })) === undefined) throw notAsNamed(name, to);
   return content.length;
 }
 
-function checkHash(name: string, place: ObjectStore, sha256: Buffer | undefined): void {
-  const isNamedByHash = name.startsWith(prefixes.packs) || name.startsWith(prefixes.index);
-  const isRight = sha256 !== undefined && (!isNamedByHash || hashOfName(name) === sha256.toString("hex"));
-  if (isRight) return;
-  throw objectErrors.ObjectCorrupted(`${name} in ${place.location} does not hold what its name says.`, {
+/** The name that the content asks for; undefined where the object has another that ought to be that. */
+function rightName(name: string, content: Uint8Array): string | undefined {
+  const isNamedByContent = name.startsWith(prefixes.packs) || name.startsWith(prefixes.index);
+  const hash = contentName(content);
+  return isNamedByContent && hashOfName(name) !== hash ? undefined : hash;
+}
+
+function notAsNamed(name: string, place: ObjectStore): Error {
+  return objectErrors.ObjectCorrupted(`${name} in ${place.location} does not hold what its name says.`, {
     remedy: "Run `holdfast store scrub` there, repair it, and copy again: what arrived already is kept.",
   });
 }

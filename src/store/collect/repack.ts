@@ -64,7 +64,7 @@ export async function repackPacks(vault: Vault, hashes: readonly string[], signa
     const isMap = kind !== blobKinds.data;
     const builder =
       builders.get(isMap) ??
-      new PackBuilder(vault.keys, vault.index.startPack(uploads.session), new ArrayBuffer(1 << 20));
+      new PackBuilder(vault.keys, vault.index.startPack(uploads.session), new ArrayBuffer(1 << 20), vault.packHash);
     builders.set(isMap, builder);
     builder.append(id, kind, content);
     if (builder.size + appendAllowance > vault.config.packTarget) finish(isMap);

@@ -26,6 +26,7 @@ export type BlobKind = (typeof blobKinds)[keyof typeof blobKinds];
 export const objectKinds = {
   config: 0x43,
   pack: 0x50,
+  packByBlake2b: 0x42,
   index: 0x49,
   point: 0x52,
   session: 0x53,

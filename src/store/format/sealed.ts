@@ -30,12 +30,21 @@ export function newHeader(keys: VaultKeys, kind: ObjectKind): ObjectHeader {
   return { epoch: keys.currentEpoch, salt, bytes };
 }
 
-export function readHeader(bytes: Uint8Array, kind: ObjectKind, vaultId: Buffer, what: string): ObjectHeader {
+/** `kind`: the only one that is right, or all that are. */
+export function readHeader(
+  bytes: Uint8Array,
+  kind: ObjectKind | readonly ObjectKind[],
+  vaultId: Buffer,
+  what: string,
+): ObjectHeader {
   if (bytes.length === 0) throw storeErrors.ObjectDamaged(`${what} is empty.`);
   checkVersion(bytes[0], what);
   if (bytes.length < headerLength) throw storeErrors.ObjectDamaged(`${what} ends inside its header.`);
   const header = Buffer.from(bytes.buffer, bytes.byteOffset, headerLength);
-  if (header[1] !== kind) throw storeErrors.ObjectDamaged(`${what} is of kind ${header[1]}, not ${kind}.`);
+  const kinds: readonly (number | undefined)[] = [kind].flat();
+  if (!kinds.includes(header[1])) {
+    throw storeErrors.ObjectDamaged(`${what} is of kind ${header[1]}, not ${kinds.join(" or ")}.`);
+  }
   if (!header.subarray(2, 18).equals(vaultId)) {
     throw storeErrors.ForeignObject(
       `${what} belongs to vault ${header.toString("hex", 2, 18)}, not to ${vaultId.toString("hex")}.`,

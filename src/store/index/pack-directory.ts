@@ -2,8 +2,8 @@
 
 import type { ObjectStore } from "../backends/object-store.ts";
 import { storeErrors } from "../errors.ts";
+import { packKinds } from "../format/content-name.ts";
 import type { IndexedPackEntries } from "../format/index-object.ts";
-import { objectKinds } from "../format/layout.ts";
 import { packName } from "../format/object-names.ts";
 import { openDirectory } from "../format/pack.ts";
 import { headerLength, readHeader } from "../format/sealed.ts";
@@ -23,7 +23,7 @@ export async function readPackDirectory(
   if (size < headerLength + 4) throw storeErrors.ObjectDamaged(`${what} has only ${size} bytes.`);
   const header = readHeader(
     await store.get(name, { offset: 0, length: headerLength, signal }),
-    objectKinds.pack,
+    Object.values(packKinds),
     keys.vaultId,
     what,
   );

@@ -16,6 +16,7 @@ export interface WorkerSetup {
   readonly slabs: SharedArrayBuffer;
   readonly table: SharedTable;
   readonly packTarget: number;
+  readonly packHash: NameHash;
 }
 
 /** What became of a block; a result is one such byte and the block's id. */

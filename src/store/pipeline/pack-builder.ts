@@ -1,13 +1,14 @@
 // Builds one pack: blobs are compressed, encrypted and hashed where they land. A pack is built once
 // and forward, which is what makes its offsets good nonces.
 
-import { createCipheriv, createHash, createSecretKey, type KeyObject } from "node:crypto";
+import { createCipheriv, createHash, createSecretKey, type Hash, type KeyObject } from "node:crypto";
 import { giveBack } from "../../lib/memory.ts";
-import { maxBlobSize, objectKinds, tagLength, type BlobKind } from "../format/layout.ts";
+import { finishName, packKinds } from "../format/content-name.ts";
+import { maxBlobSize, tagLength, type BlobKind } from "../format/layout.ts";
 import { blobContext, entryLength, makeShape, packNonce, sealDirectory, type PackEntry } from "../format/pack.ts";
 import { compressFrames, framesBound } from "../format/frames.ts";
 import { newHeader, type ObjectHeader } from "../format/sealed.ts";
-import { packKey, type VaultKeys } from "../keys/vault-keys.ts";
+import { packKey, type NameHash, type VaultKeys } from "../keys/vault-keys.ts";
 import { looksIncompressible } from "./incompressible.ts";
 
 export interface FinishedPack {
@@ -24,15 +25,16 @@ export class PackBuilder {
   readonly packNumber: number;
   readonly #header: ObjectHeader;
   readonly #key: KeyObject;
-  readonly #hash = createHash("sha256");
+  readonly #hash: Hash;
   readonly #entries: PackEntry[] = [];
   #bytes: Buffer;
   #length: number;
 
-  /** `space`: the memory that the pack is built in; it grows when it is too small. */
-  constructor(keys: VaultKeys, packNumber: number, space: ArrayBuffer) {
+  /** `space`: the memory that the pack is built in; it grows when it is too small. `named`: by which hash. */
+  constructor(keys: VaultKeys, packNumber: number, space: ArrayBuffer, named: NameHash) {
     this.packNumber = packNumber;
-    this.#header = newHeader(keys, objectKinds.pack);
+    this.#hash = createHash(named);
+    this.#header = newHeader(keys, packKinds[named]);
     this.#key = createSecretKey(packKey(keys, this.#header.epoch, this.#header.salt));
     this.#bytes = Buffer.from(space);
     this.#bytes.set(this.#header.bytes, 0);
@@ -73,7 +75,7 @@ export class PackBuilder {
     this.#add(directory);
     this.#hash.update(directory);
     return {
-      hash: this.#hash.digest("hex"),
+      hash: finishName(this.#hash),
       size: this.#length,
       epoch: this.#header.epoch,
       salt: this.#header.salt,

@@ -161,7 +161,7 @@ async function startPack(session: number): Promise<PackBuilder> {
   });
   waiting.delete(session);
   if (space.memory === undefined) throw storeErrors.SessionEnded("The session ended while a pack was being built.");
-  const builder = new PackBuilder(keys, space.packNumber, space.memory);
+  const builder = new PackBuilder(keys, space.packNumber, space.memory, setup.packHash);
   builders.set(session, builder);
   return builder;
 }

@@ -6,7 +6,7 @@ import { availableParallelism } from "node:os";
 import { HoldfastError } from "../../lib/errors.ts";
 import { storeErrors } from "../errors.ts";
 import type { BlobTable } from "../index/blob-table.ts";
-import type { VaultKeys } from "../keys/vault-keys.ts";
+import type { NameHash, VaultKeys } from "../keys/vault-keys.ts";
 import type { FromWorker, Task, TaskResults, ToWorker, WorkerSetup } from "./messages.ts";
 import type { FinishedPack } from "./pack-builder.ts";
 import { openSemaphore, type Semaphore } from "./semaphore.ts";
@@ -49,6 +49,8 @@ export interface WorkerPoolOptions {
   readonly workers?: number;
   readonly slabs?: number;
   readonly packTarget: number;
+  /** What packs are named by. */
+  readonly packHash: NameHash;
 }
 
 export class WorkerPool implements AsyncDisposable {
@@ -79,6 +81,7 @@ export class WorkerPool implements AsyncDisposable {
       slabs: this.#memory,
       table: table.shared,
       packTarget: options.packTarget,
+      packHash: options.packHash,
     };
     for (let index = 0; index < this.size; index += 1) this.#members.push(this.#start(setup));
   }

@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { faultPoint } from "../../lib/faults.ts";
 import { randomBytes } from "../../lib/random.ts";
 import { storeErrors } from "../errors.ts";
+import { contentName } from "../format/content-name.ts";
 import { encodeIndex, type IndexedPackEntries } from "../format/index-object.ts";
 import { objectKinds } from "../format/layout.ts";
 import { indexName, packName, prefixes, type PointName } from "../format/object-names.ts";
@@ -106,7 +107,7 @@ async function copyPacks(
   for (const [number, { hash, size }] of packs.entries()) {
     signal?.throwIfAborted();
     const content = await from.store.get(packName(hash), { signal });
-    if (createHash("sha256").update(content).digest("hex") !== hash) {
+    if (contentName(content) !== hash) {
       throw storeErrors.ObjectDamaged(`Pack ${hash.slice(0, 16)} in ${from.store.location} is not what its name says.`);
     }
     await putOnce(to.store, packName(hash), content, hash, { lockedUntil, signal });

@@ -34,7 +34,12 @@ export function nodeWriter(vault: Vault, uploads: PackUploads): NodeWriter {
       const id = blobId(vault.keys, kind, content);
       if (vault.index.table.isUsable(id, uploads.session)) return id;
       await vault.index.ensureRoom(1024);
-      builder ??= new PackBuilder(vault.keys, vault.index.startPack(uploads.session), new ArrayBuffer(firstSpace));
+      builder ??= new PackBuilder(
+        vault.keys,
+        vault.index.startPack(uploads.session),
+        new ArrayBuffer(firstSpace),
+        vault.packHash,
+      );
       const entry = builder.append(id, kind, content);
       bytesStored += entry.storedLength;
       vault.index.table.put(id, builder.packNumber, entry.offset, entry.storedLength, entry.shape);

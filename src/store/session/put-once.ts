@@ -2,6 +2,7 @@
 
 import { isErrorCode } from "../../lib/errors.ts";
 import type { ObjectStore } from "../backends/object-store.ts";
+import { sha256InName } from "../format/content-name.ts";
 
 export interface PutOnceOptions {
   /** Kept where the store has no object lock: then only the point says so. */
@@ -19,7 +20,7 @@ export async function putOnce(
   try {
     await store.put(name, content, {
       onlyIfAbsent: true,
-      sha256: Buffer.from(hash, "hex"),
+      sha256: sha256InName(content, hash),
       lockedUntil: store.supports.objectLock ? lockedUntil : undefined,
       signal,
     });

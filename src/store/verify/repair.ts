@@ -1,8 +1,8 @@
 // Repair from a second copy of the vault: packs that are bad or lost here and good there are copied.
 
-import { createHash } from "node:crypto";
 import { isErrorCode } from "../../lib/errors.ts";
 import type { ObjectStore } from "../backends/object-store.ts";
+import { contentName, sha256InName } from "../format/content-name.ts";
 import { packName } from "../format/object-names.ts";
 import { quarantinedPacks, releasePack } from "./quarantine.ts";
 import { checkObject } from "./scrub.ts";
@@ -27,7 +27,7 @@ export async function repair(vault: Vault, copy: ObjectStore, signal?: AbortSign
       continue;
     }
     // Over the bad one: the content is proven to be what the name says.
-    if (content !== undefined) await vault.store.put(name, content, { sha256: Buffer.from(hash, "hex"), signal });
+    if (content !== undefined) await vault.store.put(name, content, { sha256: sha256InName(content, hash), signal });
     await releasePack(vault.store, hash, signal);
     repaired.push(hash);
   }
@@ -43,7 +43,7 @@ async function goodCopy(
 ): Promise<Buffer | undefined> {
   try {
     const content = await copy.get(name, { signal });
-    return createHash("sha256").update(content).digest("hex") === hash ? content : undefined;
+    return contentName(content) === hash ? content : undefined;
   } catch (error) {
     if (isErrorCode(error, "ObjectMissing")) return undefined;
     throw error;

@@ -1,9 +1,9 @@
 // Scrub: pack bytes against pack names. It needs the objects only, no key, and finds every changed
 // bit. Verification with the key is in verify.ts.
 
-import { createHash } from "node:crypto";
 import { isErrorCode } from "../../lib/errors.ts";
 import type { ObjectStore } from "../backends/object-store.ts";
+import { contentName } from "../format/content-name.ts";
 import { hashOfName, packName, prefixes } from "../format/object-names.ts";
 import { eachInParallel } from "../parallel.ts";
 
@@ -69,7 +69,7 @@ export async function checkObject(
     if (!isErrorCode(error, "ObjectMissing")) throw error;
     return { object: name, problem: "missing", message: `${name} is not there.` };
   }
-  const found = createHash("sha256").update(content).digest("hex");
+  const found = contentName(content);
   if (found === hash) return undefined;
-  return { object: name, problem: "changed", message: `${name} holds bytes whose SHA-256 is ${found}.` };
+  return { object: name, problem: "changed", message: `${name} holds bytes whose name would be ${found}.` };
 }
