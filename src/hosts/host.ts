@@ -95,7 +95,9 @@ export interface SnapshotSession extends AsyncDisposable {
   readonly cutMilliseconds: number;
   /** Fires when the snapshot can no longer be read (its overlay is full, QEMU ended). */
   readonly lost: AbortSignal;
-  /** Of the machine's guest; absent where it does not run. */
+  /** The machine runs on QEMU meanwhile: what its QEMU does for us, its guest waits for. */
+  readonly isLive: boolean;
+  /** Absent where nobody counts them. */
   guestWrites?(signal?: AbortSignal): Promise<GuestWrites>;
   /** When everything is read and before it counts: fails when what was read is no point in time. */
   confirm(): Promise<void>;

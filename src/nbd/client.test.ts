@@ -2,11 +2,13 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
+import { setImmediate } from "node:timers/promises";
 import { randomBytes } from "../lib/random.ts";
 import { connectNbd } from "./client.ts";
 import type { BlockExtent } from "./extents.ts";
 import { listNbdExports } from "./handshake.ts";
 import { allocationFlags, baseAllocation, dirtyBitmapContext } from "./protocol.ts";
+import { serveNbd } from "./server.ts";
 import { scratchFolder, startServer, tool, type Scratch } from "./testing/tools.ts";
 
 const mebibyte = 1024 * 1024;
@@ -281,3 +283,32 @@ function writeEmpty(path: string): string {
   writeFileSync(path, "");
   return path;
 }
+
+test("no more requests are on their way than the client was told, and all of them are answered", async () => {
+  using scratch = scratchFolder();
+  let running = 0;
+  let most = 0;
+  await using _server = await serveNbd({
+    listen: { socketPath: scratch.path("nbd.sock") },
+    exports: [
+      {
+        name: "disk",
+        size: 16 * mebibyte,
+        readOnly: true,
+        read: async (into, offset) => {
+          running += 1;
+          most = Math.max(most, running);
+          await setImmediate();
+          into.fill(offset / (mebibyte / 2));
+          running -= 1;
+        },
+      },
+    ],
+  });
+  const socketPath = scratch.path("nbd.sock");
+  await using client = await connectNbd({ socketPath, exportName: "disk", requestsInFlight: 3 });
+  const whole = Buffer.alloc(16 * mebibyte);
+  await client.read(whole, 0);
+  assert.equal(most, 3);
+  for (let piece = 0; piece < 32; piece += 1) assert.equal(whole[piece * (mebibyte / 2) + 7], piece);
+});

@@ -23,6 +23,8 @@ export type ConnectNbdOptions = NbdAddress & {
   readonly reconnectAttempts?: number;
   readonly handshakeTimeoutMilliseconds?: number;
   readonly silenceMilliseconds?: number;
+  /** The server has so many requests of ours at a time, the others wait here; 64 when absent. */
+  readonly requestsInFlight?: number;
 };
 
 export interface WriteOptions {

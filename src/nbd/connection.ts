@@ -15,10 +15,12 @@ export interface ConnectionOptions extends Endpoint {
   readonly metaContexts?: readonly string[];
   /** A server that has requests of ours and says nothing for so long is given up. */
   readonly silenceMilliseconds?: number;
+  /** The server has so many requests of ours at a time; 64 when absent. */
+  readonly requestsInFlight?: number;
 }
 
 const defaultSilence = 60_000;
-const requestsInFlight = 64;
+const defaultRequestsInFlight = 64;
 const largestCookie = 0xffffffff;
 
 export function openConnection(options: ConnectionOptions, signal?: AbortSignal): Promise<NbdConnection> {
@@ -37,7 +39,7 @@ export class NbdConnection {
   /** Numbers of the granted meta contexts by name. */
   readonly contexts: ReadonlyMap<string, number>;
   readonly #pending = new Map<number, PendingRequest>();
-  readonly #gate = new Gate(requestsInFlight);
+  readonly #gate: Gate;
   readonly #haggling: Haggling;
   readonly #place: string;
   readonly #silence: number;
@@ -52,6 +54,7 @@ export class NbdConnection {
     this.contexts = new Map([...agreed.contexts].map(([id, name]) => [name, id]));
     this.#place = describeAddress(options.address);
     this.#silence = options.silenceMilliseconds ?? defaultSilence;
+    this.#gate = new Gate(options.requestsInFlight ?? defaultRequestsInFlight);
     const parser = new ReplyParser({
       structured: agreed.structured,
       minimumBlock: agreed.info.blockSizes.minimum,

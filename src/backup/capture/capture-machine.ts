@@ -195,7 +195,7 @@ async function addDisks(
   const common = AbortSignal.any([signal, failed.signal]);
   await using governed = governReads(session, common);
   const addOne = async (taken: SnapshotDisk): Promise<AddedDisk> => {
-    await using source = await openSnapshotSource(taken, governed.gate, common);
+    await using source = await openSnapshotSource(taken, governed, common);
     meter.begin(taken.disk.id, source.bytesExpected, source.dirty === undefined);
     return await writing.addDisk(taken.disk.id, source, {
       signal: common,

@@ -11,6 +11,7 @@ function guest(millisecondsEach: (isRead: boolean) => number) {
   let isRead = false;
   let counted: GuestWrites = { operations: 0, nanoseconds: 0 };
   return {
+    isLive: true,
     guestWrites: async (): Promise<GuestWrites> => {
       const nanoseconds = counted.nanoseconds + 40 * millisecondsEach(isRead) * 1e6;
       counted = { operations: counted.operations + 40, nanoseconds };
@@ -44,11 +45,15 @@ test("a guest whose writes take longer while it is read is read more slowly; ano
 });
 
 test("where the host cannot tell, or fails to, reads go on at full speed", async () => {
-  for (const session of [{}, { guestWrites: () => Promise.reject(new Error("the monitor is gone")) }]) {
+  for (const session of [
+    { isLive: false },
+    { isLive: true, guestWrites: () => Promise.reject(new Error("the monitor is gone")) },
+  ]) {
     await using governed = governReads(session, undefined, times);
     let done = 0;
     for (let count = 0; count < 3; count += 1) await governed.gate.run(async () => void (done += 1));
     assert.deepEqual([done, governed.lowestShare()], [3, 1]);
+    assert.equal(governed.requestsInFlight !== undefined, session.isLive);
   }
 });
 

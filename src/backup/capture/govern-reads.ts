@@ -8,6 +8,8 @@ import { openReadGate, type ReadGate } from "./read-gate.ts";
 import { fewestWrites, fullPace, nextPace } from "./read-pace.ts";
 
 export interface GovernedReads extends AsyncDisposable {
+  /** For each disk. QEMU carries reads out by threads that its guest's processors compete with. */
+  readonly requestsInFlight: number | undefined;
   readonly gate: ReadGate;
   /** The least share of the time that was left for reading. */
   lowestShare(): number;
@@ -21,11 +23,13 @@ export interface GovernorTimes {
 }
 
 const usualTimes: GovernorTimes = { turns: { full: 2_000, slowed: 1_000 }, restStep: 30, longestRest: 500 };
+/** Two MiB: enough to keep the reading busy while what was read is stored. */
+const liveRequests = 4;
 /** A rest lasts for so many writes: for a time alone, it would see only what is fast. */
 const restWrites = 30;
 
 export function governReads(
-  session: Pick<SnapshotSession, "guestWrites">,
+  session: Pick<SnapshotSession, "guestWrites" | "isLive">,
   outer?: AbortSignal,
   times: GovernorTimes = usualTimes,
 ): GovernedReads {
@@ -47,6 +51,7 @@ export function governReads(
           });
   return {
     gate,
+    requestsInFlight: session.isLive ? liveRequests : undefined,
     lowestShare: () => lowest,
     [Symbol.asyncDispose]: async () => {
       over.abort();

@@ -7,7 +7,7 @@ import type { DiskSource } from "../../store/index.ts";
 import type { SourceExtent } from "../../store/sources/disk-source.ts";
 import { collectDirtyRuns } from "./dirty-runs.ts";
 import { captureErrors } from "./errors.ts";
-import type { ReadGate } from "./read-gate.ts";
+import type { GovernedReads } from "./govern-reads.ts";
 
 export interface SnapshotSource extends DiskSource, AsyncDisposable {
   /** What there is to look at, holes included. */
@@ -19,12 +19,12 @@ const readsAsZero = 2;
 
 export async function openSnapshotSource(
   taken: SnapshotDisk,
-  gate: ReadGate,
+  { gate, requestsInFlight }: Pick<GovernedReads, "gate" | "requestsInFlight">,
   signal?: AbortSignal,
 ): Promise<SnapshotSource> {
   const { disk, address, exportName, changes } = taken;
   const metaContexts = changes.known ? [allocation, changes.metaContext] : [allocation];
-  const client = await connectNbd({ ...address, exportName, metaContexts }, signal);
+  const client = await connectNbd({ ...address, exportName, metaContexts, requestsInFlight }, signal);
   try {
     if (changes.known && !client.metaContexts.includes(changes.metaContext)) {
       throw captureErrors.ExportUnusable(

@@ -62,6 +62,7 @@ class ImagesSnapshot implements SnapshotSession {
   } as const;
   disks: readonly SnapshotDisk[] = [];
   cutMilliseconds = 0;
+  readonly isLive = false;
   readonly #taken: readonly TakenImage[];
   readonly #request: SnapshotRequest;
   readonly #scratchFolder: string;

@@ -81,6 +81,7 @@ class LibvirtSnapshot implements SnapshotSession {
   consistency: ReachedConsistency = { level: "crash", reason: "NotTaken", explanation: "no snapshot was taken" };
   disks: readonly SnapshotDisk[] = [];
   cutMilliseconds = 0;
+  readonly isLive = true;
   readonly #place: LibvirtSnapshotPlace;
   readonly #request: SnapshotRequest;
   readonly #checkpoints: Checkpoints;

@@ -11,7 +11,14 @@ import { run } from "../../lib/processes.ts";
 import { dirtyBitmapContext } from "../../nbd/protocol.ts";
 import { cut, type CutPlace } from "../cut.ts";
 import { hostErrors } from "../errors.ts";
-import type { GuestWrites, NoChangesReason, ReachedConsistency, SnapshotDisk, SnapshotRequest, SnapshotSession } from "../host.ts";
+import type {
+  GuestWrites,
+  NoChangesReason,
+  ReachedConsistency,
+  SnapshotDisk,
+  SnapshotRequest,
+  SnapshotSession,
+} from "../host.ts";
 import { listBlockDevices, type BlockDevice } from "./block-devices.ts";
 import { readGuestWrites } from "./guest-writes.ts";
 import { removeOurs } from "./leftovers.ts";
@@ -82,6 +89,7 @@ class QemuSnapshot implements SnapshotSession {
   consistency: ReachedConsistency = { level: "crash", reason: "NotTaken", explanation: "no snapshot was taken" };
   disks: readonly SnapshotDisk[] = [];
   cutMilliseconds = 0;
+  readonly isLive = true;
   readonly #place: SnapshotPlace;
   readonly #request: SnapshotRequest;
   readonly #taken: TakenDisk[];

@@ -90,7 +90,7 @@ async function usingContent(
   if (taken === undefined) throw new Error(`the snapshot of ${input.vmId} holds no disk`);
   const both = AbortSignal.any([signal, session.lost]);
   await using governed = governReads(session, both);
-  await using source = await openSnapshotSource(taken, governed.gate, both);
+  await using source = await openSnapshotSource(taken, governed, both);
   await use({ kind: "source", source });
   await session.confirm();
 }
