@@ -30,6 +30,8 @@ const infoSchema = z.object({
     })
     .optional(),
 });
+/** Whoever looks at several images has so many tools at work. */
+export const imagesAtOnce = 4;
 const toolMilliseconds = 60_000;
 const mostOutput = 4 * 1024 * 1024;
 

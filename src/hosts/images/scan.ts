@@ -4,9 +4,10 @@
 import { join } from "node:path";
 import { HoldfastError } from "../../lib/errors.ts";
 import { disk } from "../../lib/files.ts";
+import { mapInParallel } from "../../lib/parallel.ts";
 import { hostErrors } from "../errors.ts";
 import type { Machine, MachineDisk } from "../host.ts";
-import { readImageFacts } from "./bitmaps.ts";
+import { imagesAtOnce, readImageFacts } from "./bitmaps.ts";
 import { checkImage, formatOfName, type ImageFormat } from "./formats.ts";
 
 export interface FoundImage {
@@ -59,32 +60,35 @@ async function findImages(folder: string): Promise<FoundImage[]> {
 
 /** A machine that holds a refused image is listed with the reason, and without that disk. */
 export async function describeImages(found: FoundMachine, signal?: AbortSignal): Promise<Machine> {
-  const disks: MachineDisk[] = [];
-  let problem: string | undefined;
+  const problems: string[] = [];
   if (found.images.length > mostDisks) {
-    problem = hostErrors.ImageRefused(
-      `${found.name} holds ${found.images.length} images; a machine has at most ${mostDisks} disks.`,
-    ).message;
+    problems.push(
+      hostErrors.ImageRefused(
+        `${found.name} holds ${found.images.length} images; a machine has at most ${mostDisks} disks.`,
+      ).message,
+    );
   }
-  for (const [index, image] of found.images.slice(0, mostDisks).entries()) {
+  const images = found.images.slice(0, mostDisks);
+  const disks = await mapInParallel(images, imagesAtOnce, async (image, index): Promise<MachineDisk[]> => {
     try {
       await checkImage(image.path, image.format);
       const { sizeBytes } = await readImageFacts(image.path, image.format, false, signal);
-      disks.push({ ...image, name: image.id, sizeBytes, isReadOnly: false, lun: index - 1 });
+      return [{ ...image, name: image.id, sizeBytes, isReadOnly: false, lun: index - 1 }];
     } catch (error) {
       signal?.throwIfAborted();
       if (!(error instanceof HoldfastError)) throw error;
-      problem = error.sentence;
+      problems.push(error.sentence);
+      return [];
     }
-  }
+  });
   return {
     id: found.id,
     name: found.name,
     powerState: "stopped",
     hasAgent: false,
-    disks,
+    disks: disks.flat(),
     memoryBytes: undefined,
     processors: undefined,
-    problem,
+    problem: problems.at(-1),
   };
 }

@@ -6,11 +6,12 @@
 import { dirtyBitmapContext } from "../../nbd/protocol.ts";
 import { monotonicMilliseconds } from "../../lib/clock.ts";
 import { disk } from "../../lib/files.ts";
+import { eachInParallel, mapInParallel } from "../../lib/parallel.ts";
 import { hostErrors } from "../errors.ts";
 import type { MachineDisk, NoChangesReason, SnapshotDisk, SnapshotRequest, SnapshotSession } from "../host.ts";
 import { chainPrefix, checkPointName, pointBitmap } from "../qemu/names.ts";
 import { serveImages, type ImageServer } from "../storage-daemon.ts";
-import { changeBitmap, readImageFacts, type ImageFacts } from "./bitmaps.ts";
+import { changeBitmap, imagesAtOnce, readImageFacts, type ImageFacts } from "./bitmaps.ts";
 import { checkImage } from "./formats.ts";
 import type { FoundImage, FoundMachine } from "./scan.ts";
 
@@ -37,13 +38,14 @@ export async function openImagesSnapshot(
       `The machine ${machine.name} has no image "${missing}"; it has: ${machine.images.map(({ id }) => id).join(", ")}.`,
     );
   }
-  const taken: TakenImage[] = [];
-  for (const [index, image] of machine.images.entries()) {
-    if (!wanted.includes(image.id)) continue;
+  const chosen = machine.images.flatMap((image, index) =>
+    wanted.includes(image.id) ? [{ image, lun: index - 1 }] : [],
+  );
+  const taken = await mapInParallel(chosen, imagesAtOnce, async ({ image, lun }): Promise<TakenImage> => {
     await checkImage(image.path, image.format);
     const facts = await readImageFacts(image.path, image.format, true, signal);
-    taken.push({ image, lun: index - 1, facts, previous: findPrevious(image, facts, request) });
-  }
+    return { image, lun, facts, previous: findPrevious(image, facts, request) };
+  });
   const session = new ImagesSnapshot(taken, request, scratchFolder, release);
   try {
     await session.begin(signal);
@@ -85,7 +87,7 @@ class ImagesSnapshot implements SnapshotSession {
   async begin(signal: AbortSignal | undefined): Promise<void> {
     const { chain, point, since } = this.#request;
     const start = monotonicMilliseconds();
-    for (const { image, facts, previous } of this.#taken) {
+    await eachInParallel(this.#taken, imagesAtOnce, async ({ image, facts, previous }) => {
       const kept = typeof previous === "string" || since === undefined ? undefined : previous.bitmap;
       for (const { name } of facts.bitmaps) {
         if (name.startsWith(chainPrefix(chain)) && name !== kept)
@@ -93,7 +95,7 @@ class ImagesSnapshot implements SnapshotSession {
       }
       // What is written before the images are opened is in both bitmaps: read twice rather than never.
       if (facts.keepsBitmaps) await changeBitmap(image.path, "--add", pointBitmap(chain, point), signal);
-    }
+    });
     const served = this.#taken.map(({ image, previous }) => ({
       path: image.path,
       format: image.format,
@@ -102,10 +104,10 @@ class ImagesSnapshot implements SnapshotSession {
     }));
     const server = await serveImages(served, this.#scratchFolder, signal);
     this.#server = server;
-    for (const { image } of this.#taken) {
+    await eachInParallel(this.#taken, imagesAtOnce, async ({ image }) => {
       this.#touchedAt.set(image.path, await modifiedAt(image.path));
       await readImageFacts(image.path, image.format, true, signal); // still free?
-    }
+    });
     this.cutMilliseconds = monotonicMilliseconds() - start;
     this.disks = this.#taken.map((taken, index) => ({
       disk: describe(taken),
@@ -153,11 +155,11 @@ class ImagesSnapshot implements SnapshotSession {
     this.#isOver = true;
     try {
       await this.#server?.close();
-      for (const { image, facts } of this.#taken) {
-        if (!facts.keepsBitmaps) continue;
+      await eachInParallel(this.#taken, imagesAtOnce, async ({ image, facts }) => {
+        if (!facts.keepsBitmaps) return;
         const { bitmaps } = await readImageFacts(image.path, image.format, false);
         for (const { name } of bitmaps) if (isDone(name)) await changeBitmap(image.path, "--remove", name);
-      }
+      });
     } finally {
       this.#release();
     }
