@@ -150,6 +150,26 @@ test("a mount that cannot be opened: UserErrorUnableToOpenMount, and the point i
   assert.equal((await rig.points("web"))[0]?.properties.recoveryPointType, "CrashConsistent");
 });
 
+test("a freeze that the agent's hook refuses: UserErrorFsFreezeFailed, and the point is crash consistent", async () => {
+  await inGuest(
+    "printf '#!/bin/sh\\nexit 1\\n' >/etc/freeze-hook; chmod 755 /etc/freeze-hook",
+    "echo -F/etc/freeze-hook >/etc/agent-options; (sleep 1; killall qemu-ga) >/dev/null 2>&1 &",
+  );
+  await waitFor(
+    "the agent with its hook",
+    async () => {
+      const said = await inGuest("tr '\\0' ' ' </proc/$(pidof qemu-ga)/cmdline").catch(() => "");
+      return said.includes("-F/etc/freeze-hook") ? true : undefined;
+    },
+    90_000,
+    250,
+  );
+  const job = await rig.backUp("web");
+  assert.equal(job.properties.status, "CompletedWithWarnings", JSON.stringify(job.properties));
+  assert.deepEqual(codesOf(job), ["UserErrorFsFreezeFailed"]);
+  assert.equal((await rig.points("web"))[0]?.properties.recoveryPointType, "CrashConsistent");
+});
+
 test("the agent has stopped: UserErrorGuestAgentStatusUnavailable, and the point is crash consistent", async () => {
   await inGuest("(sleep 1; killall -STOP qemu-ga) >/dev/null 2>&1 &");
   await waitFor(
