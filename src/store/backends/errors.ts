@@ -18,7 +18,7 @@ export const objectErrors = defineErrors({
   StoreMissing: { status: 404, remedy: "Check the location; `holdfast store init` makes a new store." },
   StoreLocationInvalid: { status: 400 },
   StoreUntrustworthy: {
-    status: 500,
+    status: 409,
     remedy: "Put the store on a local file system, or opt in with trustFileSystem (--trust-file-system).",
   },
   StoreFailed: { status: 500 },
