@@ -45,7 +45,7 @@ before(async () => {
   rig = await startRig({ machines: { vm1: 1, vm2: 1 } });
   client = await clientFor(rig.service.running, rig.data);
   writeFileSync(join(work, "plain.raw"), contents);
-  encrypt(join(work, "plain.raw"), join(rig.images, "vm1/disk0.raw"));
+  await encrypt(join(work, "plain.raw"), join(rig.images, "vm1/disk0.raw"));
   copyFileSync(join(rig.images, "vm1/disk0.raw"), join(rig.images, "vm2/disk0.raw"));
   await addHost(work);
 });
@@ -151,10 +151,10 @@ async function refusedBefore(source: string, target: string, code: string, more:
   return refused;
 }
 
-/** QEMU measures for seconds how often it can hash, so this is done once. */
-function encrypt(plain: string, image: string): void {
+/** QEMU measures for seconds how often it can hash, so this is done once; meanwhile the service goes on. */
+async function encrypt(plain: string, image: string): Promise<void> {
   const options = ["-O", "luks", "-o", "key-secret=k,iter-time=10", "--object", keyFile(passphrase)];
-  execFileSync("qemu-img", ["convert", "-f", "raw", ...options, plain, image]);
+  await promisify(execFile)("qemu-img", ["convert", "-f", "raw", ...options, plain, image]);
 }
 
 /** What the restored disk holds for who has the passphrase; throws for anybody else. */
@@ -240,6 +240,27 @@ test("a purged secret: refused without the right to restore it, put back with it
   assert.equal(secret.value, passphrase);
   assert.ok((await decrypted(osDisk.managedDisk.id, secret.value)).equals(contents));
   await assert.rejects(decrypted(osDisk.managedDisk.id, "another passphrase"), /Invalid password/);
+});
+
+test("disks alone: their keys are named, and come back only where that is asked for and allowed", async () => {
+  await purge(bek);
+  const disksOnly = { recoveryType: "RestoreDisks", targetVirtualMachineId: undefined };
+  const properties = async (more: object): Promise<Readonly<Record<string, string>>> => {
+    const job = await rig.job(await askRestore("vm1", "none", { ...disksOnly, ...more }));
+    assert.equal(job.properties.status, "Completed", JSON.stringify(job.properties.errorDetails));
+    return job.properties.extendedInfo.propertyBag;
+  };
+  const without = await properties({});
+  assert.equal(without["Disk encryption keys"], "Not restored");
+  assert.equal(without["Disk encryption secret"], await urlOf(bek));
+  assert.equal((await dataPlane("GET", bek)).status, 404);
+
+  await allow([identity]);
+  const asked = { ...disksOnly, encryptionDetails: { encryptionEnabled: true } };
+  await refusedBefore("vm1", "none", "UserErrorKeyvaultPermissionsNotConfigured", asked);
+  await allow([me, identity]);
+  assert.equal((await properties(asked))["Disk encryption keys"], "Restored");
+  assert.equal((await dataPlane("GET", bek)).json.value, passphrase);
 });
 
 test("a key that wraps the secret: captured, shown, purged, put back, and it unwraps what opens the disk", async () => {

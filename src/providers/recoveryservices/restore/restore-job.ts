@@ -24,6 +24,7 @@ import { faultPoint } from "../../../lib/faults.ts";
 import { parsePointName, readAttachment, readPoint, type Point, type Vault as Store } from "../../../store/index.ts";
 import { join } from "node:path";
 import { restoreInstantly } from "./restore-instant.ts";
+import { bringKeysOfDisksBack } from "./restore-keys.ts";
 import { makeMachine } from "./restore-machine.ts";
 import { managedDisks } from "./restore-managed-disk.ts";
 import { replaceDisks } from "./restore-replace.ts";
@@ -83,10 +84,13 @@ async function restore(services: RestoreServices, context: JobContext): Promise<
   }
 }
 
+const makesDisksOnly: ReadonlySet<RestoreInput["target"]["kind"]> = new Set(["blobs", "managedDisks", "folder"]);
+
 async function carryOut(restoring: Restoring): Promise<void> {
   const { context, input } = restoring;
   const { target } = input;
   await context.startTask(transferFromVaultTask);
+  if (makesDisksOnly.has(target.kind)) await bringKeysOfDisksBack(restoring);
   switch (target.kind) {
     case "blobs": {
       const sources = await writeVhds(restoring);

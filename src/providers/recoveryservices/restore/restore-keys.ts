@@ -25,7 +25,9 @@ export async function keyTargetsOf(
   point: RecoveryPoint,
   asked: RestoreRequest,
 ): Promise<KeyTargets | undefined> {
-  if (point.keys === undefined || asked.recoveryType === "RestoreDisks") return undefined;
+  if (point.keys === undefined) return undefined;
+  // Whoever wants disks alone may do without their keys, and without a right to them.
+  if (asked.recoveryType === "RestoreDisks" && asked.encryptionDetails === undefined) return undefined;
   if (asked.recoveryType === "OriginalLocation" || asked.holdfast?.instant === true) {
     throw restoreErrors.UserErrorRestoreNotSupported(
       `The disks of ${item.friendlyName} are encrypted: they are restored as a new machine, or as disks.`,
@@ -65,4 +67,16 @@ export async function bringKeysBack({
   const restorer = { keyVaults: services.keyVaults, as, backupVaultId: row.vaultKey };
   const names = await restoreDiskKeys(restorer, keys, input.keyTargets ?? {});
   return { encryptionSettings: settingsOf(names) };
+}
+
+/** Of disks that become no machine: their keys come back if that was asked for, and the job names them. */
+export async function bringKeysOfDisksBack(restoring: Restoring): Promise<void> {
+  const { context, input, row } = restoring;
+  if (row.keys === undefined) return;
+  const asked = input.keyTargets !== undefined;
+  const { encryptionSettings } = asked ? await bringKeysBack(restoring) : { encryptionSettings: settingsOf(row.keys) };
+  const { diskEncryptionKey, keyEncryptionKey } = encryptionSettings ?? {};
+  context.setProperty("Disk encryption keys", asked ? "Restored" : "Not restored");
+  if (diskEncryptionKey) context.setProperty("Disk encryption secret", diskEncryptionKey.secretUrl);
+  if (keyEncryptionKey) context.setProperty("Key encryption key", keyEncryptionKey.keyUrl);
 }
