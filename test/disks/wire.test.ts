@@ -3,7 +3,9 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
+import { DatabaseSync, type SQLInputValue } from "node:sqlite";
 import { after, before, test } from "node:test";
+import { dataFolder } from "../../src/server/data-folder.ts";
 import { waitFor } from "../../src/lib/time.ts";
 import { startDiskRig, type DiskRig } from "./support.ts";
 
@@ -167,6 +169,33 @@ test("restore points hold all disks of one instant, become disks, and go with th
   await rig.ask("GET", diskPoint, 404);
   await rig.ask("DELETE", collection, 200);
   await rig.ask("GET", point, 404);
+});
+
+test("a collection holds five hundred restore points and no more", async () => {
+  const collection = rig.compute("restorePointCollections/full");
+  const body = { location: "local", properties: { source: { id: rig.compute("virtualMachines/web") } } };
+  await rig.ask("PUT", collection, 201, body);
+  assert.equal((await rig.follow("PUT", `${collection}/restorePoints/one`, 201, {})).status, "Succeeded");
+  using database = new DatabaseSync(dataFolder(rig.service.data).database, { timeout: 10_000 });
+  const row = database
+    .prepare("SELECT * FROM resources WHERE key LIKE '%/restorepointcollections/full/restorepoints/one'")
+    .get();
+  assert.ok(row !== undefined);
+  const columns = Object.keys(row);
+  const insert = database.prepare(
+    `INSERT INTO resources (${columns.join(", ")}) VALUES (${columns.map(() => "?").join(", ")})`,
+  );
+  database.exec("BEGIN IMMEDIATE");
+  for (let number = 2; number <= 500; number += 1) {
+    const named = { ...row, key: `${row["key"]}${number}`, id: `${row["id"]}${number}`, name: `one${number}` };
+    insert.run(...columns.map((column) => named[column as keyof typeof named] as SQLInputValue));
+  }
+  database.exec("COMMIT");
+  const next = `${collection}/restorePoints/next`;
+  const message = await refused("PUT", next, 409, "RestorePointLimitExceeded", {});
+  assert.match(message, /holds 500 restore points; 500 are allowed/);
+  database.exec("DELETE FROM resources WHERE key LIKE '%/full/restorepoints/one500'");
+  assert.equal((await rig.follow("PUT", next, 201, {})).status, "Succeeded");
 });
 
 test("a fixed VHD in a storage account becomes a disk; anything else there does not", async () => {
