@@ -112,7 +112,7 @@ export function createEngine(options: EngineOptions): Engine {
     maxNestingDepth: limits.maxNestingDepth,
     maxSteps: limits.maxSteps,
     deadlineMilliseconds: limits.translateMilliseconds,
-    startMilliseconds: 15_000,
+    startMilliseconds: 60_000,
   });
 
   const translate = async (text: string, query: QueryOptions, connection: DuckDBConnection, signal: AbortSignal) => {

@@ -16,6 +16,9 @@ export interface TranslateRequest {
   readonly parameters: readonly (readonly [string, LiteralExpression])[];
 }
 
+/** The first message of a thread: it has loaded all that it needs. */
+export const ready = "ready";
+
 export type TranslateAnswer =
   | { readonly id: number; readonly kind: "plan"; readonly plan: Plan }
   | { readonly id: number; readonly kind: "question"; readonly question: SchemaQuestion }

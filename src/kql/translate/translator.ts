@@ -1,5 +1,6 @@
 // Query texts become plans in a thread of their own, one after another, each with a deadline.
-// A thread that misses the deadline is ended and replaced; only its query is refused.
+// A thread that misses the deadline is ended and replaced; only its query is refused. The deadline
+// counts from when the thread has the parser loaded, so that a query does not pay for a bomb before it.
 
 import { Worker } from "node:worker_threads";
 import type { KnownColumn, SchemaQuestion } from "../bind/session.ts";
@@ -28,20 +29,21 @@ export type Translation =
 
 export interface TranslatorOptions extends TranslatorSettings {
   readonly deadlineMilliseconds: number;
-  /** Loading the parser takes a second; the first query of a thread may wait that much longer. */
+  /** Loading the parser takes a second, and many on a machine that is busy. */
   readonly startMilliseconds: number;
 }
 
 interface Thread {
   readonly worker: Worker;
   readonly loadedCatalogs: Set<string>;
-  used: boolean;
+  readonly ready: Promise<void>;
 }
 
 export function createTranslator(options: TranslatorOptions): Translator {
   let thread: Thread | undefined;
   let lastId = 0;
   let queue: Promise<unknown> = Promise.resolve();
+  let isClosed = false;
 
   const start = (): Thread => {
     const settings: TranslatorSettings = {
@@ -54,8 +56,10 @@ export function createTranslator(options: TranslatorOptions): Translator {
       workerData: settings,
       resourceLimits: { maxOldGenerationSizeMb: 1024, stackSizeMb: 4 },
     });
-    worker.unref();
-    return { worker, loadedCatalogs: new Set(), used: false };
+    const ready = readiness(worker, options.startMilliseconds);
+    // Whoever asks the thread hears of it.
+    ready.catch(() => {});
+    return { worker, loadedCatalogs: new Set(), ready };
   };
 
   const ask = async (query: TextQuery, signal?: AbortSignal): Promise<Translation> => {
@@ -71,10 +75,10 @@ export function createTranslator(options: TranslatorOptions): Translator {
       knownSchemas: [...query.knownSchemas],
       parameters: [...query.parameters],
     };
-    const limit = options.deadlineMilliseconds + (current.used ? 0 : options.startMilliseconds);
     try {
-      const answer = await answerOf(current.worker, request, limit, signal);
-      current.used = true;
+      current.worker.ref();
+      await unlessAborted(current.ready, signal);
+      const answer = await answerOf(current.worker, request, options.deadlineMilliseconds, signal);
       // The thread keeps a few catalogues; sending one again is cheap next to not having it.
       if (current.loadedCatalogs.size >= 8) current.loadedCatalogs.clear();
       current.loadedCatalogs.add(query.catalogKey);
@@ -83,7 +87,8 @@ export function createTranslator(options: TranslatorOptions): Translator {
       throw asKqlError(answer.code, answer.message, position);
     } catch (error) {
       if (error instanceof ThreadLost) {
-        thread = undefined;
+        // The next query may come soon: it finds a thread that has begun to load.
+        thread = isClosed ? undefined : start();
         await current.worker.terminate();
         throw error.reason;
       }
@@ -98,6 +103,7 @@ export function createTranslator(options: TranslatorOptions): Translator {
       return result;
     },
     [Symbol.asyncDispose]: async () => {
+      isClosed = true;
       await queue;
       await thread?.worker.terminate();
       thread = undefined;
@@ -112,6 +118,32 @@ class ThreadLost extends Error {
     super(reason.message);
     this.reason = reason;
   }
+}
+
+/** Nobody has to wait for what he no longer wants. */
+function unlessAborted(pending: Promise<void>, signal?: AbortSignal): Promise<void> {
+  if (signal === undefined) return pending;
+  return new Promise((resolve, reject) => {
+    const leave = (): void => reject(signal.reason as Error);
+    if (signal.aborted) leave();
+    signal.addEventListener("abort", leave, { once: true });
+    pending.then(resolve, reject).finally(() => signal.removeEventListener("abort", leave));
+  });
+}
+
+function readiness(worker: Worker, limit: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const lost = (cause?: Error): void =>
+      reject(new ThreadLost(kqlErrors.EngineFailed("The thread that reads queries could not start.", { cause })));
+    const timer = setTimeout(lost, limit).unref();
+    worker.once("message", () => {
+      clearTimeout(timer);
+      worker.off("error", lost).off("exit", onExit);
+      resolve();
+    });
+    const onExit = (): void => lost();
+    worker.once("error", lost).once("exit", onExit);
+  });
 }
 
 function answerOf(

@@ -8,7 +8,7 @@ import { QueryRefusal } from "../errors.ts";
 import { analyze, globalsFor } from "../syntax/analyze.ts";
 import type { GlobalState } from "../syntax/kusto.ts";
 import type { DatabaseSchema } from "../types.ts";
-import type { TranslateAnswer, TranslateRequest, TranslatorSettings } from "./messages.ts";
+import { ready, type TranslateAnswer, type TranslateRequest, type TranslatorSettings } from "./messages.ts";
 
 interface LoadedCatalog {
   readonly databases: readonly DatabaseSchema[];
@@ -19,11 +19,20 @@ const settings = workerData as TranslatorSettings;
 const supported = new Set(settings.supported);
 const catalogs = new Map<string, LoadedCatalog>();
 const keptCatalogs = 8;
+const firstQuery = {
+  id: 0,
+  text: 'datatable(t:datetime, s:string)[] | where t > ago(1h) and s has "a" | summarize n = count() by bin(t, 1d), s | top 1 by n',
+};
 
 parentPort?.on("message", (request: TranslateRequest) => {
   // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
   parentPort?.postMessage(translate(request));
 });
+
+// The parser sets itself up at its first query, which takes longer than loading it.
+translate({ ...firstQuery, catalogKey: "", databases: [], knownSchemas: [], parameters: [] });
+// oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
+parentPort?.postMessage(ready);
 
 function translate(request: TranslateRequest): TranslateAnswer {
   const { id } = request;

@@ -21,6 +21,8 @@ export interface LogQuery {
 
 export interface LogQueries extends AsyncDisposable {
   run(query: LogQuery, signal?: AbortSignal): Promise<QueryResult>;
+  /** Loads what the first query would wait for. */
+  warm(signal: AbortSignal): Promise<void>;
 }
 
 interface Running {
@@ -30,6 +32,8 @@ interface Running {
 
 const longestQuery = 600_000;
 const rememberedCatalogs = 100;
+const warming =
+  'datatable(TimeGenerated:datetime, Type:string)[] | where TimeGenerated > ago(1h) and Type has "a" | summarize count() by Type';
 
 export function createLogQueries(store: LogStore, clock: Clock): LogQueries {
   const running = new AsyncLocalStorage<Running>();
@@ -73,16 +77,24 @@ export function createLogQueries(store: LogStore, clock: Clock): LogQueries {
     },
   });
 
+  const run: LogQueries["run"] = async (query, signal) => {
+    const leave = store.enter();
+    try {
+      return await running.run({ query, databases: new Map() }, () =>
+        engine.query(query.text, query.now === undefined ? {} : { now: query.now }, signal),
+      );
+    } finally {
+      leave();
+    }
+  };
+
   return {
-    run: async (query, signal) => {
-      const leave = store.enter();
-      try {
-        return await running.run({ query, databases: new Map() }, () =>
-          engine.query(query.text, query.now === undefined ? {} : { now: query.now }, signal),
-        );
-      } finally {
-        leave();
-      }
+    run,
+    warm: async (signal) => {
+      const lookUp = (name: string): never => {
+        throw kqlErrors.SemanticError(`There is no workspace '${name}'.`);
+      };
+      await run({ text: warming, workspaces: [], slice: {}, lookUp }, signal);
     },
     [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose](),
   };

@@ -25,8 +25,24 @@ const opened = openLogStore({
 // Every call hears of a failure to open; none is lost by not being waited for here.
 opened.catch(() => {});
 
+/** Where there are records there will be queries: the first of them need not wait for the parser to load. */
+let warming: Promise<void> | undefined;
+const closing = new AbortController();
+
+async function warm(): Promise<void> {
+  try {
+    await (await opened).queries.warm(closing.signal);
+  } catch (error) {
+    if (closing.signal.aborted) return;
+    await service.call("report", { message: describe(error) });
+  }
+}
+
 const offers: ThreadOffers = {
-  append: async ({ batch, origin }) => (await opened).store.append(batch, origin),
+  append: async ({ batch, origin }) => {
+    await (await opened).store.append(batch, origin);
+    warming ??= warm();
+  },
   columnsOf: async ({ workspace, table }) => (await opened).store.columnsOf(workspace, table),
   query: async ({ asking, text, workspaces, slice, now }, signal) =>
     (await opened).queries.run({ text, workspaces, slice, now, lookUp: lookUpFor(asking) }, signal),
@@ -40,6 +56,8 @@ const offers: ThreadOffers = {
   },
   close: async () => {
     const { store, queries } = await opened;
+    closing.abort();
+    await warming;
     await queries[Symbol.asyncDispose]();
     await store[Symbol.asyncDispose]();
   },
