@@ -115,7 +115,16 @@ export async function openVault(
   const onTable = async (table: BlobTable): Promise<void> => {
     await pool?.runEverywhere({ type: "table", table: table.shared });
   };
-  const index = new VaultIndex(store, keys, { beforeReading: learnEpochs, onTable });
+  const openPool = (): WorkerPool => {
+    closing.signal.throwIfAborted();
+    pool ??= new WorkerPool(keys, index.table, { workers: options.workers, packTarget: config.packTarget, packHash });
+    return pool;
+  };
+  const index: VaultIndex = new VaultIndex(store, keys, {
+    beforeReading: learnEpochs,
+    onTable,
+    putElsewhere: (packs) => openPool().run({ type: "index", ...packs }, [packs.content]),
+  });
   const stores = options.fallback === undefined ? [store] : [store, options.fallback];
   const blobs = new BlobReader(stores, index, keys, (bad) => void badPacks.set(bad.hash, bad));
   return {
@@ -131,11 +140,7 @@ export async function openVault(
     learnEpochs,
     badPacks,
     closed: closing.signal,
-    pool: () => {
-      closing.signal.throwIfAborted();
-      pool ??= new WorkerPool(keys, index.table, { workers: options.workers, packTarget: config.packTarget, packHash });
-      return pool;
-    },
+    pool: openPool,
     [Symbol.asyncDispose]: async () => {
       closing.abort(storeErrors.VaultClosed("The vault was closed."));
       await pool?.[Symbol.asyncDispose]();

@@ -2,7 +2,7 @@
 
 import { ByteReader, ByteWriter } from "./bytes.ts";
 import { formatVersion, idLength, maxPackSize } from "./layout.ts";
-import { encodeEntries, readEntries, type PackEntry } from "./pack.ts";
+import { encodeEntries, readEntries, takeEntries, type PackEntry } from "./pack.ts";
 
 /** Hash, size, epoch, salt and count: what a pack takes beside its entries. */
 export const indexedPackLength = idLength + 44;
@@ -41,6 +41,20 @@ export interface IndexVisitor {
 }
 
 export function decodeIndex(bytes: Uint8Array, what: string, visitor: IndexVisitor): void {
+  visitIndex(bytes, what, visitor, readEntries);
+}
+
+/** Like `decodeIndex`; the entries are left to be checked (format/pack.ts, checkEntries). */
+export function outlineIndex(bytes: Uint8Array, what: string, visitor: IndexVisitor): void {
+  visitIndex(bytes, what, visitor, takeEntries);
+}
+
+function visitIndex(
+  bytes: Uint8Array,
+  what: string,
+  visitor: IndexVisitor,
+  entriesOf: (reader: ByteReader, packSize: number) => Buffer,
+): void {
   const reader = new ByteReader(bytes, what);
   reader.version();
   for (let left = reader.count(idLength); left > 0; left -= 1) visitor.replaces(reader.raw(idLength).toString("hex"));
@@ -50,7 +64,7 @@ export function decodeIndex(bytes: Uint8Array, what: string, visitor: IndexVisit
     const epoch = reader.u32();
     const salt = new Uint8Array(reader.raw(32));
     if (size > maxPackSize) throw reader.damaged(`names a pack of ${size} bytes`);
-    visitor.pack({ hash, size, epoch, salt }, readEntries(reader, size));
+    visitor.pack({ hash, size, epoch, salt }, entriesOf(reader, size));
   }
   reader.end();
 }

@@ -97,20 +97,36 @@ export function encodeEntries(writer: ByteWriter, entries: readonly PackEntry[])
 
 /** The entries as they are stored, checked: a count, then `entryLength` bytes each. */
 export function readEntries(reader: ByteReader, packSize: number): Buffer {
+  const entries = takeEntries(reader);
+  const wrong = whatIsWrong(entries, packSize);
+  if (wrong !== undefined) throw reader.damaged(wrong);
+  return entries;
+}
+
+/** The same, not checked yet. */
+export function takeEntries(reader: ByteReader): Buffer {
   const count = reader.u32();
   if (count * entryLength > reader.remaining) throw reader.damaged(`announces ${count} blobs, more than fit`);
-  const entries = reader.raw(count * entryLength);
+  return reader.raw(count * entryLength);
+}
+
+/** Of entries that `takeEntries` gave. */
+export function checkEntries(entries: Buffer, packSize: number, what: string): void {
+  const wrong = whatIsWrong(entries, packSize);
+  if (wrong !== undefined) throw storeErrors.ObjectDamaged(`${what} ${wrong}.`);
+}
+
+function whatIsWrong(entries: Buffer, packSize: number): string | undefined {
   let offset = headerLength;
   for (let at = idLength; at < entries.length; at += entryLength) {
     const storedLength = readU24(entries, at);
     const length = plainLength(readU24(entries, at + 3));
     offset += storedLength;
-    if (length > maxBlobSize || length === 0 || storedLength < tagLength) {
-      throw reader.damaged("describes a blob of an impossible size");
-    }
-    if (offset > packSize) throw reader.damaged("describes blobs beyond the pack's end");
+    if (length > maxBlobSize || length === 0 || storedLength < tagLength)
+      return "describes a blob of an impossible size";
+    if (offset > packSize) return "describes blobs beyond the pack's end";
   }
-  return entries;
+  return undefined;
 }
 
 /** Entries that `readEntries` gave; the offsets follow from the lengths. Ids are views. */

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import { test } from "node:test";
+import { Worker } from "node:worker_threads";
+import { headerLength } from "../format/sealed.ts";
 import { BlobTable, ownPackState, packStates } from "./blob-table.ts";
 
 const id = (number: number): Buffer => createHash("sha256").update(String(number)).digest();
@@ -61,5 +64,40 @@ test("a full table says so", () => {
     },
     { code: "IndexFull" },
   );
-  table.put(id(0), 1, 0, 16, 1); // the lock was given back
+  const { count } = table;
+  table.put(id(0), 1, 0, 16, 1); // what is known needs no room
+  assert.deepEqual([table.count, table.room], [count, 0]);
+});
+
+test("threads that record the same blobs at once meet in one slot for each", async () => {
+  const count = 30_000;
+  const table = BlobTable.create(count);
+  const packs = [1, 2, 3];
+  for (const pack of packs) table.setPackState(pack, pack === 3 ? packStates.usable : packStates.readOnly);
+  const entries = Buffer.concat(
+    Array.from({ length: count }, (_, number) => Buffer.concat([id(number), Buffer.of(16, 0, 0, 1, 0, 0)])),
+  );
+  const program = `
+    const { parentPort, workerData: { url, shared, entries, pack } } = require("node:worker_threads");
+    import(url).then(({ BlobTable }) => {
+      const table = new BlobTable(shared);
+      const bytes = Buffer.from(entries.buffer, entries.byteOffset, entries.length);
+      parentPort.once("message", () => {
+        for (let at = 0; at < bytes.length; at += 38 * 200) table.putEntries(bytes.subarray(at, at + 38 * 200), pack);
+        parentPort.close();
+      });
+      parentPort.postMessage("ready");
+    });
+  `;
+  const url = new URL("./blob-table.ts", import.meta.url).href;
+  const { shared } = table;
+  const threads = packs.map((pack) => new Worker(program, { eval: true, workerData: { url, shared, entries, pack } }));
+  await Promise.all(threads.map((thread) => once(thread, "message")));
+  for (const thread of threads) thread.postMessage("begin", []);
+  await Promise.all(threads.map((thread) => once(thread, "exit")));
+  assert.equal(table.count, count);
+  for (let number = 0; number < count; number += 1) {
+    const { pack, offset } = table.location(table.find(id(number)));
+    assert.deepEqual([pack, offset], [3, headerLength + (number % 200) * 16]);
+  }
 });

@@ -1,8 +1,11 @@
 // Where every blob is, in shared memory: open addressing, 48 bytes a slot, about 62 bytes a blob.
-// Any thread may look up at any time; changes take a lock that is held for less than a microsecond.
+// Any thread may look up and record at any time, many at once.
 //
-// A slot's location word is written last and read first and last, so a reader never sees half a
-// location. Which packs may be used for deduplication is a byte per pack beside the table.
+// A slot's location word is 0 (free), `busy` (somebody writes the slot) or a pack's number plus one.
+// Whoever writes takes the slot by exchanging that word for `busy` and stores the pack last; whoever
+// comes upon `busy` waits for less than a microsecond. Slots are never freed and the first free one
+// is taken, so two threads that record the same blob meet in one slot. Which packs may be used for
+// deduplication is a byte per pack beside the table.
 
 import { storeErrors } from "../errors.ts";
 import { idLength } from "../format/layout.ts";
@@ -35,12 +38,15 @@ export interface SharedTable {
 }
 
 const headWords = 4;
+const countWord = 1;
 const slotWords = 12;
 const locationWord = 8;
 const busy = -1;
 export const maxPacks = 1 << 22;
 /** How many entries are looked for in memory at a time. */
 const batch = 64;
+/** A thread that still writes a slot after so many milliseconds has died meanwhile. */
+const longestWrite = 30_000;
 
 export class BlobTable {
   readonly shared: SharedTable;
@@ -49,6 +55,8 @@ export class BlobTable {
   readonly #packs: Uint8Array;
   readonly #limit: number;
   readonly #scale: number;
+  /** Free slots that were counted as taken in advance. */
+  #reserved = 0;
 
   constructor(shared: SharedTable) {
     this.shared = shared;
@@ -65,7 +73,7 @@ export class BlobTable {
   }
 
   get count(): number {
-    return Atomics.load(this.#words, 1);
+    return Atomics.load(this.#words, countWord);
   }
 
   get room(): number {
@@ -86,7 +94,7 @@ export class BlobTable {
     const key = readKey(viewOf(id), 0);
     for (let slot = this.#home(key[0] ?? 0); ; slot = slot + 1 === this.capacity ? 0 : slot + 1) {
       const at = headWords + slot * slotWords;
-      if (Atomics.load(this.#words, at + locationWord) === 0) return -1;
+      if (this.#settled(at) === 0) return -1;
       if (this.#holds(at, key)) return slot;
     }
   }
@@ -103,17 +111,17 @@ export class BlobTable {
     const words = this.#words;
     const at = headWords + slot * slotWords + locationWord;
     for (;;) {
-      const pack = Atomics.load(words, at);
+      const pack = this.#settled(at - locationWord);
       const offset = Atomics.load(words, at + 1);
       const storedLength = Atomics.load(words, at + 2);
       const shape = Atomics.load(words, at + 3);
-      if (pack !== busy && Atomics.load(words, at) === pack) return { pack: pack - 1, offset, storedLength, shape };
+      if (Atomics.load(words, at) === pack) return { pack: pack - 1, offset, storedLength, shape };
     }
   }
 
   idAt(slot: number): Buffer | undefined {
     const at = headWords + slot * slotWords;
-    if (Atomics.load(this.#words, at + locationWord) === 0) return undefined;
+    if (this.#settled(at) === 0) return undefined;
     const id = Buffer.allocUnsafe(32);
     for (let word = 0; word < 8; word += 1) id.writeInt32LE(this.#words[at + word] ?? 0, word * 4);
     return id;
@@ -121,33 +129,54 @@ export class BlobTable {
 
   /** Records a location unless a better one is known. Returns whether it was recorded. */
   put(id: Buffer, pack: number, offset: number, storedLength: number, shape: number): boolean {
-    this.#lock();
     try {
       return this.#record(readKey(viewOf(id), 0), pack, offset, storedLength, shape);
     } finally {
-      this.#unlock();
+      this.#giveBack();
     }
   }
 
-  /** The entries of a pack as its directory has them; checked before (format/pack.ts, readEntries). */
+  /** The entries of a pack as its directory has them; checked before (format/pack.ts, checkEntries). */
   putEntries(entries: Buffer, pack: number): void {
     const view = viewOf(entries);
-    this.#lock();
-    try {
-      let offset = headerLength;
-      for (let first = 0; first < entries.length; first += batch * entryLength) {
-        const end = Math.min(entries.length, first + batch * entryLength);
-        this.#touch(view, first, end);
+    let offset = headerLength;
+    for (let first = 0; first < entries.length; first += batch * entryLength) {
+      const end = Math.min(entries.length, first + batch * entryLength);
+      this.#touch(view, first, end);
+      this.#reserve((end - first) / entryLength);
+      try {
         for (let at = first; at < end; at += entryLength) {
           const storedLength = view.getUint32(at + idLength, true) & 0xffffff;
           const shape = view.getUint32(at + idLength + 2, true) >>> 8;
           this.#record(readKey(view, at), pack, offset, storedLength, shape);
           offset += storedLength;
         }
+      } finally {
+        this.#giveBack();
       }
-    } finally {
-      this.#unlock();
     }
+  }
+
+  /** Counts so many slots at once, where there are so many: one by one they would be a word that all threads fight for. */
+  #reserve(slots: number): void {
+    if (Atomics.add(this.#words, countWord, slots) + slots <= this.#limit) this.#reserved = slots;
+    else Atomics.sub(this.#words, countWord, slots);
+  }
+
+  #giveBack(): void {
+    if (this.#reserved > 0) Atomics.sub(this.#words, countWord, this.#reserved);
+    this.#reserved = 0;
+  }
+
+  #takeFree(): void {
+    if (this.#reserved > 0) {
+      this.#reserved -= 1;
+      return;
+    }
+    const count = Atomics.add(this.#words, countWord, 1);
+    if (count < this.#limit) return;
+    Atomics.sub(this.#words, countWord, 1);
+    throw storeErrors.IndexFull(`The blob table is full at ${count} blobs.`);
   }
 
   /**
@@ -166,22 +195,37 @@ export class BlobTable {
 
   #record(key: Int32Array, pack: number, offset: number, storedLength: number, shape: number): boolean {
     const words = this.#words;
-    for (let slot = this.#home(key[0] ?? 0); ; slot = slot + 1 === this.capacity ? 0 : slot + 1) {
+    for (let slot = this.#home(key[0] ?? 0); ;) {
       const at = headWords + slot * slotWords;
-      const present = words[at + locationWord] ?? 0;
-      if (present === 0) {
-        const count = words[1] ?? 0;
-        if (count >= this.#limit) throw storeErrors.IndexFull(`The blob table is full at ${count} blobs.`);
-        for (let word = 0; word < 8; word += 1) words[at + word] = key[word] ?? 0;
-        words[1] = count + 1;
-      } else if (!this.#holds(at, key)) continue;
-      else if (rankOf(this.packState(present - 1)) >= rankOf(this.packState(pack))) return false;
-      else Atomics.store(words, at + locationWord, busy);
+      const seen = Atomics.load(words, at + locationWord);
+      const present = seen === busy ? this.#settled(at) : seen;
+      if (present !== 0 && !this.#holds(at, key)) {
+        slot = slot + 1 === this.capacity ? 0 : slot + 1;
+        continue;
+      }
+      if (present !== 0 && rankOf(this.packState(present - 1)) >= rankOf(this.packState(pack))) return false;
+      if (present === 0) this.#takeFree();
+      if (Atomics.compareExchange(words, at + locationWord, present, busy) !== present) {
+        if (present === 0) this.#reserved += 1;
+        continue; // somebody was faster: look again what it is
+      }
+      if (present === 0) for (let word = 0; word < 8; word += 1) words[at + word] = key[word] ?? 0;
       words[at + locationWord + 1] = offset;
       words[at + locationWord + 2] = storedLength;
       words[at + locationWord + 3] = shape;
       Atomics.store(words, at + locationWord, pack + 1);
       return true;
+    }
+  }
+
+  /** The location word of a slot that nobody is writing. */
+  #settled(at: number): number {
+    for (let attempt = 0; ; attempt += 1) {
+      const present = Atomics.load(this.#words, at + locationWord);
+      if (present !== busy) return present;
+      if (attempt < 100) continue;
+      if (attempt > longestWrite) throw storeErrors.WorkerFailed("A thread died while it recorded a blob.");
+      Atomics.wait(this.#words, at + locationWord, busy, 1);
     }
   }
 
@@ -204,15 +248,6 @@ export class BlobTable {
   #holds(at: number, key: Int32Array): boolean {
     for (let word = 0; word < 8; word += 1) if (this.#words[at + word] !== key[word]) return false;
     return true;
-  }
-
-  #unlock(): void {
-    Atomics.store(this.#words, 0, 0);
-    Atomics.notify(this.#words, 0, 1);
-  }
-
-  #lock(): void {
-    while (Atomics.compareExchange(this.#words, 0, 0, 1) !== 0) Atomics.wait(this.#words, 0, 1, 1);
   }
 }
 

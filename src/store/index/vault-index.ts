@@ -3,16 +3,18 @@
 
 import type { ObjectStore } from "../backends/object-store.ts";
 import { condemnedPacks, doomedPacks, readCollectionRecords } from "../collect/records.ts";
-import { decodeIndex, indexedPackLength, type IndexedPackEntries } from "../format/index-object.ts";
+import { indexedPackLength, outlineIndex, type IndexedPackEntries } from "../format/index-object.ts";
 import { idLength, maxIndexSize, objectKinds } from "../format/layout.ts";
 import { hashOfName, indexName, prefixes } from "../format/object-names.ts";
 import { entryLength } from "../format/pack.ts";
 import { unseal } from "../format/sealed.ts";
 import type { VaultKeys } from "../keys/vault-keys.ts";
+import { isErrorCode } from "../../lib/errors.ts";
 import { isDamage } from "../damage.ts";
 import { eachInParallel } from "../parallel.ts";
 import type { FinishedPack } from "../pipeline/pack-builder.ts";
 import { BlobTable, ownPackState, packStates, rankOf, type BlobLocation } from "./blob-table.ts";
+import { indexedPackFields, putIndexedPacks, type IndexedPacks } from "./indexed-packs.ts";
 import { readPackDirectory } from "./pack-directory.ts";
 
 export interface PackRecord {
@@ -32,9 +34,13 @@ export interface IndexHooks {
   beforeReading(signal?: AbortSignal): Promise<void>;
   /** Told, and waited for, whenever another table takes the place of the present one. */
   onTable(table: BlobTable): Promise<void>;
+  /** Puts packs into the table on another thread, like `putIndexedPacks`; takes the content's memory. */
+  putElsewhere?(packs: IndexedPacks): Promise<void>;
 }
 
 const parallelReads = 8;
+/** Index objects of so many bytes are worth the start of other threads: about 100,000 blobs. */
+const worthThreads = 4 * 1024 * 1024;
 
 export class VaultIndex {
   readonly #store: ObjectStore;
@@ -96,16 +102,15 @@ export class VaultIndex {
     return this.table.packState(location.pack) === packStates.absent ? undefined : location;
   }
 
-  /** Reads what is new in the store; two callers at a time share one reading. */
+  /** Reads what is new in the store, one reading after the other. */
   async refresh(signal?: AbortSignal): Promise<void> {
-    const pending = this.#refreshing;
-    if (pending !== undefined) await pending.catch(() => {});
+    while (this.#refreshing !== undefined) await this.#refreshing.catch(() => {});
     const reading = this.#read(signal);
     this.#refreshing = reading;
     try {
       await reading;
     } finally {
-      if (this.#refreshing === reading) this.#refreshing = undefined;
+      this.#refreshing = undefined;
     }
   }
 
@@ -193,24 +198,50 @@ export class VaultIndex {
     const bytes = fresh.reduce((sum, [, size]) => sum + size, 0);
     const unknownPacks = Math.max(0, this.#present.size - this.#byHash.size);
     await this.ensureRoom(Math.ceil(Math.max(0, bytes - unknownPacks * indexedPackLength) / entryLength) + 64);
-    await eachInParallel(fresh, 4, async ([hash]) => {
-      const name = indexName(hash);
-      try {
-        const sealed = await this.#store.get(name, { signal });
-        const content = unseal(this.#keys, objectKinds.index, "", sealed, maxIndexSize, name);
-        // More than was reckoned with, when packs are known that no index names.
-        const most = Math.ceil(content.length / entryLength);
-        while (this.table.room < most) await this.ensureRoom(most);
-        this.#loadIndex(content, name);
-        this.#loaded.add(hash);
-      } catch (error) {
-        this.#noteProblem(name, error);
-      }
-    });
+    const put = bytes < worthThreads ? undefined : this.#hooks.putElsewhere;
+    for (let left = fresh; left.length > 0;) {
+      const again: [string, number][] = [];
+      await eachInParallel(left, 4, async ([hash, size]) => {
+        const name = indexName(hash);
+        try {
+          if (await this.#loadIndex(name, put, signal)) this.#loaded.add(hash);
+          else again.push([hash, size]);
+        } catch (error) {
+          this.#noteProblem(name, error);
+        }
+      });
+      left = again;
+      // More than was reckoned with, when packs are known that no index names.
+      await this.ensureRoom(Math.ceil(again.reduce((sum, [, size]) => sum + size, 0) / entryLength));
+    }
   }
 
-  #loadIndex(content: Buffer, name: string): void {
-    decodeIndex(content, name, {
+  /** False when it has to be repeated: the table was full, or another one took its place meanwhile. */
+  async #loadIndex(name: string, putElsewhere: IndexHooks["putElsewhere"], signal?: AbortSignal): Promise<boolean> {
+    const sealed = await this.#store.get(name, { signal });
+    const content = ownMemory(unseal(this.#keys, objectKinds.index, "", sealed, maxIndexSize, name));
+    const packs = this.#packsToPut(content, name);
+    const table = this.table;
+    const isIn = await this.#put({ name, content: content.buffer, packs }, putElsewhere).catch((error: unknown) => {
+      this.#setEntries(packs, false);
+      if (isErrorCode(error, "IndexFull")) return false;
+      throw error;
+    });
+    if (isIn && this.table === table) return true;
+    this.#setEntries(packs, false);
+    return false;
+  }
+
+  async #put(packs: IndexedPacks, putElsewhere: IndexHooks["putElsewhere"]): Promise<boolean> {
+    if (putElsewhere === undefined) putIndexedPacks(this.table, packs);
+    else await putElsewhere(packs);
+    return true;
+  }
+
+  /** The packs that are there and not in the table yet; they count as known from now on. */
+  #packsToPut(content: Buffer, name: string): Int32Array<ArrayBuffer> {
+    const fields: number[] = [];
+    outlineIndex(content, name, {
       replaces: () => {},
       pack: (pack, entries) => {
         const state = this.#stateOf(pack.hash);
@@ -219,13 +250,17 @@ export class VaultIndex {
           return;
         }
         const number = this.#register(pack, state);
-        if (this.#isKnown(number)) return;
-        this.#hasEntries[number] = true;
-        this.table.putEntries(entries, number);
+        if (!this.#isKnown(number)) fields.push(number, pack.size, entries.byteOffset, entries.length);
       },
     });
+    const packs = Int32Array.from(fields);
+    this.#setEntries(packs, true);
+    return packs;
   }
 
+  #setEntries(packs: Int32Array, are: boolean): void {
+    for (let at = 0; at < packs.length; at += indexedPackFields) this.#hasEntries[packs[at] ?? 0] = are;
+  }
   /** Packs that no index names: left by a writer that died, or the index is lost. */
   async #loadDirectories(signal?: AbortSignal): Promise<void> {
     if (this.#areAllKnown()) return;
@@ -295,4 +330,13 @@ export class VaultIndex {
     }
     return found;
   }
+}
+
+/** Memory that can be given away: that of a large buffer is its own but for a few bytes, a pool's is not. */
+function ownMemory(content: Buffer): Buffer<ArrayBuffer> {
+  const { buffer, byteOffset, length } = content;
+  if (buffer instanceof ArrayBuffer && buffer.byteLength - length < 64) return Buffer.from(buffer, byteOffset, length);
+  const copy = Buffer.from(new ArrayBuffer(length));
+  copy.set(content);
+  return copy;
 }

@@ -5,6 +5,7 @@ import type { BlobKind } from "../format/layout.ts";
 import type { PackEntry } from "../format/pack.ts";
 import type { NameHash } from "../keys/vault-keys.ts";
 import type { SharedTable } from "../index/blob-table.ts";
+import type { IndexedPacks } from "../index/indexed-packs.ts";
 import type { FinishedPack } from "./pack-builder.ts";
 
 export interface WorkerSetup {
@@ -106,7 +107,12 @@ export interface EpochsTask {
   readonly epochs: ReadonlyMap<number, Uint8Array>;
 }
 
-export type Task = StoreTask | DiffTask | OpenTask | FinishTask | TableTask | EpochsTask;
+/** Puts what an index object says into the table. */
+export interface IndexTask extends IndexedPacks {
+  readonly type: "index";
+}
+
+export type Task = StoreTask | DiffTask | OpenTask | FinishTask | TableTask | EpochsTask | IndexTask;
 
 export interface TaskResults {
   store: StoreResult;
@@ -115,6 +121,7 @@ export interface TaskResults {
   finish: undefined;
   table: undefined;
   epochs: undefined;
+  index: undefined;
 }
 
 export interface Space {

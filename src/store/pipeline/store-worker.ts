@@ -9,6 +9,7 @@ import { setThreadPriority, type ThreadPriority } from "../../lib/thread-priorit
 import { blobKinds } from "../format/layout.ts";
 import { plainLength } from "../format/pack.ts";
 import { BlobTable } from "../index/blob-table.ts";
+import { putIndexedPacks } from "../index/indexed-packs.ts";
 import { addEpochs, blobId, type VaultKeys } from "../keys/vault-keys.ts";
 import { storeErrors } from "../errors.ts";
 import { comparePages, type PageComparer } from "./compare-pages.ts";
@@ -105,6 +106,11 @@ async function perform(number: number, task: Task): Promise<void> {
     }
     case "table":
       table = new BlobTable(task.table);
+      send({ type: "done", number, result: undefined });
+      return;
+    case "index":
+      putIndexedPacks(table, task);
+      giveBack(new Uint8Array(task.content));
       send({ type: "done", number, result: undefined });
       return;
     case "epochs":
