@@ -30,6 +30,12 @@ const missing = JSON.parse(readFileSync(new URL("dev-cases-missing.json", import
   Record<string, string>
 >;
 
+/** Answers that the real engine itself does not give twice. */
+const leftToChance: Readonly<Record<string, string>> = {
+  "fuzz/agent-dynamic-json-0044~2": "the name of a column has a new GUID in it each time; the rows are the same",
+  "fuzz/agent-window-series-scan-0030~3": "five groups share the second place of top-hitters, of which any may be told",
+};
+
 let holder: TestEngine | undefined;
 const outcomes = new Map<string, string>();
 
@@ -92,9 +98,10 @@ test("the list of missing cases holds nothing that matches by now", { skip }, ()
 test("what is missing of the real engine's answers is refused, not answered wrongly", { skip }, () => {
   const tiers = new Map(cases.map(({ name, tier }) => [name, tier]));
   const wrong = [...outcomes].filter(
-    ([name, outcome]) => outcome.startsWith("wrong") && ["A", "A2"].includes(tiers.get(name) ?? ""),
+    ([name, outcome]) =>
+      outcome.startsWith("wrong") && ["A", "A2"].includes(tiers.get(name) ?? "") && leftToChance[name] === undefined,
   );
-  assert.ok(wrong.length <= 2, JSON.stringify(wrong));
+  assert.deepEqual(wrong, []);
 });
 
 test("enough of the recorded answers are given", { skip }, () => {
