@@ -70,7 +70,7 @@ export async function startLibvirtSession(): Promise<LibvirtSession> {
   const uri = `qemu+unix:///session?socket=${socket}`;
   const scratchFolder = place("scratch");
   const images = place("images");
-  const consoleOf = (id: string): string => join(images, `${id}.console`);
+  const consoleOf = (id: string): string => consolePath(images, id);
   let daemon: ChildProcess;
   const startDaemon = async (): Promise<void> => {
     rmSync(socket, { force: true });
@@ -103,43 +103,7 @@ export async function startLibvirtSession(): Promise<LibvirtSession> {
     give,
     killDaemon,
     startDaemon,
-    domain: async (id, disks) => {
-      const guest = await guestImage();
-      for (const path of [guest.kernelPath, guest.initrdPath]) {
-        const copy = join(images, path.endsWith("vmlinuz") ? "vmlinuz" : "initrd.gz");
-        if (!existsSync(copy)) copyFileSync(path, copy);
-        give(copy);
-      }
-      const parts: string[] = [];
-      for (const [index, { serial, template, mebibytes = 8, format = "qcow2" }] of disks.entries()) {
-        const path = join(images, `${id}-${serial}`);
-        const compat = format === "qcow2-v2" ? ["-o", "compat=0.10"] : [];
-        if (template !== undefined) copyFileSync(guest.disks[template], path);
-        else
-          await run("qemu-img", [
-            "create",
-            "-q",
-            "-f",
-            format.slice(0, 5).replace("raw", "raw"),
-            ...compat,
-            path,
-            `${mebibytes}M`,
-          ]);
-        give(path);
-        const letter = index < 26 ? String.fromCharCode(97 + index) : `a${String.fromCharCode(97 + index - 26)}`;
-        parts.push(
-          `<disk type='file' device='disk'><driver name='qemu' type='${format === "raw" ? "raw" : "qcow2"}'/><source file='${path}'/><target dev='vd${letter}' bus='virtio'/><serial>${serial}</serial></disk>`,
-        );
-      }
-      const ports = Array.from(
-        { length: disks.length + 4 },
-        (_, index) => `<controller type='pci' index='${index + 1}' model='pcie-root-port'/>`,
-      ).join("");
-      return `<domain type='qemu'><name>g ${id.slice(-4)} &amp;&apos;</name><uuid>${id}</uuid><memory unit='MiB'>192</memory><vcpu>1</vcpu>
-<os><type machine='q35'>hvm</type><kernel>${images}/vmlinuz</kernel><initrd>${images}/initrd.gz</initrd><cmdline>${guest.commandLine}</cmdline></os>
-<cpu mode='maximum'/><features><acpi/></features><devices>${parts.join("")}
-<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel><serial type='file'><source path='${consoleOf(id)}'/></serial><controller type='pci' index='0' model='pcie-root'/>${ports}<memballoon model='none'/></devices></domain>`;
-    },
+    domain: (id, disks) => tinyDomain(images, give, id, disks),
     [Symbol.asyncDispose]: async () => {
       if (daemon.exitCode !== null || daemon.signalCode !== null) await startDaemon();
       for (const id of (await virsh("list", "--uuid")).split("\n").filter(Boolean)) await virsh("destroy", id);
@@ -147,4 +111,50 @@ export async function startLibvirtSession(): Promise<LibvirtSession> {
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+const consolePath = (images: string, id: string): string => join(images, `${id}.console`);
+
+/** The domain XML of a tiny guest with its disks and its kernel in a folder; `give` makes them readable by its QEMU. */
+export async function tinyDomain(
+  images: string,
+  give: (path: string) => void,
+  id: string,
+  disks: readonly SessionDisk[],
+): Promise<string> {
+  const guest = await guestImage();
+  for (const path of [guest.kernelPath, guest.initrdPath]) {
+    const copy = join(images, path.endsWith("vmlinuz") ? "vmlinuz" : "initrd.gz");
+    if (!existsSync(copy)) copyFileSync(path, copy);
+    give(copy);
+  }
+  const parts: string[] = [];
+  for (const [index, { serial, template, mebibytes = 8, format = "qcow2" }] of disks.entries()) {
+    const path = join(images, `${id}-${serial}`);
+    const compat = format === "qcow2-v2" ? ["-o", "compat=0.10"] : [];
+    if (template !== undefined) copyFileSync(guest.disks[template], path);
+    else
+      await run("qemu-img", [
+        "create",
+        "-q",
+        "-f",
+        format.slice(0, 5).replace("raw", "raw"),
+        ...compat,
+        path,
+        `${mebibytes}M`,
+      ]);
+    give(path);
+    const letter = index < 26 ? String.fromCharCode(97 + index) : `a${String.fromCharCode(97 + index - 26)}`;
+    parts.push(
+      `<disk type='file' device='disk'><driver name='qemu' type='${format === "raw" ? "raw" : "qcow2"}'/><source file='${path}'/><target dev='vd${letter}' bus='virtio'/><serial>${serial}</serial></disk>`,
+    );
+  }
+  const ports = Array.from(
+    { length: disks.length + 4 },
+    (_, index) => `<controller type='pci' index='${index + 1}' model='pcie-root-port'/>`,
+  ).join("");
+  return `<domain type='qemu'><name>g ${id.slice(-4)} &amp;&apos;</name><uuid>${id}</uuid><memory unit='MiB'>192</memory><vcpu>1</vcpu>
+<os><type machine='q35'>hvm</type><kernel>${images}/vmlinuz</kernel><initrd>${images}/initrd.gz</initrd><cmdline>${guest.commandLine}</cmdline></os>
+<cpu mode='maximum'/><features><acpi/></features><devices>${parts.join("")}
+<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel><serial type='file'><source path='${consolePath(images, id)}'/></serial><controller type='pci' index='0' model='pcie-root'/>${ports}<memballoon model='none'/></devices></domain>`;
 }
