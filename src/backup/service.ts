@@ -19,6 +19,7 @@ import type { CaptureDiskKeys } from "./keys/disk-keys.ts";
 import { vaultStore } from "./stores/store-name.ts";
 import type { Stores } from "./stores/stores.ts";
 import type { VaultUse } from "./vaults/vaults.ts";
+import { keyUpdateHandler } from "./keys/key-update-job.ts";
 import { verifyHandler } from "./verification/verify-job.ts";
 
 export interface BackupServiceOptions {
@@ -51,6 +52,7 @@ export function openBackupService(options: BackupServiceOptions): BackupService 
     Backup: backupHandler(options),
     ...itemJobHandlers(options),
     Verify: verifyHandler(options),
+    UpdateCustomerManagedKey: keyUpdateHandler(options),
   };
   for (const [operation, handler] of Object.entries(handlers)) engine.register(operation as JobOperation, handler);
   const ending = new AbortController();

@@ -8,7 +8,8 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { readAdmin } from "../../src/server/data-folder.ts";
 import { clientFor } from "../support/client.ts";
-import { startRig, type Rig } from "../backup/rig.ts";
+import { waitFor } from "../../src/lib/time.ts";
+import { startRig, type Rig, type WireJob } from "../backup/rig.ts";
 
 let rig: Rig;
 let allowed: string;
@@ -128,6 +129,21 @@ test("a vault with points changes to the key, and its points restore", async () 
   const config = await rig.vault("GET", "/backupEncryptionConfigs/backupResourceEncryptionConfig");
   assert.equal(config.json.properties.encryptionAtRestType, "CustomerManaged");
   await restoredEquals();
+  const path = "/backupJobs?$filter=operation%20eq%20'UpdateCustomerManagedKey'";
+  const jobs = await waitFor(
+    "the job of the change",
+    async () => {
+      const found = (await rig.vault("GET", path)).json.value as WireJob[];
+      return found.every(({ properties }) => properties.status !== "InProgress") ? found : undefined;
+    },
+    20_000,
+  );
+  assert.deepEqual(
+    jobs.map(({ properties }) => properties.status),
+    ["Completed"],
+  );
+  const shown = (await rig.vault("GET", `/backupJobs/${jobs[0]!.name}`)).json as WireJob;
+  assert.equal(shown.properties.extendedInfo.propertyBag["Key Uri"], keyId);
 });
 
 test("without the right backups stop with Azure's error; with it they go on, and nothing was lost", async () => {

@@ -9,13 +9,14 @@ import { renderResource } from "../../../arm/resources/resource.ts";
 import { ok, parseBody, type ArmReply, type ArmRequest } from "../../../arm/request.ts";
 import type { Route } from "../../../arm/routes.ts";
 import { customerKeyErrors, storeKeyOf, type CustomerKey } from "../../../backup/keys/customer-key.ts";
+import { startKeyUpdate } from "../../../backup/keys/key-update-job.ts";
 import { vaultStore } from "../../../backup/stores/store-name.ts";
 import type { VaultSettings } from "../../../backup/vaults/settings.ts";
 import type { Vault } from "../../../backup/vaults/vaults.ts";
 import { restoreErrors } from "../../../backup/restore/errors.ts";
 import type { RecoveryServices } from "../services.ts";
 import { changeSettings } from "./vault-changes.ts";
-import { apiVersions, namespace, vaultIdOf, vaultOf, vaultPath } from "./vault-paths.ts";
+import { apiVersions, doerOf, namespace, vaultIdOf, vaultOf, vaultPath } from "./vault-paths.ts";
 
 const path = `${vaultPath}/backupEncryptionConfigs/backupResourceEncryptionConfig`;
 
@@ -128,10 +129,10 @@ async function apply(
   await useKey(services, vault, key, request.signal);
   const infrastructureEncryption =
     asked.infrastructureEncryption ?? vault.settings.encryption?.infrastructureEncryption ?? "Disabled";
-  await changeSettings(services, request, ({ settings }) => ({
-    ...settings,
-    encryption: { ...asked, infrastructureEncryption },
-  }));
+  await changeSettings(services, request, async ({ settings }, trx) => {
+    await startKeyUpdate(trx, vault, asked.keyUri, doerOf(request));
+    return { ...settings, encryption: { ...asked, infrastructureEncryption } };
+  });
 }
 
 /** A store that is not there yet is made under the key; one that is there changes to it. Fails when the key cannot be used. */
