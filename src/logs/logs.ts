@@ -3,12 +3,13 @@
 
 import { join } from "node:path";
 import type { ColumnSchema, QueryResult } from "../kql/index.ts";
+import { offsetFileClock, systemClock } from "../lib/clock.ts";
 import type { FileSystem } from "../lib/files.ts";
 import type { WireAnswer, WireQuery } from "./http/wire.ts";
 import type { LookUp, QueryWorkspace } from "./query/query-workspace.ts";
 import { logTable } from "./schema/tables.ts";
 import type { Origin } from "./journal/entry.ts";
-import type { Records } from "./store/log-store.ts";
+import { typeFixedTables, type Records } from "./rows/type-batch.ts";
 import type { Slice } from "./store/sources.ts";
 import type { Retention } from "./store/retention.ts";
 import { createLogThread } from "./thread/log-thread.ts";
@@ -44,12 +45,13 @@ export interface LogsOptions {
 }
 
 export function openLogs({ folder, disk, testClock, memoryLimitMiB, report }: LogsOptions): Logs {
+  const clock = testClock === undefined ? systemClock : offsetFileClock(testClock);
   const thread = createLogThread({ folder, testClock, memoryLimitMiB }, report);
   const hasRecords = async (): Promise<boolean> =>
     thread.isRunning || (await disk.status(join(folder, "journal"))) !== undefined;
 
   return {
-    append: (batch, origin) => thread.call("append", { batch, origin }),
+    append: async (batch, origin) => thread.call("append", { batch: typeFixedTables(batch, clock.now()), origin }),
     columnsOf: async (workspace, table) => {
       if (await hasRecords()) return thread.call("columnsOf", { workspace, table });
       return logTable(table)?.columns ?? [];

@@ -3,7 +3,7 @@
 // pairing is accepted by Azure and delivers nothing.
 
 import type { LogRecord } from "../rows/type-records.ts";
-import type { Records } from "../store/log-store.ts";
+import type { Records } from "../rows/type-batch.ts";
 import {
   dedicatedRecord,
   diagnosticsRecord,

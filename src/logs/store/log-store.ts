@@ -6,12 +6,10 @@ import { join } from "node:path";
 import { openDuckDb, type ColumnSchema, type TableSource, type TimeBounds } from "../../kql/index.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { findFiles, type FileSystem } from "../../lib/files.ts";
-import { logErrors } from "../errors.ts";
 import type { Origin } from "../journal/entry.ts";
 import { openJournal } from "../journal/journal.ts";
 import type { RowBlock } from "../rows/row-block.ts";
-import { typeRecords, type LogRecord } from "../rows/type-records.ts";
-import { logTable } from "../schema/tables.ts";
+import { typeBatch, type Records } from "../rows/type-batch.ts";
 import { createIntake } from "./intake.ts";
 import { readManifest, type Manifest } from "./manifest.ts";
 import { createReaders } from "./readers.ts";
@@ -23,17 +21,10 @@ import type { StoreState } from "./state.ts";
 import { createTableColumns } from "./table-columns.ts";
 import { createUpkeep } from "./upkeep.ts";
 
-export interface Records {
-  /** The workspace's customer id. */
-  readonly workspace: string;
-  readonly table: string;
-  readonly records: readonly LogRecord[];
-}
-
 export interface LogStore extends AsyncDisposable {
   readonly duckdb: DuckDBInstance;
   /** Returns when the records are durable and can be queried; all of them or none. */
-  append(batch: readonly Records[], origin?: Origin): Promise<void>;
+  append(batch: readonly (Records | RowBlock)[], origin?: Origin): Promise<void>;
   columnsOf(workspace: string, table: string): readonly ColumnSchema[];
   /** Grows whenever a table gets a column. */
   readonly schemaVersion: number;
@@ -102,7 +93,7 @@ export async function openLogStore(options: LogStoreOptions): Promise<LogStore> 
 
   return {
     duckdb,
-    append: async (batch, origin) => intake.add({ origin, blocks: typeBatch(state, batch, clock.now()) }),
+    append: async (batch, origin) => intake.add({ origin, blocks: typeBatch(state.columns.of, batch, clock.now()) }),
     columnsOf: state.columns.of,
     get schemaVersion() {
       return state.columns.version;
@@ -127,23 +118,6 @@ export async function openLogStore(options: LogStoreOptions): Promise<LogStore> 
       duckdb.closeSync();
     },
   };
-}
-
-const workspacePattern = /^[0-9a-f-]{36}$/;
-
-function typeBatch({ columns }: StoreState, batch: readonly Records[], now: number): RowBlock[] {
-  const grownBefore = new Map<string, readonly ColumnSchema[]>();
-  return batch.flatMap(({ workspace, table, records }) => {
-    if (!workspacePattern.test(workspace))
-      throw logErrors.RecordInvalid(`'${workspace}' is not the id of a workspace.`);
-    const key = `${workspace}/${table}`;
-    const known = grownBefore.get(key) ?? columns.of(workspace, table);
-    const schema = logTable(table);
-    if (schema === undefined) throw logErrors.TableUnknown(`There is no table '${table}'.`);
-    const typed = typeRecords(schema, known, records, now);
-    grownBefore.set(key, [...known, ...typed.grown]);
-    return records.length === 0 ? [] : [{ workspace, table, count: records.length, columns: typed.columns }];
-  });
 }
 
 /** Files that a crash left before a manifest named them, or after it no longer did. */

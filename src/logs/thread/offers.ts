@@ -5,7 +5,8 @@ import type { WireAnswer, WireQuery } from "../http/wire.ts";
 import type { QueryWorkspace } from "../query/query-workspace.ts";
 import type { Retention } from "../store/retention.ts";
 import type { Origin } from "../journal/entry.ts";
-import type { Records } from "../store/log-store.ts";
+import type { RowBlock } from "../rows/row-block.ts";
+import type { Records } from "../rows/type-batch.ts";
 import type { Slice } from "../store/sources.ts";
 
 export interface ThreadSettings {
@@ -25,7 +26,7 @@ export interface NumberedQuery {
 
 // oxlint-disable-next-line typescript/consistent-type-definitions -- an interface has no index signature
 export type ThreadOffers = {
-  append(input: { batch: readonly Records[]; origin: Origin | undefined }): Promise<void>;
+  append(input: { batch: readonly (Records | RowBlock)[]; origin: Origin | undefined }): Promise<void>;
   columnsOf(input: { workspace: string; table: string }): Promise<readonly ColumnSchema[]>;
   query(input: NumberedQuery, signal: AbortSignal): Promise<QueryResult>;
   answer(input: { asking: number; wire: WireQuery }, signal: AbortSignal): Promise<WireAnswer>;

@@ -8,7 +8,7 @@ import type { StoredEvent } from "../../events/event.ts";
 import { runSubscriber } from "../../events/subscribe.ts";
 import { activityRecord, type ActivityEntry } from "../../logs/azure/activity-record.ts";
 import type { Logs } from "../../logs/logs.ts";
-import type { Records } from "../../logs/store/log-store.ts";
+import type { Records } from "../../logs/rows/type-batch.ts";
 import { diagnosticSettingsOf, wantsCategory } from "./settings-of-resource.ts";
 
 const source = "diagnostics";
