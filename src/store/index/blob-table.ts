@@ -43,6 +43,8 @@ const slotWords = 12;
 const locationWord = 8;
 const busy = -1;
 export const maxPacks = 1 << 22;
+/** The states grow in place: at their full size each open vault would keep 4 MiB until the garbage collector comes by. */
+const firstPacks = 1 << 12;
 /** How many entries are looked for in memory at a time. */
 const batch = 64;
 /** A thread that still writes a slot after so many milliseconds has died meanwhile. */
@@ -67,7 +69,7 @@ export class BlobTable {
     this.#scale = this.capacity / 0x100000000;
   }
 
-  static create(blobs: number, packs = new SharedArrayBuffer(maxPacks)): BlobTable {
+  static create(blobs: number, packs = new SharedArrayBuffer(firstPacks, { maxByteLength: maxPacks })): BlobTable {
     const capacity = Math.ceil(blobs * 1.28) + 64;
     return new BlobTable({ slots: new SharedArrayBuffer((headWords + capacity * slotWords) * 4), packs });
   }
@@ -84,8 +86,11 @@ export class BlobTable {
     return this.#packs[pack] ?? packStates.absent;
   }
 
+  /** For the main thread alone. */
   setPackState(pack: number, state: number): void {
     if (pack >= maxPacks) throw storeErrors.IndexFull(`The vault has more than ${maxPacks} packs.`);
+    const { packs } = this.shared;
+    if (pack >= packs.byteLength) packs.grow(Math.min(maxPacks, Math.max(pack + 1, 2 * packs.byteLength)));
     this.#packs[pack] = state;
   }
 
