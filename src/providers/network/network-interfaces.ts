@@ -1,6 +1,7 @@
 // Network interfaces: those that clients made, and for each discovered machine one that tells what its
 // agent says of its addresses, so that `az vm list-ip-addresses` and `az vm show -d` have an answer.
 
+import { replyMerged } from "../../arm/merged-page.ts";
 import { ok, param, type ArmReply, type ArmRequest } from "../../arm/request.ts";
 import { tryParseResourceId } from "../../arm/resource-id.ts";
 import { findResource, listResources } from "../../arm/resources/resource-store.ts";
@@ -45,26 +46,22 @@ async function list({ database, inventory, paging }: NetworkServices, request: A
   const stored = await listResources(database.kysely, { ...scope, type: interfaceType, after: page.after, limit });
   const machines = await inventory.listMachines({ subscriptionId: scope.subscriptionId });
   const byId = new Map(machines.map((machine) => [machine.resourceId.toLowerCase(), machine]));
-  const rows = stored.map((resource) => ({
-    key: resource.id.toLowerCase(),
-    shown: renderStored(resource, byId.get(ownerOf(resource)?.toLowerCase() ?? "")),
-  }));
-  const taken = new Set(rows.map(({ key }) => key));
   const group = scope.resourceGroup?.toLowerCase();
-  for (const machine of machines) {
+  const others = machines.flatMap((machine) => {
     const id = guestInterfaceId(machine);
-    const key = id?.toLowerCase();
-    if (key === undefined || taken.has(key) || (page.after !== undefined && key <= page.after)) continue;
-    if (group !== undefined && tryParseResourceId(machine.resourceId)?.resourceGroup?.toLowerCase() !== group) continue;
-    rows.push({ key, shown: renderGuest(machine) });
-  }
-  const sorted = rows.sort((a, b) => (a.key < b.key ? -1 : 1)).slice(0, limit);
-  return paging.reply(
+    const isElsewhere =
+      group !== undefined && tryParseResourceId(machine.resourceId)?.resourceGroup?.toLowerCase() !== group;
+    return id === undefined || isElsewhere ? [] : [{ key: id.toLowerCase(), shown: renderGuest(machine) }];
+  });
+  return replyMerged(
+    paging,
     request,
     page,
-    sorted,
-    ({ key }) => key,
-    ({ shown }) => shown,
+    stored.map((resource) => ({
+      key: resource.id.toLowerCase(),
+      shown: renderStored(resource, byId.get(ownerOf(resource)?.toLowerCase() ?? "")),
+    })),
+    others,
   );
 }
 

@@ -1,5 +1,6 @@
 // The disks that machines run on, shown among the managed disks: `az disk list` tells of all of them.
 
+import { replyMerged } from "../../../arm/merged-page.ts";
 import type { ArmReply, ArmRequest } from "../../../arm/request.ts";
 import { ok, param } from "../../../arm/request.ts";
 import { tryParseResourceId } from "../../../arm/resource-id.ts";
@@ -51,19 +52,13 @@ async function list(services: DiskServices, request: ArmRequest): Promise<ArmRep
     limit: page.limit + 1,
   });
   const now = database.clock.now();
-  const rows = own.map((resource) => ({ key: resource.id.toLowerCase(), shown: renderDisk(resource, now) }));
-  const taken = new Set(rows.map(({ key }) => key));
-  for (const disk of await attachedDisks(services, subscriptionId, resourceGroup)) {
-    const key = disk.attached.resourceId.toLowerCase();
-    if ((page.after === undefined || key > page.after) && !taken.has(key)) rows.push({ key, shown: render(disk) });
-  }
-  const sorted = rows.sort((a, b) => (a.key < b.key ? -1 : 1)).slice(0, page.limit + 1);
-  return paging.reply(
+  const others = await attachedDisks(services, subscriptionId, resourceGroup);
+  return replyMerged(
+    paging,
     request,
     page,
-    sorted,
-    ({ key }) => key,
-    ({ shown }) => shown,
+    own.map((resource) => ({ key: resource.id.toLowerCase(), shown: renderDisk(resource, now) })),
+    others.map((disk) => ({ key: disk.attached.resourceId.toLowerCase(), shown: render(disk) })),
   );
 }
 
