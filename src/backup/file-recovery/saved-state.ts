@@ -84,7 +84,9 @@ async function giveUp(path: string): Promise<void> {
 async function nameOf(kind: MachineKind): Promise<string> {
   const program = await disk.realPath(findProgram(qemuProgram) ?? qemuProgram);
   const status = await disk.status(program);
-  const parts = [program, status?.size, status?.modifiedAt, cpus()[0]?.model, release(), machineArguments(kind)];
+  // The image lies beside the state, wherever its folder has been copied to.
+  const machine = machineArguments({ ...kind, image: { kernel: "", initrd: "" } });
+  const parts = [program, status?.size, status?.modifiedAt, cpus()[0]?.model, release(), machine];
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 16);
 }
 
