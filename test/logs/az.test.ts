@@ -70,11 +70,20 @@ describe("logs by az", () => {
     assert.equal(table.retentionInDays, 60);
   });
 
+  test("a workspace tells its columns, and that no agents report to it", async () => {
+    const names = ["-g", "ops", "-n", "central"];
+    const ask = (...words: string[]) => az("monitor", "log-analytics", "workspace", ...words, ...names);
+    const schema = (await ask("get-schema")).value as { name: string; type: string }[];
+    assert.equal(schema.find(({ name }) => name === "TimeGenerated")?.type, "datetime");
+    assert.deepEqual(await ask("list-management-groups"), []);
+  });
+
   test("a diagnostic setting of a vault sends its records", async () => {
     const settings = (...args: string[]) => az("monitor", "diagnostic-settings", ...args);
     const categories = await settings("categories", "list", "--resource", vault);
     assert.ok(categories.value.some(({ name }: { name: string }) => name === "CoreAzureBackup"));
-    const logs = JSON.stringify([{ category: "CoreAzureBackup", enabled: true }]);
+    // In any case: it is shown as the vault names it.
+    const logs = JSON.stringify([{ category: "coreAzureBackup", enabled: true }]);
     const made = await settings(
       "create",
       "-n",

@@ -9,7 +9,7 @@ import { deleteResource, findResource, getResource, putResource } from "../../ar
 import type { Resource } from "../../arm/resources/resource.ts";
 import { appendEvent } from "../../events/append.ts";
 import type { Services } from "../services.ts";
-import { categoriesOf } from "./diagnostic-categories.ts";
+import { categoriesOf, type DiagnosticCategory } from "./diagnostic-categories.ts";
 import { diagnosticSettingsOf, diagnosticSettingType, type DiagnosticSetting } from "./settings-of-resource.ts";
 
 const largestCount = 5;
@@ -50,11 +50,13 @@ export function diagnosticSettingsProvider({ database, access }: Services): Prov
   const categories = "{scope}/providers/Microsoft.Insights/diagnosticSettingsCategories";
 
   const put = async (request: ArmRequest) => {
-    const { properties } = parseBody(request, bodySchema);
+    const asked = parseBody(request, bodySchema).properties;
     const scope = scopeOf(request);
     const known = categoriesOf(scope);
     if (scope.split("/").length > 3) await getResource(database.kysely, scope);
-    for (const { category } of properties.logs ?? []) {
+    const logs = (asked.logs ?? []).map((log) => ({ ...log, category: spelled(known, log.category) }));
+    const properties = { ...asked, logs };
+    for (const { category } of logs) {
       if (category === undefined || category === null || known.some(({ name }) => name === category)) continue;
       throw armErrors.BadRequest(
         known.length === 0
@@ -151,6 +153,11 @@ export function diagnosticSettingsProvider({ database, access }: Services): Prov
       },
     ],
   };
+}
+
+/** A category in any case is the known one. */
+function spelled(known: readonly DiagnosticCategory[], asked: string | null | undefined): string | null | undefined {
+  return known.find(({ name }) => name.toLowerCase() === asked?.toLowerCase())?.name ?? asked;
 }
 
 function renderCategory(scope: string, { name, kind }: { name: string; kind: "Logs" | "Metrics" }): object {

@@ -13,6 +13,7 @@ import { deletedWorkspaceRoutes, purgeWorkspace, recoverWorkspace, rememberWorks
 import { savedSearchRoutes } from "./saved-searches.ts";
 import type { LogServices } from "./services.ts";
 import { tableRoutes } from "./tables.ts";
+import { workspaceListRoutes, workspaceListTypes } from "./workspace-lists.ts";
 import { namespace, workspacesFor, workspacePath, workspaceType } from "./workspace.ts";
 
 const versions = [
@@ -112,6 +113,7 @@ export function workspacesProvider(services: LogServices): Provider {
       { name: "deletedWorkspaces", apiVersions: versions },
       { name: "workspaces/tables", apiVersions: versions },
       { name: "workspaces/savedSearches", apiVersions: versions },
+      ...workspaceListTypes.map((name) => ({ name, apiVersions: versions })),
     ],
     routes: [
       ...trackedRoutes(services, { ...type, lifecycle }).map((route) =>
@@ -129,6 +131,7 @@ export function workspacesProvider(services: LogServices): Provider {
       { method: "POST", path: `${workspacePath}/api/query`, action: queryAction, effect: "read", handle: query },
       ...tableRoutes(services),
       ...savedSearchRoutes(services),
+      ...workspaceListRoutes(services),
     ],
     lifecycles: { [workspaceType]: lifecycle },
   };
