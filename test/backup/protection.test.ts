@@ -195,7 +195,7 @@ test("what is deleted can be had back until its purge, and is gone after it", as
     }),
   );
   assert.equal(back.properties.operation, "Undelete");
-  assert.equal((await rig.item("vm1")).json.properties.isScheduledForDeferredDelete, false);
+  assert.equal((await rig.item("vm1")).json.properties.isScheduledForDeferredDelete, null);
   await rig.job(await rig.vault("DELETE", rig.itemPath("vm1")));
   // A shorter period that is set later changes nothing for what is deleted already.
   await rig.advance(13 * day);

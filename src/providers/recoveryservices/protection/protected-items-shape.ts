@@ -53,7 +53,8 @@ export function renderItem(
         policyInconsistent: false,
       },
       extendedProperties: { diskExclusionProperties: disksOf(item.disks), linuxVmApplicationName: null },
-      isScheduledForDeferredDelete: deletion !== undefined,
+      // Azure does not say "no" here: what is not deleted has no value.
+      isScheduledForDeferredDelete: deletion === undefined ? null : true,
       deferredDeleteTimeInUTC: timeOf(deletion?.at),
       deferredDeleteTimeRemaining: deletion === undefined ? null : remaining(deletion.purgeAt - now),
       isDeferredDeleteScheduleUpcoming: deletion !== undefined && deletion.purgeAt - now <= upcomingMilliseconds,
