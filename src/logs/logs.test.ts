@@ -44,9 +44,22 @@ describe("logs in their thread", () => {
       await logs.maintain({ workspaces: new Map() });
       await append(logs, jobs(2, "more"));
       await assert.rejects(append(logs, [{ Nonsense: 1 }]), { code: "RecordInvalid", status: 400, target: "Nonsense" });
+      const many = [...jobs(100, "many"), { Nonsense: 1 }];
+      await assert.rejects(append(logs, many), { code: "RecordInvalid", status: 400, target: "Nonsense" });
+      await append(logs, jobs(100, "hundred"));
     }
     await using logs = openIn("kept");
-    assert.deepEqual(await ask(logs, "AddonAzureBackupJobs | count"), [[5]]);
+    assert.deepEqual(
+      await ask(
+        logs,
+        "AddonAzureBackupJobs | summarize count() by tostring(split(JobUniqueId, ' ')[0]) | sort by count_ asc",
+      ),
+      [
+        ["more", 2],
+        ["job", 3],
+        ["hundred", 100],
+      ],
+    );
     await assert.rejects(ask(logs, "AddonAzureBackupJob"), { code: "SemanticError", status: 400 });
   });
 

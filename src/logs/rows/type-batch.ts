@@ -17,10 +17,14 @@ export interface Records {
 
 const workspacePattern = /^[0-9a-f-]{36}$/;
 
+/** A few records cross more cheaply as they are than as a text for each of their columns. */
+const worthwhile = 20;
+
 export function typeFixedTables(batch: readonly Records[], now: number): (Records | RowBlock)[] {
   return batch.flatMap((item): (Records | RowBlock)[] => {
     const schema = logTable(item.table);
-    return schema === undefined || schema.grows === true ? [item] : typeBatch(() => schema.columns, [item], now);
+    if (schema === undefined || schema.grows === true || item.records.length < worthwhile) return [item];
+    return typeBatch(() => schema.columns, [item], now);
   });
 }
 
