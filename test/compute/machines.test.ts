@@ -100,8 +100,8 @@ test("tags change with az vm update; size, disks and images are refused with wha
   assert.deepEqual([patched.status, patched.json.tags], [200, { tier: "silver" }]);
   const resize = await azFails(rack.az, "vm", "update", ...where, "--set", "hardwareProfile.vmSize=Standard_D4s_v5");
   assert.match(resize.text, /OperationNotAllowed[^]*cannot change the size from Holdfast_1_192 to Standard_D4s_v5/);
-  const attach = ["vm", "disk", "attach", "-g", "lab", "--vm-name", "web", "--name", "more", "--new", "--size-gb", "1"];
-  assert.match((await azFails(rack.az, ...attach)).text, /OperationNotAllowed[^]*az disk create/);
+  const attach = ["vm", "disk", "attach", "-g", "lab", "--vm-name", "web", "--new", "--size-gb", "1"];
+  assert.match((await azFails(rack.az, ...attach, "--name", "web_b")).text, /There is a disk 'web_b' already/);
   const detach = ["vm", "disk", "detach", "-g", "lab", "--vm-name", "web", "--name", "web_b"];
   // What QEMU was started with hangs on a bus that lets nothing go.
   assert.match((await azFails(rack.az, ...detach)).text, /OperationNotAllowed[^]*does not support hotplugging/);
@@ -195,8 +195,7 @@ test("a disk comes to the running machine, is written to, leaves it, and is down
     assert.equal(ran.value[0].code, "ProvisioningState/succeeded", ran.value[0].message);
     return /\[stdout\]\n([^]*)\n\[stderr\]/.exec(ran.value[0].message)?.[1] ?? "";
   };
-  await rack.az("disk", "create", ...disk, "--size-gb", "1");
-  await rack.az("vm", "disk", "attach", ...onMachine);
+  await rack.az("vm", "disk", "attach", ...onMachine, "--new", "--size-gb", "1");
   const shown = await rack.az("vm", "show", ...where);
   assert.deepEqual(
     shown.storageProfile.dataDisks.map(({ lun, name }: { lun: number; name: string }) => [lun, name]),

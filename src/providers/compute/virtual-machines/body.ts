@@ -52,6 +52,7 @@ export const machineBodySchema = envelopeSchema.extend({ properties: propertiesS
 export const machinePatchSchema = machineBodySchema.partial();
 export type MachineBody = z.output<typeof machinePatchSchema>;
 export type StorageProfile = z.output<typeof storageSchema>;
+export type BodyDisk = NonNullable<StorageProfile["dataDisks"]>[number];
 
 /** Passwords and first-boot data come once and are for a guest that is made from an image: never kept. */
 function withoutSecrets(properties: Readonly<Record<string, unknown>>): Record<string, unknown> {

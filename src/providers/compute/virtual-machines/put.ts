@@ -22,7 +22,7 @@ export async function putMachine(services: ComputeServices, request: ArmRequest)
   if (existing === undefined) await createMachine(services, request, body);
   else {
     const { machine } = await findMachine(services, request.resourceId);
-    await reshapeMachine(services, machine, body, request.signal);
+    await reshapeMachine(services, machine, body, request);
     await storeMachine(
       services,
       request.resourceId,

@@ -1,20 +1,20 @@
 // Other disks, or another size. A machine that was made from disks here and does not run is defined
 // anew with the same identity; any other gets and gives up disks as it is, where its host can do that.
 
+import type { ArmRequest } from "../../../arm/request.ts";
 import { tryParseResourceId } from "../../../arm/resource-id.ts";
 import { findResource } from "../../../arm/resources/resource-store.ts";
 import type { InventoryMachine } from "../../../inventory/inventory.ts";
 import { disksOf, type InventoryDisk } from "../../../inventory/machine-disks.ts";
 import { disksToAttach, type WantedDisk } from "./disks-to-attach.ts";
 import { computeErrors } from "../errors.ts";
+import { withNewDisks } from "./new-disks.ts";
 import { ownParts, releaseParts } from "./parts.ts";
 import { plugDisks } from "./plug-disks.ts";
 import { sizeNamed, sizeNameOf } from "./sizes.ts";
 import type { ComputeServices } from "../services.ts";
-import type { MachineBody, StorageProfile } from "./body.ts";
+import type { BodyDisk, MachineBody, StorageProfile } from "./body.ts";
 import { sizeOf, type MachineHidden } from "./shape.ts";
-
-type BodyDisk = NonNullable<NonNullable<StorageProfile["dataDisks"]>>[number];
 
 interface Changes {
   readonly size: string | undefined;
@@ -29,9 +29,10 @@ export async function reshapeMachine(
   services: ComputeServices,
   machine: InventoryMachine,
   body: MachineBody,
-  signal: AbortSignal,
+  request: ArmRequest,
 ): Promise<void> {
   const { database, inventory } = services;
+  const { signal } = request;
   const resource = await findResource<object, MachineHidden>(database.kysely, machine.resourceId);
   const hidden = resource?.hidden ?? {};
   const changes = changesIn(body, hidden, machine);
@@ -43,7 +44,8 @@ export async function reshapeMachine(
     );
   }
   const seen = await inventory.refreshMachine(machine.resourceId, signal);
-  if (hidden.network === undefined || seen.machine.powerState !== "stopped") {
+  const { network } = hidden;
+  if (network === undefined || seen.machine.powerState !== "stopped") {
     if (changes.size !== undefined) {
       throw computeErrors.OperationNotAllowed(
         `${machine.name} runs: cannot ${changes.said.join(", ")}. Stop it with az vm deallocate, then try again.`,
@@ -51,7 +53,9 @@ export async function reshapeMachine(
       );
     }
     const taken = new Set(seen.machine.disks.map(({ id }) => id));
-    await plugDisks(services, seen, { added: wantedOf(changes.added, taken), removed: changes.removed }, signal);
+    await withNewDisks(services, request, seen, changes.added, (added) =>
+      plugDisks(services, seen, { added: wantedOf(added, taken), removed: changes.removed }, signal),
+    );
     return;
   }
   const size = changes.size === undefined ? undefined : sizeNamed(changes.size);
@@ -61,23 +65,25 @@ export async function reshapeMachine(
     });
   }
   const kept = disksOf(seen).filter(({ resourceId }) => !changes.removed.some((one) => one.resourceId === resourceId));
-  const wanted = kept.map(({ disk, resourceId }): WantedDisk => ({ serial: disk.id, resourceId }));
-  wanted.push(...wantedOf(changes.added, new Set(kept.map(({ disk }) => disk.id))));
-  const { defined, diskSizes, diskResourceIds } = await disksToAttach(services, machine.resourceId, wanted);
-  await inventory.redefine(
-    machine.resourceId,
-    {
-      name: seen.machine.name,
-      id: seen.machineId,
-      memoryBytes: size === undefined ? (seen.machine.memoryBytes ?? 0) : size.mebibytes * 1024 ** 2,
-      processors: size?.processors ?? seen.machine.processors ?? 1,
-      network: hidden.network,
-      disks: defined,
-    },
-    { diskSizes, hidden: { diskResourceIds, ...(size === undefined ? {} : { vmSize: size.name }) } },
-    { before: releaseParts, after: ownParts },
-    signal,
-  );
+  await withNewDisks(services, request, seen, changes.added, async (added) => {
+    const wanted = kept.map(({ disk, resourceId }): WantedDisk => ({ serial: disk.id, resourceId }));
+    wanted.push(...wantedOf(added, new Set(kept.map(({ disk }) => disk.id))));
+    const { defined, diskSizes, diskResourceIds } = await disksToAttach(services, machine.resourceId, wanted);
+    await inventory.redefine(
+      machine.resourceId,
+      {
+        name: seen.machine.name,
+        id: seen.machineId,
+        memoryBytes: size === undefined ? (seen.machine.memoryBytes ?? 0) : size.mebibytes * 1024 ** 2,
+        processors: size?.processors ?? seen.machine.processors ?? 1,
+        network,
+        disks: defined,
+      },
+      { diskSizes, hidden: { diskResourceIds, ...(size === undefined ? {} : { vmSize: size.name }) } },
+      { before: releaseParts, after: ownParts },
+      signal,
+    );
+  });
 }
 
 function changesIn(body: MachineBody, hidden: MachineHidden, machine: InventoryMachine): Changes {
@@ -114,9 +120,9 @@ function otherDisks(
   if (storage?.dataDisks === undefined || storage.dataDisks === null) return { added: [], removed: [] };
   const current = disksOf(machine).filter(({ lun }) => lun >= 0);
   const wanted = storage.dataDisks.filter(({ toBeDetached }) => toBeDetached !== true);
-  const isThat = (disk: BodyDisk, { resourceId, name }: InventoryDisk): boolean =>
+  const isThat = (disk: BodyDisk, { resourceId, name, lun }: InventoryDisk): boolean =>
     disk.managedDisk?.id === undefined
-      ? disk.name?.toLowerCase() === name.toLowerCase()
+      ? disk.lun === lun && disk.name?.toLowerCase() === name.toLowerCase()
       : disk.managedDisk.id.toLowerCase() === resourceId.toLowerCase();
   return {
     added: wanted.filter((disk) => !current.some((one) => isThat(disk, one))),
@@ -140,7 +146,7 @@ function toWanted(disk: BodyDisk, taken: ReadonlySet<string>): WantedDisk {
     tryParseResourceId(resourceId) === undefined
   ) {
     throw computeErrors.OperationNotAllowed(
-      `The disk ${disk.name ?? `of lun ${disk.lun}`} is not there yet: make it with az disk create, then attach it.`,
+      `The disk ${disk.name ?? `of lun ${disk.lun}`} must have createOption 'Attach' and the id of a managed disk in managedDisk.id, or createOption 'Empty' and diskSizeGB (seen: createOption '${disk.createOption ?? "nothing"}', id '${resourceId ?? "nothing"}').`,
       { target: "storageProfile.dataDisks" },
     );
   }
