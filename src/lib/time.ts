@@ -34,6 +34,20 @@ export async function retry<T>(
   }
 }
 
+/** The result of work that hears no signal, and then goes on unwatched when the signal comes. */
+export async function unlessAborted<T>(pending: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return pending;
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = (): void => reject(signal.reason);
+  if (signal.aborted) abort();
+  else signal.addEventListener("abort", abort, { once: true });
+  try {
+    return await Promise.race([pending, aborted]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
+}
+
 /**
  * The work's result, or `late()` thrown when there is none in time: also for work that hears no
  * signal, which then goes on unwatched.
@@ -48,11 +62,8 @@ export async function withDeadline<T>(
   const deadline = new AbortController();
   const both = signal === undefined ? deadline.signal : AbortSignal.any([signal, deadline.signal]);
   const timer = setTimeout(() => deadline.abort(late()), milliseconds);
-  const ended = new Promise<never>((_, reject) => {
-    both.addEventListener("abort", () => reject(both.reason), { once: true });
-  });
   try {
-    return await Promise.race([work(both), ended]);
+    return await unlessAborted(work(both), both);
   } finally {
     clearTimeout(timer);
   }

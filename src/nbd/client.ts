@@ -4,7 +4,7 @@
 
 import { HoldfastError } from "../lib/errors.ts";
 import { seededRandom } from "../lib/random.ts";
-import { retry } from "../lib/time.ts";
+import { retry, unlessAborted } from "../lib/time.ts";
 import { describeAddress, type NbdAddress } from "./address.ts";
 import type { NbdClientTls } from "./client-socket.ts";
 import { openConnection, type ConnectionOptions, type NbdConnection } from "./connection.ts";
@@ -254,7 +254,7 @@ class ReconnectingClient implements NbdClient {
     this.#reconnecting ??= this.#openAgain().finally(() => {
       this.#reconnecting = undefined;
     });
-    return signal === undefined ? this.#reconnecting : unlessAborted(this.#reconnecting, signal);
+    return unlessAborted(this.#reconnecting, signal);
   }
 
   async #openAgain(): Promise<NbdConnection> {
@@ -329,16 +329,4 @@ const losses = new Set(["NbdConnectionLost", "NbdTimedOut", "NbdUnreachable"]);
 
 function isLoss(error: unknown): boolean {
   return error instanceof HoldfastError && losses.has(error.code);
-}
-
-function unlessAborted<T>(pending: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = (): void => reject(signal.reason);
-    if (signal.aborted) {
-      abort();
-      return;
-    }
-    signal.addEventListener("abort", abort, { once: true });
-    pending.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
-  });
 }

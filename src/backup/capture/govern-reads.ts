@@ -3,7 +3,7 @@
 // Always true: whatever fails here, the reads go on; the backup of a guest that hardly writes never rests.
 
 import type { GuestWrites, SnapshotSession } from "../../hosts/host.ts";
-import { sleep } from "../../lib/time.ts";
+import { sleep, unlessAborted } from "../../lib/time.ts";
 import { openReadGate, type ReadGate } from "./read-gate.ts";
 import { fewestWrites, fullPace, nextPace } from "./read-pace.ts";
 
@@ -75,7 +75,7 @@ async function govern(
     const reading = since(from, read);
     from = read;
     if (reading.operations < fewestWrites && pace.share === 1) continue;
-    await unless(gate.rest(), signal);
+    await unlessAborted(gate.rest(), signal);
     const quiet = await look(signal);
     for (let waited = 0; waited < times.longestRest; waited += times.restStep) {
       await sleep(times.restStep, signal);
@@ -91,10 +91,4 @@ async function govern(
 
 function since(from: GuestWrites, to: GuestWrites): GuestWrites {
   return { operations: to.operations - from.operations, nanoseconds: to.nanoseconds - from.nanoseconds };
-}
-
-function unless(pending: Promise<void>, signal: AbortSignal): Promise<void> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-  return Promise.race([pending, promise]);
 }

@@ -3,6 +3,7 @@
 // counts from when the thread has the parser loaded, so that a query does not pay for a bomb before it.
 
 import { Worker } from "node:worker_threads";
+import { unlessAborted } from "../../lib/time.ts";
 import type { KnownColumn, SchemaQuestion } from "../bind/session.ts";
 import { asKqlError, kqlErrors, positionOf } from "../errors.ts";
 import type { LiteralExpression } from "../plan/expression.ts";
@@ -121,15 +122,6 @@ class ThreadLost extends Error {
 }
 
 /** Nobody has to wait for what he no longer wants. */
-function unlessAborted(pending: Promise<void>, signal?: AbortSignal): Promise<void> {
-  if (signal === undefined) return pending;
-  return new Promise((resolve, reject) => {
-    const leave = (): void => reject(signal.reason as Error);
-    if (signal.aborted) leave();
-    signal.addEventListener("abort", leave, { once: true });
-    pending.then(resolve, reject).finally(() => signal.removeEventListener("abort", leave));
-  });
-}
 
 function readiness(worker: Worker, limit: number): Promise<void> {
   return new Promise((resolve, reject) => {
