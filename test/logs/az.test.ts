@@ -56,18 +56,13 @@ describe("logs by az", () => {
     );
     const keys = await log("workspace", "get-shared-keys", "-g", "ops", "-n", "central");
     assert.ok(keys.primarySharedKey.length > 40);
-    const table = await log(
-      "workspace",
-      "table",
-      "show",
-      "-g",
-      "ops",
-      "--workspace-name",
-      "central",
-      "-n",
-      "CoreAzureBackup",
-    );
+    const ofTable = ["-g", "ops", "--workspace-name", "central", "-n", "CoreAzureBackup"];
+    const table = await log("workspace", "table", "show", ...ofTable);
     assert.equal(table.retentionInDays, 60);
+    const keep = ["--retention-time", "45", "--total-retention-time", "45"];
+    await log("workspace", "table", "update", ...ofTable, ...keep);
+    const kept = await log("workspace", "table", "show", ...ofTable);
+    assert.deepEqual([kept.retentionInDays, kept.totalRetentionInDays], [45, 45]);
   });
 
   test("a workspace tells its columns, and that no agents report to it", async () => {
