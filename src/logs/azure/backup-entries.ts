@@ -59,6 +59,7 @@ export function vaultEntries(vault: VaultFacts, items: readonly ItemFacts[]): Ba
         StorageName: vault.name,
         StorageTotalSizeInGBs: Math.round((stored / mebibyte / 1024) * 1000) / 1000,
       },
+      legacy: { ProtectedInstances: items.reduce((sum, { sourceBytes }) => sum + protectedInstances(sourceBytes), 0) },
     },
   ];
 }
@@ -96,6 +97,7 @@ export function itemEntries(item: ItemFacts, vault: VaultFacts): BackupEntry[] {
         BackupItemProtectionState: item.protectionState,
       },
       more: source,
+      legacy: { ProtectionState: item.protectionState === "ProtectionStopped" ? "ProtectionStopped" : "Protected" },
     },
     {
       ...core,
@@ -116,6 +118,7 @@ export function itemEntries(item: ItemFacts, vault: VaultFacts): BackupEntry[] {
         ProtectedContainerType: "Container",
         ProtectedContainerProtectionState: item.protectionState === "Protected" ? "Protected" : "NotProtected",
       },
+      legacy: { EntityState: base.state },
     },
     { ...core, operation: "ProtectedContainerAssociation", fields: { ProtectedContainerUniqueId } },
     {
@@ -208,6 +211,7 @@ export function jobEntries(job: JobFacts, vault: VaultFacts): BackupEntry[] {
         DatasourceResourceId: job.item.sourceResourceId,
         DatasourceType: job.item.sourceType,
       },
+      legacy: { BackupStorageDestination: job.operation === "Backup" ? "Cloud" : undefined },
     },
   ];
 }
