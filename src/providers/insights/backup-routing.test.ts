@@ -17,7 +17,7 @@ import { changeItem } from "../../backup/protection/change-item.ts";
 import { tellOfItem } from "../../backup/protection/item-events.ts";
 import { getItem } from "../../backup/protection/item.ts";
 import { itemIdOf, itemNames } from "../../backup/protection/names.ts";
-import { savePolicy } from "../../backup/vaults/policies.ts";
+import { removePolicy, savePolicy } from "../../backup/vaults/policies.ts";
 import { createVault, saveSettings, type Vault } from "../../backup/vaults/vaults.ts";
 import type { Database } from "../../db/database.ts";
 import { temporaryDatabase } from "../../db/testing/temporary-database.ts";
@@ -246,6 +246,17 @@ on BackupItemUniqueId_s
     await until('CoreAzureBackup | where OperationName == "BackupItem" | distinct BackupItemProtectionState', [
       ["InitialBackupPending"],
     ]);
+  });
+
+  test("a policy that is deleted is told as deleted, under the same id", async () => {
+    const { DefaultPolicy: policy } = seededPolicies;
+    assert.ok(policy !== undefined);
+    await database.transaction((trx) => savePolicy(trx, vault, "Gone", policy, by));
+    await database.transaction((trx) => removePolicy(trx, vault, "Gone", by));
+    const latest =
+      'where PolicyName == "Gone" | summarize arg_max(TimeGenerated, State) by PolicyUniqueId | project State';
+    await until(`AddonAzureBackupPolicy | ${latest}`, [["Deleted"]]);
+    await until('AzureBackupOperations | where OperationType == "Delete policy" | count', [[1]]);
   });
 
   test("every built-in alert is reached by its cause", async () => {

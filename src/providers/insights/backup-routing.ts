@@ -75,6 +75,11 @@ const tellers: Readonly<Record<string, Teller>> = {
       ...users.flatMap((item) => itemEntries(item, facts)),
     ];
   }),
+  "policy.deleted": audit("Delete policy", async (_reader, { facts }, { data }) => {
+    const { name } = data as { readonly name: string };
+    const id = `${facts.id}/backupPolicies/${name}`;
+    return policyEntries({ id, name, management: "AzureIaasVM", properties: {}, isDeleted: true }, facts);
+  }),
   "item.protected": tellItem,
   "item.changed": tellItem,
   "item.stopped": audit("Stop backup with retain data", tellItem),

@@ -148,7 +148,7 @@ async function remove(services: RecoveryServices, request: ArmRequest): Promise<
         { target: request.resourceId },
       );
     }
-    await removePolicy(trx, vault, name, doerOf(request));
+    await removePolicy(trx, vault, stored.name, doerOf(request));
     return { status: 200 };
   });
 }
