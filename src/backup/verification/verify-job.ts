@@ -82,9 +82,10 @@ async function look(database: Database, opened: OpenVaults, vault: Vault, contex
   const points = itemKey === undefined ? undefined : await listPointsOf(database.kysely, itemKey);
   const terms = { points, onPercent, signal };
   if (mode === "deep") {
-    const { checked, healed } = await verifyPoints(database, opened, vault, terms);
+    const { checked, healed, waiting } = await verifyPoints(database, opened, vault, terms);
     setProperty("Points opened", String(checked));
     setProperty("Points healed", String(healed.length));
+    setProperty("Points damaged in the vault tier only", String(waiting.length));
     return;
   }
   const { damaged, checked } = await scrubVault(database, opened, vault, terms);

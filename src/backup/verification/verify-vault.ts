@@ -1,12 +1,12 @@
 // What was stored is looked at again: scrub compares every object with its name, deep verification opens
-// every byte that the points need. A point that cannot be restored is never shown as good; when a later
-// backup has stored again what was lost, the next look says so.
+// every byte that the points need, in each tier that they are in. What one tier has lost is brought back
+// from the other. A point that cannot be restored is never shown as good; when a later backup has stored
+// again what was lost, the next look says so.
 
 import type { Database } from "../../db/database.ts";
-import { parsePointName, scrub, verify, type Vault as Store } from "../../store/index.ts";
+import { parsePointName, repair, scrub, verify, type Vault as Store } from "../../store/index.ts";
 import { pointFromRow, type RecoveryPoint } from "../points/point.ts";
 import { changePoint } from "../points/record-point.ts";
-import { storeOfPoint } from "../points/tiers.ts";
 import { ownDoer } from "../protection/item-events.ts";
 import type { OpenVaults } from "../stores/stores.ts";
 import type { Reader, Vault } from "../vaults/vaults.ts";
@@ -15,6 +15,8 @@ export interface VerificationResult {
   readonly checked: number;
   readonly broken: readonly string[];
   readonly healed: readonly string[];
+  /** Whole in the snapshot tier, and damaged in the vault tier until a later backup is transferred there. */
+  readonly waiting: readonly string[];
 }
 
 export interface ScrubResult extends VerificationResult {
@@ -32,6 +34,8 @@ export interface VerificationTerms {
 
 type VaultKey = Pick<Vault, "key">;
 
+const nothingChecked: VerificationResult = { checked: 0, broken: [], healed: [], waiting: [] };
+
 /** Opens everything that the points need. */
 export async function verifyPoints(
   database: Database,
@@ -40,27 +44,51 @@ export async function verifyPoints(
   { points, onPercent, signal }: VerificationTerms = {},
 ): Promise<VerificationResult> {
   const wanted = points ?? (await pointsOfVault(database.kysely, vault));
-  const broken: string[] = [];
-  const healed: string[] = [];
-  const stores = storesOf(opened);
-  for (const [index, store] of stores.entries()) {
-    const here = wanted.filter((point) => storeOfPoint(opened, { ...point, problems: undefined }) === store);
-    if (here.length === 0) continue;
-    const names = here.map(({ storePoint }) => parsePointName(storePoint));
-    const outcome = await verify(store, {
-      points: names,
-      onProgress: ({ blobs, totalBlobs }) => onPercent?.(percentOf(blobs, totalBlobs, index, stores.length)),
+  const { hot } = opened;
+  const tiers = hot === undefined ? 1 : 2;
+  const onTier = (tier: number) => (percent: number) => onPercent?.((percent + 100 * tier) / tiers);
+  // What the snapshot tier has lost is read from the vault tier: its problems are those of both.
+  const inHot = hot === undefined ? [] : wanted.filter(({ isInSnapshotTier }) => isInSnapshotTier);
+  const inVault = hot === undefined ? wanted : wanted.filter((point) => point.isInVaultTier || !point.isInSnapshotTier);
+  const lostInHot =
+    hot === undefined ? noProblems : await problemsIn(hot, opened.vault, inHot, { onPercent: onTier(0), signal });
+  const lostInVault = await problemsIn(opened.vault, hot, inVault, { onPercent: onTier(tiers - 1), signal });
+  const outcome = { checked: wanted.length, broken: [] as string[], healed: [] as string[], waiting: [] as string[] };
+  for (const point of wanted) {
+    const isHot = hot !== undefined && point.isInSnapshotTier;
+    const found = (isHot ? lostInHot : lostInVault).get(point.storePoint);
+    await note(database, point, found);
+    if (found !== undefined) outcome.broken.push(point.id);
+    else if (point.problems !== undefined) outcome.healed.push(point.id);
+    if (isHot && found === undefined && lostInVault.has(point.storePoint)) outcome.waiting.push(point.id);
+  }
+  return outcome;
+}
+
+type Problems = ReadonlyMap<string, readonly string[]>;
+const noProblems: Problems = new Map();
+
+/** By the points' names in the store; of what could not be brought back from the other tier. */
+async function problemsIn(
+  store: Store,
+  other: Store | undefined,
+  points: readonly RecoveryPoint[],
+  { onPercent, signal }: { readonly onPercent: (percent: number) => void; readonly signal: AbortSignal | undefined },
+): Promise<Problems> {
+  if (points.length === 0) return noProblems;
+  const look = (names: readonly string[]) =>
+    verify(store, {
+      points: names.map(parsePointName),
+      onProgress: ({ blobs, totalBlobs }) => onPercent(percentOf(blobs, totalBlobs, 0, 1)),
       ...(signal === undefined ? {} : { signal }),
     });
-    const problems = new Map(outcome.broken.map(({ name, problems }) => [name, problems]));
-    for (const point of here) {
-      const found = problems.get(point.storePoint);
-      await note(database, point, found);
-      if (found !== undefined) broken.push(point.id);
-      else if (point.problems !== undefined) healed.push(point.id);
-    }
+  const first = await look(points.map(({ storePoint }) => storePoint));
+  let { broken } = first;
+  if (other !== undefined && (broken.length > 0 || first.badPacks.length > 0)) {
+    const { repaired } = await repair(store, other.store, signal);
+    if (repaired.length > 0 && broken.length > 0) broken = (await look(broken.map(({ name }) => name))).broken;
   }
-  return { checked: wanted.length, broken, healed };
+  return new Map(broken.map(({ name, problems }) => [name, problems]));
 }
 
 /** Needs no key and reads each object once; what it finds is looked into by a deep verification. */
@@ -80,7 +108,7 @@ export async function scrubVault(
     });
     damaged.push(...findings.flatMap(({ problem, message }) => (problem === "foreign" ? [] : [message])));
   }
-  if (damaged.length === 0) return { checked: 0, broken: [], healed: [], damaged };
+  if (damaged.length === 0) return { ...nothingChecked, damaged };
   return { ...(await verifyPoints(database, opened, vault, terms)), damaged };
 }
 
@@ -97,7 +125,7 @@ export async function recheckBroken(
     .where("vault_key", "=", vault.key)
     .where("problems", "is not", null)
     .execute();
-  if (rows.length === 0) return { checked: 0, broken: [], healed: [] };
+  if (rows.length === 0) return nothingChecked;
   return verifyPoints(database, opened, vault, { points: rows.map(pointFromRow), signal });
 }
 
