@@ -26,6 +26,12 @@ function refused(answer: Answer, status: number, code: string): string {
   return answer.json.error.message as string;
 }
 
+test("a sku that no vault has is refused, and no vault is made", async () => {
+  const answer = await rig.vault("PUT", "golden", { location: "eastus", sku: { name: "Gold" }, properties: {} });
+  assert.match(refused(answer, 400, "InvalidParameter"), /'sku.name' is 'Gold'.*Standard, RS0/);
+  assert.equal((await rig.vault("GET", "golden")).status, 404);
+});
+
 test("a vault is created, read, patched, listed and deleted", async () => {
   await make("life");
   const { json } = await rig.vault("GET", "LIFE");

@@ -1,5 +1,6 @@
 // Microsoft.RecoveryServices/vaults as resources.
 
+import { armErrors } from "../../../arm/errors.ts";
 import type { Provider, ResourceLifecycle } from "../../../arm/provider.ts";
 import { trackedRoutes, type Change, type Settled, type TrackedType } from "../../../arm/resources/tracked-routes.ts";
 import { renderResource, type Resource } from "../../../arm/resources/resource.ts";
@@ -85,10 +86,22 @@ async function settle(services: RecoveryServices, change: Change<VaultProperties
     properties: renderProperties(own, vault.settings),
     envelope: {
       ...change.envelope,
-      sku: { name: change.envelope.sku?.["name"] ?? "Standard", tier: "Standard" },
+      sku: skuOf(change.envelope.sku),
       ...(identity === undefined ? {} : { identity }),
     },
   };
+}
+
+const skuNames = ["Standard", "RS0"];
+
+function skuOf(asked: Readonly<Record<string, unknown>> | undefined): { name: string; tier: string } {
+  const wanted = asked?.["name"] ?? "Standard";
+  const name = skuNames.find((known) => known.toLowerCase() === String(wanted).toLowerCase());
+  if (name !== undefined) return { name, tier: "Standard" };
+  throw armErrors.InvalidParameter(
+    `'sku.name' is '${String(wanted).slice(0, 80)}'; a vault's is one of ${skuNames.join(", ")}.`,
+    { target: "sku.name" },
+  );
 }
 
 function askedIdentity(body: unknown): Readonly<Record<string, unknown>> | undefined {
