@@ -36,7 +36,7 @@ before(async () => {
 });
 after(async () => {
   for (const name of ["twin", "swift"]) {
-    await rig?.call("POST", `${rig.machineId(name)}/powerOff?skipShutdown=true`).catch(() => {});
+    await power(name, false).catch(() => {}); // waits: a service that ends first would leave it running
     await rig?.call("DELETE", rig.machineId(name)).catch(() => {});
   }
   await rig?.[Symbol.asyncDispose]();
