@@ -10,7 +10,7 @@ import { createHash } from "node:crypto";
 import { isErrorCode } from "../../lib/errors.ts";
 import { contentName, sha256InName } from "../format/content-name.ts";
 import { hashOfName, prefixes } from "../format/object-names.ts";
-import { eachInParallel } from "../parallel.ts";
+import { eachInParallel } from "../../lib/parallel.ts";
 import { objectErrors } from "./errors.ts";
 import type { ObjectInfo, ObjectStore } from "./object-store.ts";
 

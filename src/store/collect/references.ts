@@ -6,7 +6,7 @@ import { parsePointName, type PointName } from "../format/object-names.ts";
 import { openPointDocument, type PointDocument } from "../format/point.ts";
 import { entryLength } from "../format/pack.ts";
 import type { BlobTable } from "../index/blob-table.ts";
-import { eachInParallel } from "../parallel.ts";
+import { eachInParallel } from "../../lib/parallel.ts";
 import { listPointNames, readPoint } from "../points/points.ts";
 import { isDamage } from "../damage.ts";
 import { readSessions, type SessionState } from "../session/session-records.ts";

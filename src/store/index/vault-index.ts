@@ -11,7 +11,7 @@ import { unseal } from "../format/sealed.ts";
 import type { VaultKeys } from "../keys/vault-keys.ts";
 import { isErrorCode } from "../../lib/errors.ts";
 import { isDamage } from "../damage.ts";
-import { eachInParallel } from "../parallel.ts";
+import { eachInParallel } from "../../lib/parallel.ts";
 import type { FinishedPack } from "../pipeline/pack-builder.ts";
 import { BlobTable, ownPackState, packStates, rankOf, type BlobLocation } from "./blob-table.ts";
 import { indexedPackFields, putIndexedPacks, type IndexedPacks } from "./indexed-packs.ts";
@@ -261,6 +261,7 @@ export class VaultIndex {
   #setEntries(packs: Int32Array, are: boolean): void {
     for (let at = 0; at < packs.length; at += indexedPackFields) this.#hasEntries[packs[at] ?? 0] = are;
   }
+
   /** Packs that no index names: left by a writer that died, or the index is lost. */
   async #loadDirectories(signal?: AbortSignal): Promise<void> {
     if (this.#areAllKnown()) return;

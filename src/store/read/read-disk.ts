@@ -5,7 +5,7 @@ import { storeErrors } from "../errors.ts";
 import { leafSize, unitSize } from "../format/layout.ts";
 import { plainLength } from "../format/pack.ts";
 import type { MapRoot } from "../map/map-reader.ts";
-import { eachInParallel } from "../parallel.ts";
+import { eachInParallel } from "../../lib/parallel.ts";
 import type { OpenResult, StoredRange } from "../pipeline/messages.ts";
 import { diskOf, type Point } from "../points/points.ts";
 import type { Vault } from "../vault.ts";

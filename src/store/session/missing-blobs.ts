@@ -4,7 +4,7 @@
 
 import type { PointName } from "../format/object-names.ts";
 import { isDamage } from "../damage.ts";
-import { eachInParallel } from "../parallel.ts";
+import { eachInParallel } from "../../lib/parallel.ts";
 import { readPoint, type Point } from "../points/points.ts";
 import type { Vault } from "../vault.ts";
 

@@ -5,7 +5,7 @@ import { isErrorCode } from "../../lib/errors.ts";
 import type { ObjectStore } from "../backends/object-store.ts";
 import { contentName } from "../format/content-name.ts";
 import { hashOfName, packName, prefixes } from "../format/object-names.ts";
-import { eachInParallel } from "../parallel.ts";
+import { eachInParallel } from "../../lib/parallel.ts";
 
 export interface ScrubProgress {
   readonly packs: number;

@@ -7,7 +7,7 @@ import { isErrorCode } from "../../lib/errors.ts";
 import { packName } from "../format/object-names.ts";
 import { readPackDirectory } from "../index/pack-directory.ts";
 import { plainLength } from "../format/pack.ts";
-import { eachInParallel } from "../parallel.ts";
+import { eachInParallel } from "../../lib/parallel.ts";
 import { isDamage } from "../damage.ts";
 import { groupByPack, type FetchGroup, type LocatedBlob } from "../read/blob-reader.ts";
 import { withFreshIndex, type Vault } from "../vault.ts";

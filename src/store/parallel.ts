@@ -1,1 +1,0 @@
-export { eachInParallel } from "../lib/parallel.ts";
