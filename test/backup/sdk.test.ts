@@ -79,6 +79,10 @@ test("the SDKs restore, open a point for its files, cancel, and export jobs", as
   const big = join(makeMachine(images, "vm3", 2), "disk1.raw");
   truncateSync(big, 192 * 1024 ** 2);
   writeDisk(big, 0, randomBytes(128 * 1024 ** 2));
+  // A new machine is found within seconds, not at once.
+  const machine = `${group}/providers/Microsoft.Compute/virtualMachines/vm3?api-version=2024-07-01`;
+  const found = async () => ((await service.call("GET", machine)).status === 200 ? true : undefined);
+  await waitFor("vm3 to be found", found, 20_000);
   assert.deepEqual(await program("restore"), {
     intent: "AzureResourceItem",
     backup: "Backup Completed",
