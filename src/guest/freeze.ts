@@ -28,6 +28,7 @@ export type FreezeOutcome =
 export type FreezeFailure =
   | "FreezeUnavailable"
   | "FreezeFailed"
+  | "FreezeUnanswered"
   | "FreezeTooSlow"
   | "NothingToFreeze"
   | "ThawFailed"
@@ -55,7 +56,7 @@ export async function whileFrozen<T>(
     await thawUntilAnswered(agent, limits.hardLimitMilliseconds);
     await watchdog?.dismiss().catch(() => {});
     const outcome =
-      typeof frozen === "number" ? notHeld("NothingToFreeze", undefined) : notHeld("FreezeFailed", frozen);
+      typeof frozen === "number" ? notHeld("NothingToFreeze", undefined) : notHeld(failureOf(frozen), frozen);
     return { value: await act(), outcome };
   }
 
@@ -145,6 +146,11 @@ async function freeze(agent: AgentChannel, signal: AbortSignal | undefined): Pro
     await thawUntilAnswered(agent, freezeCallMilliseconds);
     throw error;
   }
+}
+
+/** The agent says that it failed, or nobody knows what became of it. */
+function failureOf({ code }: HoldfastError): FreezeFailure {
+  return code === "AgentCommandFailed" || code === "AgentCommandUnavailable" ? "FreezeFailed" : "FreezeUnanswered";
 }
 
 /** How many file systems were thawed; undefined when the agent did not say so in time. */

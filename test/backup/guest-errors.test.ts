@@ -7,7 +7,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { waitFor } from "../../src/lib/time.ts";
-import { startGuest, type RunningGuest } from "../guests/running-guest.ts";
+import { connectQmp } from "../../src/hosts/qemu/qmp.ts";
+import { controlSocket, startGuest, type RunningGuest } from "../guests/running-guest.ts";
+import { backUpAll } from "./back-up-all.ts";
 import { startRig, type Rig, type WireJob } from "./rig.ts";
 
 let rig: Rig;
@@ -29,7 +31,7 @@ before(async () => {
       const { json } = await rig.call("GET", `${rig.machineId("web")}/instanceView`);
       return json?.vmAgent?.statuses?.[0]?.displayStatus === "Ready" ? true : undefined;
     },
-    90_000,
+    120_000,
     250,
   );
   // On another day than the test's: what is backed up here is backed up on demand.
@@ -75,7 +77,7 @@ async function inGuest(...script: string[]): Promise<string> {
       const answer = await rig.call("GET", path);
       return answer.status === 200 ? answer.json : undefined;
     },
-    30_000,
+    120_000,
     50,
   );
   return JSON.stringify(json);
@@ -127,9 +129,18 @@ for (const [code, cause, ...script] of causes) {
   });
 }
 
-test("a script that must not fail fails: the backup fails with its code, and the item says so", async () => {
+test("others may change the plug-in's configuration: IncorrectPluginhostFile, and the backup goes on", async () => {
   // A machine is backed up on demand nine times a day at most.
   await rig.advance(86_400_000);
+  const plugin = `${folder}/VMSnapshotPluginHost.conf`;
+  await inGuest(...wellSetUp(), `echo '[main]' >${plugin}; chmod 666 ${plugin}`);
+  const job = await rig.backUp("web");
+  await inGuest(`rm ${plugin}`);
+  assert.equal(job.properties.status, "CompletedWithWarnings", JSON.stringify(job.properties));
+  assert.deepEqual(codesOf(job), ["IncorrectPluginhostFile"]);
+});
+
+test("a script that must not fail fails: the backup fails with its code, and the item says so", async () => {
   await inGuest(...wellSetUp({ continueBackupOnFailure: false }), "echo exit 1 >/opt/pre");
   const job = await rig.backUp("web");
   assert.equal(job.properties.status, "Failed", JSON.stringify(job.properties));
@@ -161,13 +172,33 @@ test("a freeze that the agent's hook refuses: UserErrorFsFreezeFailed, and the p
       const said = await inGuest("tr '\\0' ' ' </proc/$(pidof qemu-ga)/cmdline").catch(() => "");
       return said.includes("-F/etc/freeze-hook") ? true : undefined;
     },
-    90_000,
+    120_000,
     250,
   );
   const job = await rig.backUp("web");
   assert.equal(job.properties.status, "CompletedWithWarnings", JSON.stringify(job.properties));
   assert.deepEqual(codesOf(job), ["UserErrorFsFreezeFailed"]);
   assert.equal((await rig.points("web"))[0]?.properties.recoveryPointType, "CrashConsistent");
+});
+
+test("the agent says no word of the freeze: GuestAgentSnapshotTaskStatusError, and the point is crash consistent", async () => {
+  await inGuest(`printf '#!/bin/sh\\n[ "$1" != freeze ] || sleep 12\\n' >/etc/freeze-hook`);
+  const job = await rig.backUp("web");
+  await inGuest("rm /etc/freeze-hook");
+  assert.equal(job.properties.status, "CompletedWithWarnings", JSON.stringify(job.properties));
+  assert.deepEqual(codesOf(job), ["GuestAgentSnapshotTaskStatusError"]);
+  assert.equal((await rig.points("web"))[0]?.properties.recoveryPointType, "CrashConsistent");
+});
+
+test("somebody else's NBD server stands in the machine's QEMU: VMRestorePointInternalError, each time it is tried", async () => {
+  using control = await connectQmp(controlSocket(sockets, "web"));
+  const data = { path: join(sockets, "others.nbd") };
+  await control.command("nbd-server-start", { addr: { type: "unix", data } });
+  await control.command("block-export-add", { type: "nbd", id: "theirs", "node-name": "b", name: "theirs" });
+  const [job] = await backUpAll(rig, ["web"]);
+  await control.command("nbd-server-stop");
+  assert.equal(job?.properties.status, "Failed", JSON.stringify(job?.properties));
+  assert.deepEqual(codesOf(job!), ["VMRestorePointInternalError"]);
 });
 
 test("the agent has stopped: UserErrorGuestAgentStatusUnavailable, and the point is crash consistent", async () => {
@@ -178,7 +209,7 @@ test("the agent has stopped: UserErrorGuestAgentStatusUnavailable, and the point
       const { json } = await rig.call("GET", `${rig.machineId("web")}/instanceView`);
       return json?.vmAgent?.statuses?.[0]?.displayStatus === "Ready" ? undefined : true;
     },
-    60_000,
+    120_000,
     250,
   );
   const job = await rig.backUp("web");

@@ -10,7 +10,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rename
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { setTimeout as sleepFor } from "node:timers/promises";
+import { backUpAll } from "./back-up-all.ts";
 import { makeMachine, startRig, writeDisk, type Rig, type WireJob } from "./rig.ts";
 
 const mebibyte = 1024 ** 2;
@@ -67,7 +67,7 @@ test("an image in use, a host that is gone, a damaged image: each job fails with
   await using user = await openInQemu(imageOf("busy"));
   renameSync(attic, `${attic}-away`);
   try {
-    const [busy, lost, bad] = await backUpAll(["busy", "lost", "bad"]);
+    const [busy, lost, bad] = await backUpAll(rig, ["busy", "lost", "bad"]);
     assertFailed(busy, "VmNotInDesirableState", /is in use/);
     assertFailed(lost, "HostUnreachable", /attic/);
     assertFailed(bad, "DiskUnreadable", /disk0\.qcow2/);
@@ -110,30 +110,6 @@ test("a target without room: the restore says how much there is and how much it 
   assertFailed(await rig.job(answer), "UserErrorInsufficientSpaceForRestore", /bytes free; the disks need \d+/);
   assert.deepEqual(readdirSync(folder), []);
 });
-
-/** Side by side; the clock goes on when all that are open wait for their next attempt. */
-async function backUpAll(machines: readonly string[]): Promise<WireJob[]> {
-  const ended = Promise.all(machines.map((machine) => rig.backUp(machine)));
-  const over = ended.then(
-    () => true,
-    () => true,
-  );
-  const seen = new Set<string>();
-  while (!(await Promise.race([over, sleepFor(200, false)]))) {
-    const open = (await rig.vault("GET", "/backupJobs?$filter=status%20eq%20'InProgress'")).json.value as WireJob[];
-    const waits = await Promise.all(open.map(async ({ name }) => `${name} ${await attemptsOf(name)}`));
-    if (waits.length === 0 || waits.some((each) => each.endsWith(" 0") || seen.has(each))) continue;
-    for (const each of waits) seen.add(each);
-    await rig.advance(45_000);
-  }
-  return ended;
-}
-
-async function attemptsOf(job: string): Promise<number> {
-  const { json } = await rig.vault("GET", `/backupJobs/${job}`);
-  const steps = Object.values(json.properties.extendedInfo.internalPropertyBag) as string[];
-  return steps.filter((step) => step.includes("it is tried again")).length;
-}
 
 /** An image that a virtual machine uses. */
 async function openInQemu(path: string): Promise<AsyncDisposable> {

@@ -53,6 +53,8 @@ test("a running machine that could only be had crash-consistent warns; one that 
     );
   assert.deepEqual(of("application", "AgentAbsent"), ["UserErrorGuestAgentStatusUnavailable"]);
   assert.deepEqual(of("application", "FreezeFailed"), ["UserErrorFsFreezeFailed"]);
+  for (const reason of ["FreezeUnanswered", "ThawFailed", "AgentMisbehaved"])
+    assert.deepEqual(of("application", reason), ["GuestAgentSnapshotTaskStatusError"], reason);
   assert.deepEqual(of("application", "MachineNotRunning"), []);
   assert.deepEqual(of("crash", "CrashConsistencyWanted"), []);
 });

@@ -67,6 +67,9 @@ const reasonCodes: Readonly<Record<string, UserErrorCode>> = {
   AgentUnreachable: "UserErrorGuestAgentStatusUnavailable",
   AgentUnresponsive: "UserErrorGuestAgentStatusUnavailable",
   AgentMisbehaved: "GuestAgentSnapshotTaskStatusError",
+  // It was reached, and then did not say what came of the freeze or of the thaw.
+  FreezeUnanswered: "GuestAgentSnapshotTaskStatusError",
+  ThawFailed: "GuestAgentSnapshotTaskStatusError",
 };
 
 /** A machine that does not run has nothing to freeze: nobody is to be warned. */
