@@ -1,5 +1,6 @@
-// The byte stream to an NBD server: unix or TCP, later perhaps lifted to TLS. Without TLS the
-// kernel fills one buffer that is used again and again, so a fast read makes no garbage.
+// The byte stream to an NBD server: unix or TCP, later perhaps lifted to TLS. Without TLS the kernel
+// puts bytes where they belong, or into one buffer that is used again and again: a fast read makes no
+// garbage and copies nothing.
 
 import { connect as connectPlain, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
@@ -18,19 +19,29 @@ export interface NbdClientTls {
 
 export interface ClientSocket {
   readonly socket: Socket;
-  /** Who gets the bytes; a chunk is valid only during the call. */
-  onBytes(receiver: (chunk: Buffer) => void): void;
+  /** Who gets the bytes; a chunk is valid only during the call. `rooms` is asked where it can be. */
+  onBytes(receiver: (chunk: Buffer) => void, rooms?: Rooms): void;
+}
+
+/** Where bytes belong that are still to come. */
+export interface Rooms {
+  /** For the next bytes, and for no bytes after those; undefined when they go to the receiver. */
+  next(): Uint8Array | undefined;
+  /** So many bytes have come into the room that was named last. */
+  filled(room: Uint8Array, length: number): void;
 }
 
 const receiveBufferSize = 256 * 1024;
 
 export function openSocket(address: NbdAddress, reuseBuffer: boolean, signal?: AbortSignal): Promise<ClientSocket> {
   let receiver: (chunk: Buffer) => void = () => {};
+  let rooms: Rooms | undefined;
   const buffer = Buffer.allocUnsafeSlow(reuseBuffer ? receiveBufferSize : 0);
   const onread = {
-    buffer,
-    callback: (length: number): boolean => {
-      receiver(buffer.subarray(0, length));
+    buffer: () => rooms?.next() ?? buffer,
+    callback: (length: number, into: Uint8Array): boolean => {
+      if (into === buffer) receiver(buffer.subarray(0, length));
+      else rooms?.filled(into, length);
       return true;
     },
   };
@@ -55,8 +66,9 @@ export function openSocket(address: NbdAddress, reuseBuffer: boolean, signal?: A
       if (!reuseBuffer) socket.on("data", (chunk: Buffer) => receiver(chunk));
       resolve({
         socket,
-        onBytes: (next) => {
+        onBytes: (next, nextRooms) => {
           receiver = next;
+          rooms = nextRooms;
         },
       });
     });

@@ -8,7 +8,7 @@ import { Gate } from "./gate.ts";
 import { enterExport, haggle, type AgreedExport, type Endpoint, type Haggling } from "./handshake.ts";
 import { newPendingRequest, type PendingRequest, type RequestShape } from "./pending-request.ts";
 import { command, requestMagic } from "./protocol.ts";
-import { ReplyParser } from "./reply-parser.ts";
+import { longestHead, ReplyParser, worthwhile } from "./reply-parser.ts";
 
 export interface ConnectionOptions extends Endpoint {
   readonly exportName: string;
@@ -43,6 +43,8 @@ export class NbdConnection {
   readonly #haggling: Haggling;
   readonly #place: string;
   readonly #silence: number;
+  readonly #parser: ReplyParser;
+  #largeReads = 0;
   #cookie = 0;
   #heardAt = monotonicMilliseconds();
   #watch: NodeJS.Timeout | undefined;
@@ -55,7 +57,7 @@ export class NbdConnection {
     this.#place = describeAddress(options.address);
     this.#silence = options.silenceMilliseconds ?? defaultSilence;
     this.#gate = new Gate(options.requestsInFlight ?? defaultRequestsInFlight);
-    const parser = new ReplyParser({
+    const parser = (this.#parser = new ReplyParser({
       structured: agreed.structured,
       minimumBlock: agreed.info.blockSizes.minimum,
       size: agreed.info.size,
@@ -63,21 +65,29 @@ export class NbdConnection {
       find: (cookie) => this.#pending.get(cookie),
       finish: (cookie, request) => {
         this.#pending.delete(cookie);
+        if (isLarge(request.shape)) this.#largeReads -= 1;
         if (request.failure === undefined) request.resolve(request);
         else request.reject(request.failure);
       },
-    });
-    const receive = (bytes: Buffer): void => {
+    }));
+    const guard = (parse: () => void): void => {
       if (this.#failure !== undefined) return;
       this.#heardAt = monotonicMilliseconds();
       try {
-        parser.feed(bytes);
+        parse();
       } catch (error) {
         this.#fail(error);
       }
     };
+    const receive = (bytes: Buffer): void => guard(() => parser.feed(bytes));
     const { socket, link, reader } = haggling;
-    link.onBytes(receive);
+    const headRoom = Buffer.allocUnsafeSlow(longestHead);
+    link.onBytes(receive, {
+      // With a payload to come, its head is read alone: what follows then goes where it belongs.
+      next: () => parser.room() ?? (this.#largeReads > 0 && parser.isAtHead ? headRoom : undefined),
+      filled: (room, length) =>
+        room === headRoom ? receive(headRoom.subarray(0, length)) : guard(() => parser.filled(length)),
+    });
     const rest = reader.takeRest();
     if (rest.length > 0) receive(rest);
     const lost = (cause?: Error): void =>
@@ -108,7 +118,8 @@ export class NbdConnection {
   async close(): Promise<void> {
     const { socket } = this.#haggling;
     if (this.isAlive && this.#pending.size === 0) socket.write(encodeHeader(command.disconnect, 0, 0, 0, 0));
-    this.#fail(nbdErrors.NbdConnectionLost(`The connection to ${this.#place} was closed by its owner.`), false);
+    const closed = nbdErrors.NbdConnectionLost(`The connection to ${this.#place} was closed by its owner.`);
+    this.#fail(closed, this.#pending.size > 0);
     if (socket.closed) return;
     await new Promise<void>((resolve) => {
       socket.once("close", () => resolve());
@@ -124,6 +135,7 @@ export class NbdConnection {
       const cookie = this.#nextCookie();
       if (this.#pending.size === 0) this.#heardAt = monotonicMilliseconds();
       this.#pending.set(cookie, pending);
+      if (isLarge(shape)) this.#largeReads += 1;
       this.#startWatch();
       if (signal !== undefined) this.#obey(signal, pending);
       const { socket } = this.#haggling;
@@ -139,11 +151,17 @@ export class NbdConnection {
     });
   }
 
-  /** NBD cannot take a request back; an abandoned one only loses its buffer. */
+  /**
+   * NBD cannot take a request back; an abandoned one only loses its buffer. One that the kernel fills at
+   * this moment loses its connection: whoever has the buffer back may use it for something else.
+   */
   #obey(signal: AbortSignal, pending: PendingRequest): void {
     const abandon = (): void => {
+      const isFilling = this.#parser.isFilling(pending);
       pending.into = undefined;
       pending.reject(signal.reason);
+      if (isFilling)
+        this.#fail(nbdErrors.NbdConnectionLost(`A read from ${this.#place} was given up while it was answered.`));
     };
     const { resolve, reject } = pending;
     signal.addEventListener("abort", abandon, { once: true });
@@ -190,6 +208,10 @@ export class NbdConnection {
     for (const request of this.#pending.values()) request.reject(error);
     this.#pending.clear();
   }
+}
+
+function isLarge({ command: code, length }: RequestShape): boolean {
+  return code === command.read && length >= worthwhile;
 }
 
 function encodeHeader(code: number, flags: number, cookie: number, offset: number, length: number): Buffer {

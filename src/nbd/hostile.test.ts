@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { createServer, connect, type Socket } from "node:net";
 import { once } from "node:events";
 import { test } from "node:test";
+import { waitFor } from "../lib/time.ts";
 import { connectNbd, type ConnectNbdOptions } from "./client.ts";
 import type { BlockExtent } from "./extents.ts";
 import { listNbdExports } from "./handshake.ts";
@@ -162,6 +163,38 @@ const statusLies: Record<string, (cookie: Buffer) => Buffer> = {
     bytes(chunk(cookie, 5, bytes(u32(1), u32(512), u32(0)), 0), chunk(cookie, 5, bytes(u32(1), u32(512), u32(0)))),
   nothing: (cookie) => chunk(cookie, 0, Buffer.alloc(0)),
 };
+
+test("a large read that is given up in the middle of its answer leaves its buffer alone afterwards", async () => {
+  using scratch = scratchFolder();
+  const path = scratch.path("nbd.sock");
+  const length = 512 * 1024;
+  const goOn = Promise.withResolvers<void>();
+  let answers = 0;
+  await using _server = await liar(path, {
+    reply: (cookie, socket) => {
+      answers += 1;
+      const answer = chunk(cookie, 1, bytes(u64(0), Buffer.alloc(length, answers)));
+      if (answers > 1) return answer;
+      void goOn.promise.then(() => socket.write(answer.subarray(length / 2)));
+      return answer.subarray(0, length / 2);
+    },
+  });
+  await using client = await connectNbd({ socketPath: path, exportName: "disk" });
+  const into = Buffer.alloc(length);
+  const abort = new AbortController();
+  const reading = client.read(into, 0, abort.signal);
+  await waitFor("the first half", () => (into[length / 4] === 1 ? true : undefined), 10_000, 1);
+  const other = client.read(Buffer.alloc(length), 0);
+  abort.abort(new Error("no longer wanted"));
+  await assert.rejects(reading, /no longer wanted/);
+  into.fill(0xaa);
+  goOn.resolve();
+  await other;
+  assert.ok(into.every((byte) => byte === 0xaa));
+  const again = Buffer.alloc(length);
+  await client.read(again, 0);
+  assert.ok(again.every((byte) => byte === answers));
+});
 
 for (const [name, reply] of Object.entries(statusLies)) {
   test(`a server that answers block status with ${name} is given up`, async () => {

@@ -1,6 +1,7 @@
 // The replies of the transmission phase, as a machine that is fed bytes as they come. Data goes
-// straight into the reader's buffer. Nothing that the server says is believed: every offset, length,
-// cookie and context must fit the request that it answers, otherwise the connection is of no more use.
+// straight into the reader's buffer, where there is much of it even from the kernel. Nothing that the
+// server says is believed: every offset, length, cookie and context must fit the request that it answers,
+// otherwise the connection is of no more use.
 
 import { nbdErrors } from "./errors.ts";
 import type { BlockExtent } from "./extents.ts";
@@ -23,6 +24,10 @@ const simpleHeader = 16;
 const structuredHeader = 20;
 const largestStatus = 8 * 1024 * 1024;
 const largestError = 64 * 1024;
+/** Reads of less are copied more cheaply than they are waited for apart. */
+export const worthwhile = 32 * 1024;
+/** A reply of data begins with so many bytes at most: its head and its offset. */
+export const longestHead = structuredHeader + 8;
 
 export class ReplyParser {
   readonly #source: ReplySource;
@@ -42,6 +47,31 @@ export class ReplyParser {
 
   constructor(source: ReplySource) {
     this.#source = source;
+  }
+
+  /** Where the next bytes belong, and none but those; undefined when any may come. */
+  room(): Uint8Array | undefined {
+    if (this.#dataLeft === 0 || this.#gathered !== undefined) return undefined;
+    const { shape, into } = this.#request ?? {};
+    if (shape === undefined || shape.length < worthwhile) return undefined;
+    return into?.subarray(this.#dataAt, this.#dataAt + this.#dataLeft);
+  }
+
+  /** What comes next is no payload, but may be followed by one. */
+  get isAtHead(): boolean {
+    return this.#dataLeft === 0 && (this.#gathered === undefined || this.#chunkType === chunk.data);
+  }
+
+  /** So many bytes have come into the room. */
+  filled(length: number): void {
+    this.#dataAt += length;
+    this.#dataLeft -= length;
+    if (this.#dataLeft === 0 && this.#request !== undefined) this.#endChunk(this.#request);
+  }
+
+  /** Whether the next bytes belong into the buffer of this request. */
+  isFilling(request: PendingRequest): boolean {
+    return this.#request === request && this.room() !== undefined;
   }
 
   /** Throws when the server breaks the protocol; the parser must not be fed after that. */
@@ -163,9 +193,7 @@ export class ReplyParser {
     const request = this.#request;
     const taken = Math.min(this.#dataLeft, bytes.length - at);
     if (request?.into !== undefined) request.into.set(bytes.subarray(at, at + taken), this.#dataAt);
-    this.#dataAt += taken;
-    this.#dataLeft -= taken;
-    if (this.#dataLeft === 0 && request !== undefined) this.#endChunk(request);
+    this.filled(taken);
     return taken;
   }
 
