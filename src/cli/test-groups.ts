@@ -5,7 +5,7 @@ export interface TestGroup {
   readonly about: string;
   readonly files: readonly string[];
   readonly packages: readonly DebianPackage[];
-  /** Files run one after another: they use the whole machine. */
+  /** Files run one after another, beside those of one other group; else two at a time and beside nothing. */
   readonly serial?: boolean;
 }
 
