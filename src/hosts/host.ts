@@ -70,6 +70,8 @@ export interface SnapshotDisk {
   readonly disk: MachineDisk;
   readonly address: NbdAddress;
   readonly exportName: string;
+  /** The same bytes as a file, for who can spare the way through a socket. */
+  readonly rawPath?: string;
   readonly sizeBytes: number;
   readonly changes:
     | {

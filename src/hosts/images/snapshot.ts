@@ -113,6 +113,7 @@ class ImagesSnapshot implements SnapshotSession {
       disk: describe(taken),
       address: server.address,
       exportName: server.exportNames[index] ?? "",
+      ...(taken.image.format === "raw" ? { rawPath: taken.image.path } : {}),
       sizeBytes: taken.facts.sizeBytes,
       changes:
         typeof taken.previous === "string"
