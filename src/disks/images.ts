@@ -3,6 +3,7 @@
 
 import { basename, join } from "node:path";
 import type { Transaction } from "kysely";
+import type { BootPaths } from "../backup/restore/boot-files.ts";
 import { writePointDisks, type WriteProgress } from "../backup/capture/index.ts";
 import { parseStoreName } from "../backup/stores/store-name.ts";
 import type { Stores } from "../backup/stores/stores.ts";
@@ -47,6 +48,8 @@ export interface PointDisk {
 export interface DiskImages {
   /** Where the image of a machine's disk is; for hosts that run machines from here. */
   pathOf(imageId: string): string;
+  /** Where the kernel lies that goes with a system disk; it is removed with the image. */
+  bootPathsOf(imageId: string): BootPaths;
   /**
    * Writes a reserved image; `atLeast` makes it larger than its content. Durable, and known as ready,
    * when it returns with its size. Doing it again begins anew.
@@ -75,6 +78,10 @@ export async function openDiskImages(options: DiskImagesOptions): Promise<DiskIm
   const { folder, database, stores, report } = options;
   await disk.makeDirectory(folder, 0o700);
   const pathOf = (imageId: string): string => join(folder, `${imageId}.raw`);
+  const bootPathsOf = (imageId: string): BootPaths => ({
+    kernel: join(folder, `${imageId}.kernel`),
+    initrd: join(folder, `${imageId}.initrd`),
+  });
   const writing = new Set<string>();
 
   const writeContent = async (
@@ -157,6 +164,7 @@ export async function openDiskImages(options: DiskImagesOptions): Promise<DiskIm
 
   return {
     pathOf,
+    bootPathsOf,
     write: async (imageId, content, atLeast, signal) => {
       writing.add(imageId);
       try {
@@ -182,13 +190,16 @@ export async function openDiskImages(options: DiskImagesOptions): Promise<DiskIm
     remove: async (trx, owner) => {
       const image = await forgetImage(trx, owner);
       if (image === undefined) return;
-      scopeOf(trx).afterCommit(() => void disk.remove(pathOf(image.imageId)).catch(report));
+      const { kernel, initrd } = bootPathsOf(image.imageId);
+      scopeOf(trx).afterCommit(() => {
+        for (const path of [pathOf(image.imageId), kernel, initrd]) void disk.remove(path).catch(report);
+      });
     },
     sweep: async () => {
       const known = await knownImages(database.kysely);
       const removed: string[] = [];
       for (const name of await disk.list(folder)) {
-        const imageId = name.endsWith(".raw") ? name.slice(0, -".raw".length) : undefined;
+        const imageId = /^([0-9a-f-]{36})\.(?:raw|kernel|initrd)$/.exec(name)?.[1];
         if (imageId !== undefined && known.has(imageId)) continue;
         if ([...writing].some((id) => name.includes(id))) continue;
         await disk.remove(join(folder, name));

@@ -121,7 +121,14 @@ export interface MachineDefinition {
   /** In order of LUN, the system disk first. */
   readonly disks: readonly DefinedDisk[];
   /** Boots this kernel instead of the system disk's own loader. */
-  readonly kernel?: { readonly path: string; readonly initrdPath: string; readonly commandLine: string };
+  readonly kernel?: DirectBoot;
+}
+
+/** Files of the host. */
+export interface DirectBoot {
+  readonly path: string;
+  readonly initrdPath?: string;
+  readonly commandLine: string;
 }
 
 export interface DefinedDisk {
@@ -164,6 +171,8 @@ export interface Host {
   readonly diskPlug: DiskPlug | undefined;
   listMachines(signal?: AbortSignal): Promise<Machine[]>;
   findMachine(id: string, signal?: AbortSignal): Promise<Machine>;
+  /** The kernel that the host gives the machine; undefined when its system disk boots by itself. */
+  directBoot(machineId: string, signal?: AbortSignal): Promise<DirectBoot | undefined>;
   /** One user of a machine's agent at a time; the others wait. */
   withAgent<T>(machineId: string, use: (agent: GuestAgent) => Promise<T>, signal?: AbortSignal): Promise<T>;
   snapshot(machineId: string, request: SnapshotRequest, signal?: AbortSignal): Promise<SnapshotSession>;

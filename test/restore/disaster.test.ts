@@ -3,7 +3,17 @@
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -11,7 +21,7 @@ import { promisify } from "node:util";
 import { waitFor } from "../../src/lib/time.ts";
 import { startRig, type Rig, type WireJob } from "../backup/rig.ts";
 import { guestImage } from "../guests/guest-image.ts";
-import { startGuest } from "../guests/running-guest.ts";
+import { startGuest, type BootImage } from "../guests/running-guest.ts";
 import { holdfast, type Answer } from "../support/service.ts";
 
 const execute = promisify(execFile);
@@ -33,7 +43,8 @@ before(async () => {
   for (const folder of Object.values(sockets)) mkdirSync(folder);
   const lost = await startRig({ machines: { vm1: 2 } });
   try {
-    await using _guest = await startGuest({ folder: sockets.lost, name: "web", templates: ["sys"] });
+    const boot = await ownKernel(sockets.lost);
+    await using _guest = await startGuest({ folder: sockets.lost, name: "web", templates: ["sys"], boot });
     await addHost(lost, sockets.lost);
     await untilAgent(lost, "web");
     assert.match(await inGuest(lost, "web", "echo written-before-the-loss >/root/marker; sync"), /Enable succeeded/);
@@ -56,6 +67,7 @@ before(async () => {
     await lost[Symbol.asyncDispose]();
   }
   assert.ok(!existsSync(lost.data));
+  rmSync(sockets.lost, { recursive: true });
   rig = await startRig({
     machines: { other: 1 },
     environment: { HOLDFAST_RESTORE_FOLDERS: saved, HOLDFAST_PLACES_FOLDERS: saved },
@@ -67,6 +79,15 @@ after(async () => {
   await rig?.[Symbol.asyncDispose]();
   rmSync(saved, { recursive: true, force: true });
 });
+
+/** The kernel lies on the host, and is lost with it: the tests' guest has no boot loader of its own. */
+async function ownKernel(folder: string): Promise<BootImage> {
+  const { kernelPath, initrdPath, commandLine } = await guestImage();
+  const own = { kernelPath: join(folder, "vmlinuz"), initrdPath: join(folder, "initrd") };
+  copyFileSync(kernelPath, own.kernelPath);
+  copyFileSync(initrdPath, own.initrdPath);
+  return { ...own, commandLine };
+}
 
 async function addHost(on: Rig, socketDirectory: string): Promise<void> {
   const answer = await on.call("PUT", `${on.group}/providers/Microsoft.Holdfast/hosts/rack`, {
@@ -83,7 +104,7 @@ function untilAgent(on: Rig, name: string): Promise<true> {
       const { json } = await on.call("GET", `${on.machineId(name)}/instanceView`);
       return json?.vmAgent?.statuses?.[0]?.displayStatus === "Ready" ? true : undefined;
     },
-    90_000,
+    120_000,
     250,
   );
 }
@@ -101,7 +122,7 @@ async function inGuest(on: Rig, name: string, script: string): Promise<string> {
       const { status, text } = await on.call("GET", result);
       return status === 202 ? undefined : text;
     },
-    60_000,
+    120_000,
     250,
   );
 }
@@ -117,7 +138,7 @@ async function ended(vaultId: string, answer: Answer): Promise<WireJob> {
       const found = (await rig.call("GET", `${vaultId}/backupJobs/${jobId}`)).json as WireJob;
       return found.properties.status === "InProgress" ? undefined : found;
     },
-    60_000,
+    120_000,
   );
   assert.equal(job.properties.status, "Completed", JSON.stringify(job.properties.errorDetails));
   return job;
@@ -169,7 +190,7 @@ test("with the recovery key the items, points and policies are back, and restore
   assert.equal(again.points, 3);
 });
 
-test("a machine that ran is restored as a new one on a new host, boots, and its agent reads what was written before", async () => {
+test("a machine that ran is restored as a new one on a new host, boots the kernel that its host had given it, and its agent reads what was written before", async () => {
   await addHost(rig, sockets.fresh);
   const vaultId = rig.vaultId.replace(/v1$/, "back");
   const [point] = (await rig.call("GET", `${vaultId}${rig.itemPath("web")}/recoveryPoints`)).json.value;
@@ -187,28 +208,16 @@ test("a machine that ran is restored as a new one on a new host, boots, and its 
       },
     }),
   );
-  await giveKernel("web-again");
   await untilAgent(rig, "web-again");
   assert.match(await inGuest(rig, "web-again", "cat /root/marker"), /written-before-the-loss/);
 });
-
-/** The tests' guest has no boot loader: QEMU is told its kernel, at the next start. */
-async function giveKernel(name: string): Promise<void> {
-  await switchOff(name);
-  const { kernelPath, initrdPath, commandLine } = await guestImage();
-  const path = join(sockets.fresh, ".holdfast/machines", `${name}.json`);
-  const definition = JSON.parse(readFileSync(path, "utf8")) as object;
-  writeFileSync(path, JSON.stringify({ ...definition, kernel: { path: kernelPath, initrdPath, commandLine } }));
-  const started = await rig.call("POST", `${rig.machineId(name)}/start`);
-  assert.ok(started.status < 300, started.text);
-}
 
 async function switchOff(name: string): Promise<void> {
   const stopped = await rig.call("POST", `${rig.machineId(name)}/powerOff?skipShutdown=true`);
   assert.ok(stopped.status < 300, stopped.text);
   const isOff = async (): Promise<true | undefined> =>
     (await powerOf(name)) === "PowerState/running" ? undefined : true;
-  await waitFor(`${name} to stop`, isOff, 20_000);
+  await waitFor(`${name} to stop`, isOff, 60_000);
 }
 
 async function powerOf(name: string): Promise<string | undefined> {

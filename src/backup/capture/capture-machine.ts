@@ -15,6 +15,7 @@ import { HoldfastError } from "../../lib/errors.ts";
 import { randomBytes } from "../../lib/random.ts";
 import { beginSession, type AddedDisk, type BackupSession, type Point, type Vault } from "../../store/index.ts";
 import type { Metadata } from "../../store/format/point.ts";
+import { keepBoot, type KeptBoot } from "./boot-files.ts";
 import type { ConsistencyAgent } from "./consistency.ts";
 import type { CapturedConsistency, CapturedFacts } from "./captured-point.ts";
 import { chooseDisks, type ChosenDisks, type DiskChoice } from "./disk-choice.ts";
@@ -156,11 +157,13 @@ async function transfer(
     await using writing = await beginSession(vault, { item, parent: last?.name, lockedUntil, signal: both });
     const meter = progressMeter(request.onProgress ?? (() => {}));
     const { added, lowestShare } = await addDisks(writing, session, meter, both);
-    const remarks = [...facts.remarks, ...added.flatMap(problemOf), ...remarksOnPace(lowestShare)];
     for (const { name, content } of request.attachments ?? []) await writing.addAttachment(name, content);
+    const kept = await keepBootOf(request, writing, both);
+    const remarks = [...facts.remarks, ...added.flatMap(problemOf), ...remarksOnPace(lowestShare), ...kept.remarks];
+    const told: CapturedFacts = { ...facts, ...(kept.boot === undefined ? {} : { boot: kept.boot }), remarks };
     await session.confirm();
     faultPoint("capture.before-point");
-    const point = await writing.commit(withoutUndefined({ ...facts, remarks }));
+    const point = await writing.commit(withoutUndefined(told));
     faultPoint("capture.after-point");
     const late = await commitMarks(session);
     faultPoint("capture.after-marks");
@@ -169,7 +172,7 @@ async function transfer(
     return {
       point,
       parent: writing.parent?.name,
-      facts: { ...facts, remarks },
+      facts: told,
       disks,
       bytesRead: sum(({ bytesRead }) => bytesRead),
       bytesNew: sum(({ bytesNew }) => bytesNew),
@@ -182,6 +185,15 @@ async function transfer(
     session.lost.throwIfAborted();
     throw error;
   }
+}
+
+async function keepBootOf(
+  { host, machineId }: CaptureRequest,
+  writing: BackupSession,
+  signal: AbortSignal,
+): Promise<KeptBoot> {
+  const boot = await host.directBoot(machineId, signal);
+  return boot === undefined ? { remarks: [] } : await keepBoot(boot, writing);
 }
 
 /** All disks side by side; the first failure ends the others. */

@@ -3,6 +3,7 @@
 
 import * as z from "zod";
 import type { Point } from "../../store/index.ts";
+import { capturedBoot } from "./boot-files.ts";
 import { captureErrors } from "./errors.ts";
 import { remarkSchema } from "./remarks.ts";
 
@@ -50,6 +51,8 @@ const capturedSchema = z.object({
   consistency: consistencySchema,
   disks: z.array(diskSchema),
   excluded: z.array(diskSchema.extend({ reason: z.enum(["Excluded", "ReadOnly"]) })),
+  /** The kernel that the host gave the machine; absent when its system disk boots by itself. */
+  boot: capturedBoot.optional(),
   remarks: z.array(remarkSchema),
   /** The caller's own part. */
   details: z.json(),

@@ -32,6 +32,7 @@ export function openImagesHost({ folder, scratchFolder = join(folder, ".holdfast
       return machines;
     },
     findMachine: async (id, signal) => describeImages(await find(id), signal),
+    directBoot: async () => undefined,
     withAgent: async (id) => {
       throw hostErrors.OperationUnsupported(
         `The machine ${(await find(id)).name} is a set of images; it does not run and has no agent.`,

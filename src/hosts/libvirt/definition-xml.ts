@@ -15,7 +15,11 @@ export function domainXml(definition: MachineDefinition, virtualization: "kvm" |
   const boot =
     kernel === undefined
       ? "<boot dev='hd'/>"
-      : `<kernel>${escapeXml(kernel.path)}</kernel><initrd>${escapeXml(kernel.initrdPath)}</initrd><cmdline>${escapeXml(kernel.commandLine)}</cmdline>`;
+      : [
+          `<kernel>${escapeXml(kernel.path)}</kernel>`,
+          kernel.initrdPath === undefined ? "" : `<initrd>${escapeXml(kernel.initrdPath)}</initrd>`,
+          `<cmdline>${escapeXml(kernel.commandLine)}</cmdline>`,
+        ].join("");
   return [
     `<domain type='${virtualization}'><name>${escapeXml(name)}</name><uuid>${escapeXml(id)}</uuid>`,
     `<memory unit='b'>${memoryBytes}</memory><vcpu>${processors}</vcpu>`,

@@ -79,4 +79,17 @@ test("disks that libvirt cannot copy are left out, and odd targets and sizes do 
     ],
   );
   assert.deepEqual([read.id, read.hasAgent, read.processors], [idOf(1), true, undefined]);
+  assert.equal(read.directBoot, undefined);
+});
+
+test("the kernel that a host gives its machine is told, with its initial disk where it has one", () => {
+  const bootOf = (os: string): unknown =>
+    readDomain(`<domain><name>n</name><uuid>${idOf(1)}</uuid><os><type>hvm</type>${os}</os></domain>`).directBoot;
+  const kernel = "<kernel>/boot/vmlinuz</kernel>";
+  assert.deepEqual(bootOf(kernel), { path: "/boot/vmlinuz", commandLine: "" });
+  assert.deepEqual(bootOf(`${kernel}<initrd>/boot/initrd</initrd><cmdline>a=&lt;b&gt; quiet</cmdline>`), {
+    path: "/boot/vmlinuz",
+    initrdPath: "/boot/initrd",
+    commandLine: "a=<b> quiet",
+  });
 });

@@ -2,7 +2,7 @@
 
 import { HoldfastError } from "../../lib/errors.ts";
 import { hostErrors } from "../errors.ts";
-import type { Machine, MachineDisk, PowerState } from "../host.ts";
+import type { DirectBoot, Machine, MachineDisk, PowerState } from "../host.ts";
 import type { Virsh } from "./virsh.ts";
 import { elementAt, elementsAt, parseXml, type XmlElement } from "./xml.ts";
 
@@ -12,6 +12,7 @@ export interface Domain {
   readonly memoryBytes: number | undefined;
   readonly processors: number | undefined;
   readonly hasAgent: boolean;
+  readonly directBoot: DirectBoot | undefined;
   readonly disks: readonly DomainDisk[];
 }
 
@@ -105,8 +106,17 @@ export function readDomain(xml: string): Domain {
     memoryBytes: readBytes(elementAt(root, "memory")),
     processors: wholeNumber(textAt("vcpu")),
     hasAgent: elementsAt(root, "devices/channel/target").some(({ attributes }) => attributes["name"] === agentPort),
+    directBoot: readDirectBoot(root),
     disks: elementsAt(root, "devices/disk").flatMap(readDisk),
   };
+}
+
+function readDirectBoot(root: XmlElement): DirectBoot | undefined {
+  const textAt = (path: string): string => elementAt(root, path)?.text.trim() ?? "";
+  const path = textAt("os/kernel");
+  if (path === "") return undefined;
+  const initrdPath = textAt("os/initrd");
+  return { path, ...(initrdPath === "" ? {} : { initrdPath }), commandLine: textAt("os/cmdline") };
 }
 
 export function toMachine({ domain, powerState, sizes }: DomainState): Machine {

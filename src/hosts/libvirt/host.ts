@@ -144,6 +144,7 @@ export async function openLibvirtHost(settings: LibvirtHostSettings, signal?: Ab
     listMachines: async (signal) =>
       (await describeDomains(virsh, await listDomainIds(virsh, signal), () => {}, signal)).map(toMachine),
     findMachine: async (id, signal) => toMachine(await look(id, signal)),
+    directBoot: async (id, signal) => (await look(id, signal)).domain.directBoot,
     withAgent: async (id, use, signal) => {
       const { domain, powerState } = await look(id, signal);
       if (!domain.hasAgent || powerState !== "running") {

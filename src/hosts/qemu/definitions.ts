@@ -37,7 +37,7 @@ const definitionSchema = z.object({
     .array(z.object({ id: z.string().regex(/^[A-Za-z0-9._-]{1,20}$/), source: sourceSchema }))
     .min(1)
     .max(64),
-  kernel: z.object({ path: z.string(), initrdPath: z.string(), commandLine: z.string() }).optional(),
+  kernel: z.object({ path: z.string(), initrdPath: z.string().optional(), commandLine: z.string() }).optional(),
 });
 
 export interface Definitions {

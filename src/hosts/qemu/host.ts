@@ -17,6 +17,7 @@ import type {
 } from "../host.ts";
 import { inTurns } from "../turns.ts";
 import { openDefinitions } from "./definitions.ts";
+import { readDirectBoot } from "./direct-boot.ts";
 import { removeOurs } from "./leftovers.ts";
 import type { Accelerator } from "./accelerator.ts";
 import { openLifecycle } from "./lifecycle.ts";
@@ -223,6 +224,11 @@ export function openQemuHost(settings: QemuHostSettings): Host {
     diskPlug,
     listMachines,
     findMachine,
+    directBoot: async (machineId, signal) => {
+      const { name } = await findMachine(machineId, signal);
+      using lease = await monitors.lease(monitorPath(name), signal);
+      return readDirectBoot(lease.qmp, signal);
+    },
     withAgent: async (machineId, use, signal) => {
       const machine = await findMachine(machineId, signal);
       const path = await agentPath(machine.name);

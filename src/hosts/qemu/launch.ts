@@ -59,7 +59,8 @@ function qemuArguments(definition: MachineDefinition, paths: LaunchPaths, accele
     // Guests want a console; what they say there is kept for `ringbuf-read`, and never grows.
     ["-vga", "std", "-chardev", "ringbuf,id=console,size=65536", "-serial", "chardev:console"],
     network === "user" ? ["-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net"] : [],
-    kernel === undefined ? [] : ["-kernel", kernel.path, "-initrd", kernel.initrdPath, "-append", kernel.commandLine],
+    kernel === undefined ? [] : ["-kernel", kernel.path, "-append", kernel.commandLine],
+    kernel?.initrdPath === undefined ? [] : ["-initrd", kernel.initrdPath],
     disks.flatMap(diskArguments),
     sparePorts.flatMap((number) => ["-device", `pcie-root-port,id=port-${number},chassis=${number}`]),
   ].flat();

@@ -36,10 +36,17 @@ export const diskProperties = z.looseObject({
 });
 export type DiskProperties = z.output<typeof diskProperties>;
 
+export interface DiskBoot {
+  readonly hasInitrd: boolean;
+  readonly commandLine: string;
+}
+
 /** What the resource keeps and does not show as it is. */
 export interface DiskHidden {
   readonly imageId: string;
   readonly operationId?: string;
+  /** The kernel beside the image that a machine with this system disk boots. */
+  readonly boot?: DiskBoot;
   /** Access by URL has been given until then. */
   readonly accessUntil?: number;
 }

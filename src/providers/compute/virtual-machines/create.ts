@@ -47,7 +47,7 @@ export async function createMachine(services: ComputeServices, request: ArmReque
   const diskKeys = await chosenKeys(services, request, body, undefined);
   const host = await chooseHost(services, request, body.properties?.hostId);
 
-  const { defined, diskSizes, diskResourceIds } = await disksToAttach(services, request.resourceId, wanted);
+  const { defined, kernel, diskSizes, diskResourceIds } = await disksToAttach(services, request.resourceId, wanted);
 
   const osType = body.properties?.storageProfile?.osDisk?.osType;
   const network = interfaces.length > 0 ? "user" : "none";
@@ -58,6 +58,7 @@ export async function createMachine(services: ComputeServices, request: ArmReque
     processors: size.processors,
     network,
     disks: defined,
+    ...(kernel === undefined ? {} : { kernel }),
   };
   await inventory.adopt(
     host.hostId,

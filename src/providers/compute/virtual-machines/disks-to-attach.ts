@@ -2,9 +2,11 @@
 
 import { idKey } from "../../../arm/resource-id.ts";
 import { findResource } from "../../../arm/resources/resource-store.ts";
+import type { BootPaths } from "../../../backup/restore/boot-files.ts";
 import { readyImageOf } from "../../../disks/image-rows.ts";
-import type { DefinedDisk } from "../../../hosts/host.ts";
+import type { DefinedDisk, DirectBoot } from "../../../hosts/host.ts";
 import { diskType } from "../../../inventory/machine-disks.ts";
+import type { DiskHidden } from "../disks/properties.ts";
 import { computeErrors } from "../errors.ts";
 import type { ComputeServices } from "../services.ts";
 
@@ -16,6 +18,8 @@ export interface WantedDisk {
 
 export interface AttachedDisks {
   readonly defined: readonly DefinedDisk[];
+  /** The kernel that goes with the first of them, the system disk. */
+  readonly kernel?: DirectBoot;
   /** By serial. */
   readonly diskSizes: Readonly<Record<string, number>>;
   readonly diskResourceIds: Readonly<Record<string, string>>;
@@ -30,8 +34,9 @@ export async function disksToAttach(
   const diskSizes: Record<string, number> = {};
   const diskResourceIds: Record<string, string> = {};
   const seen = new Set<string>();
+  let kernel: DirectBoot | undefined;
   for (const { serial, resourceId } of wanted) {
-    const resource = await findResource(database.kysely, resourceId);
+    const resource = await findResource<object, DiskHidden>(database.kysely, resourceId);
     if (resource === undefined || idKey(resource.type) !== idKey(diskType)) {
       throw computeErrors.InvalidResourceReference(
         `Resource ${resourceId} referenced by the virtual machine was not found. See az disk list.`,
@@ -50,9 +55,16 @@ export async function disksToAttach(
     }
     seen.add(idKey(resourceId));
     const image = await readyImageOf(database.kysely, resource.id);
+    if (defined.length === 0) kernel = kernelOf(resource.hidden, disks.images.bootPathsOf(image.imageId));
     defined.push({ id: serial, source: { kind: "image", path: disks.images.pathOf(image.imageId), format: "raw" } });
     diskSizes[serial] = image.size;
     diskResourceIds[serial] = resource.id;
   }
-  return { defined, diskSizes, diskResourceIds };
+  return { defined, diskSizes, diskResourceIds, ...(kernel === undefined ? {} : { kernel }) };
+}
+
+function kernelOf({ boot }: DiskHidden, paths: BootPaths): DirectBoot | undefined {
+  if (boot === undefined) return undefined;
+  const { hasInitrd, commandLine } = boot;
+  return { path: paths.kernel, ...(hasInitrd ? { initrdPath: paths.initrd } : {}), commandLine };
 }

@@ -68,7 +68,7 @@ export async function reshapeMachine(
   await withNewDisks(services, request, seen, changes.added, async (added) => {
     const wanted = kept.map(({ disk, resourceId }): WantedDisk => ({ serial: disk.id, resourceId }));
     wanted.push(...wantedOf(added, new Set(kept.map(({ disk }) => disk.id))));
-    const { defined, diskSizes, diskResourceIds } = await disksToAttach(services, machine.resourceId, wanted);
+    const { defined, kernel, diskSizes, diskResourceIds } = await disksToAttach(services, machine.resourceId, wanted);
     await inventory.redefine(
       machine.resourceId,
       {
@@ -78,6 +78,7 @@ export async function reshapeMachine(
         processors: size?.processors ?? seen.machine.processors ?? 1,
         network,
         disks: defined,
+        ...(kernel === undefined ? {} : { kernel }),
       },
       { diskSizes, hidden: { diskResourceIds, ...(size === undefined ? {} : { vmSize: size.name }) } },
       { before: releaseParts, after: ownParts },

@@ -7,6 +7,7 @@ import { findResource } from "../../../arm/resources/resource-store.ts";
 import { parseResourceId } from "../../../arm/resource-id.ts";
 import { mustBeCaptured } from "../../../backup/capture/index.ts";
 import { servePoint, type ServedPoint } from "../../../backup/instant/serve-point.ts";
+import { writeBoot } from "../../../backup/restore/boot-files.ts";
 import { restoreErrors } from "../../../backup/restore/errors.ts";
 import { createMachineTask, transferFromVaultTask, type RestoreTarget } from "../../../backup/restore/restore-input.ts";
 import type { Lifecycle, MachineDefinition } from "../../../hosts/host.ts";
@@ -54,7 +55,7 @@ async function ensureMachine(
   served: ServedPoint,
   folder: string,
 ): Promise<{ readonly machineId: string; readonly lifecycle: Lifecycle }> {
-  const { services, context, point, disks, shape } = restoring;
+  const { services, context, store, point, disks, shape } = restoring;
   const { inventory, database } = services;
   const host = await chooseHost(restoring, target);
   const { lifecycle } = await inventory.openHost(host.hostId, context.signal);
@@ -71,6 +72,9 @@ async function ensureMachine(
   const { subscriptionId = "", resourceGroup = "", name } = parseResourceId(target.machineId);
   const { machine } = mustBeCaptured(point);
   const defaultBytes = 1024 ** 3;
+  await disk.makeDirectory(folder, 0o700);
+  const bootPaths = { kernel: join(folder, "kernel"), initrd: join(folder, "initrd") };
+  const kernel = await writeBoot(store, point, bootPaths, context.signal);
   const definition: MachineDefinition = {
     name,
     id: context.job.id,
@@ -86,8 +90,8 @@ async function ensureMachine(
         overlayPath: join(folder, `disk-${index}.qcow2`),
       },
     })),
+    ...(kernel === undefined ? {} : { kernel }),
   };
-  await disk.makeDirectory(folder, 0o700);
   await inventory.adopt(
     host.hostId,
     definition,

@@ -14,6 +14,7 @@ import {
   type RestoreInput,
 } from "../../../backup/restore/restore-input.ts";
 import type { RestorableDisk } from "../../../backup/restore/choose-disks.ts";
+import { writeBoot } from "../../../backup/restore/boot-files.ts";
 import { restoreErrors } from "../../../backup/restore/errors.ts";
 import { restoreFailure, writeDisks } from "../../../backup/restore/write-disks.ts";
 import { restoredDiskName } from "../../../backup/restore/restored-names.ts";
@@ -169,6 +170,9 @@ async function writeFolder(
   );
   const config = join(path, `config-${item.friendlyName}-${job.id}.json`);
   await disk.writeDurably(config, await readAttachment(store, point, machineAttachment, signal));
+  const bootPaths = { kernel: join(path, `kernel-${job.id}`), initrd: join(path, `initrd-${job.id}`) };
+  const boot = await writeBoot(store, point, bootPaths, signal);
+  if (boot !== undefined) context.setProperty("Kernel command line", boot.commandLine);
   context.setProperty("Job Type", "Recover disks");
   context.setProperty("Target folder", path);
   context.setProperty("Restored file(s)", files.map((file) => file.path).join(", "));

@@ -4,11 +4,12 @@
 import { findResource, putResource } from "../../../arm/resources/resource-store.ts";
 import type { RestorableDisk } from "../../../backup/restore/choose-disks.ts";
 import { restoredDiskName } from "../../../backup/restore/restored-names.ts";
+import { writeBoot } from "../../../backup/restore/boot-files.ts";
 import { restoreErrors } from "../../../backup/restore/errors.ts";
 import { reserveImage } from "../../../disks/image-rows.ts";
 import { newGuid } from "../../../lib/random.ts";
 import { changeResource } from "../../compute/change-resource.ts";
-import { createdProperties } from "../../compute/disks/properties.ts";
+import { createdProperties, type DiskBoot } from "../../compute/disks/properties.ts";
 import type { RestoredDisk, Restoring } from "./restore-job.ts";
 
 export async function managedDisks(restoring: Restoring, resourceGroupId: string): Promise<RestoredDisk[]> {
@@ -43,14 +44,24 @@ async function restoreManagedDisk(
       0,
       context.signal,
     );
+    const boot = each.lun === -1 ? await restoreBoot(restoring, imageId) : undefined;
     await services.database.transaction(async (trx) => {
       await context.assertHeld(trx);
-      await changeResource(trx, id, { provisioningState: "Succeeded" });
+      await changeResource(trx, id, { provisioningState: "Succeeded", hidden: boot === undefined ? {} : { boot } });
     });
   }
   onBytes(each.sizeBytes);
   context.subStep(`The disk ${name} is restored.`);
   return { lun: each.lun, id, imagePath: services.disks.images.pathOf(imageId) };
+}
+
+/** A machine that is made with this system disk, now or later, boots what it booted before. */
+async function restoreBoot(
+  { services, context, store, point }: Restoring,
+  imageId: string,
+): Promise<DiskBoot | undefined> {
+  const boot = await writeBoot(store, point, services.disks.images.bootPathsOf(imageId), context.signal);
+  return boot && { hasInitrd: boot.initrdPath !== undefined, commandLine: boot.commandLine };
 }
 
 function reserve(

@@ -15,7 +15,8 @@ import {
 } from "../../../backup/restore/restored-names.ts";
 import { randomBytes } from "../../../lib/random.ts";
 import { faultPoint } from "../../../lib/faults.ts";
-import { readDisk } from "../../../store/index.ts";
+import { mustBeCaptured } from "../../../backup/capture/index.ts";
+import { readAttachment, readDisk } from "../../../store/index.ts";
 import { fixedVhdFooter, footerBytes } from "../../../store/images/vhd-footer.ts";
 import type { RestorableDisk } from "../../../backup/restore/choose-disks.ts";
 import type { Restoring } from "./restore-job.ts";
@@ -109,11 +110,32 @@ export async function writeStaging(restoring: Restoring, sources: readonly Stage
   };
   await putJson(restoring, config, shape.raw, signal);
   await putJson(restoring, template, machineTemplate(machine, disks), signal);
+  await putBoot(restoring, place);
   context.setProperty("Target Storage Account Name", place.account);
   context.setProperty("Config Blob Container Name", place.container);
   context.setProperty("Config Blob Name", config.name);
   context.setProperty("Config Blob Uri", uriOf(restoring, config));
   context.setProperty("Template Blob Uri", uriOf(restoring, template));
+}
+
+/** The kernel that the machine was given by its host lies beside its disks. */
+async function putBoot(
+  { services, context, store, point }: Restoring,
+  place: { readonly account: string; readonly container: string },
+): Promise<void> {
+  const { boot } = mustBeCaptured(point);
+  if (boot === undefined) return;
+  for (const [kind, attachment] of Object.entries({ kernel: boot.kernel, initrd: boot.initrd })) {
+    if (attachment === undefined) continue;
+    const content = await readAttachment(store, point, attachment, context.signal);
+    const address = { ...place, name: `${kind}-${context.job.id}` };
+    await services.blobs.write(address, "application/octet-stream", oneOf(content), context.signal);
+  }
+  context.setProperty("Kernel command line", boot.commandLine);
+}
+
+async function* oneOf(content: Buffer): AsyncGenerator<Buffer> {
+  yield content;
 }
 
 async function putJson(
@@ -122,10 +144,8 @@ async function putJson(
   value: unknown,
   signal: AbortSignal,
 ): Promise<void> {
-  const body = (async function* () {
-    yield Buffer.from(JSON.stringify(value, null, 2));
-  })();
-  await services.blobs.write(address, "application/json", body, signal);
+  const content = Buffer.from(JSON.stringify(value, null, 2));
+  await services.blobs.write(address, "application/json", oneOf(content), signal);
 }
 
 function placeOf({ input, item, context }: Restoring): { account: string; container: string } | undefined {
