@@ -1,6 +1,12 @@
 // The real Azure CLI against a test's service, as a user would set it up: through az-env.
 
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { promisify } from "node:util";
 import { holdfast, type TestService } from "./service.ts";
 
@@ -24,11 +30,10 @@ export async function azEnvironment(service: TestService): Promise<Record<string
 }
 
 export function azWith(environment: Record<string, string>): Az {
+  let server: Promise<string> | undefined;
   return async (...args) => {
-    const { stdout } = await execute("az", [...args, "--output", "json"], {
-      env: { ...process.env, ...environment },
-      maxBuffer: 64 * 1024 * 1024,
-    });
+    const { exitCode, stdout, stderr } = await runAz(await (server ??= startAzServer(environment)), args);
+    if (exitCode !== 0) throw Object.assign(new Error(`az ${args.join(" ")}: ${stderr}`), { code: exitCode, stderr });
     return stdout.trim() === "" ? undefined : JSON.parse(stdout);
   };
 }
@@ -42,4 +47,26 @@ export async function azFails(az: Az, ...args: string[]): Promise<AzFailure> {
     return { exitCode: failure.code ?? -1, text: failure.stderr ?? String(error) };
   }
   throw new Error(`az ${args.join(" ")} did not fail`);
+}
+
+/** The path of its socket. It ends with this process. */
+async function startAzServer(environment: Record<string, string>): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), "holdfast-az-"));
+  const child = spawn("/usr/bin/python3", [join(import.meta.dirname, "az-server.py"), folder], {
+    stdio: ["pipe", "pipe", "inherit"],
+    env: { ...process.env, ...environment },
+  });
+  const [ready] = await Promise.race([once(child.stdout, "data"), once(child, "exit")]);
+  if (!Buffer.isBuffer(ready)) throw new Error(`az-server.py ended with ${ready}; is Debian's azure-cli installed?`);
+  for (const handle of [child, child.stdin, child.stdout]) (handle as { unref?(): void }).unref?.();
+  return join(folder, "az.sock");
+}
+
+async function runAz(
+  socketPath: string,
+  args: readonly string[],
+): Promise<{ readonly exitCode: number; readonly stdout: string; readonly stderr: string }> {
+  const socket = connect(socketPath);
+  socket.write(`${JSON.stringify({ args: [...args, "--output", "json"] })}\n`);
+  return JSON.parse(await text(socket));
 }
