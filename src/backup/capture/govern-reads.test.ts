@@ -4,7 +4,7 @@ import type { GuestWrites } from "../../hosts/host.ts";
 import { sleep, waitFor } from "../../lib/time.ts";
 import { governReads } from "./govern-reads.ts";
 
-const times = { turns: { full: 20, slowed: 10 }, restStep: 2, longestRest: 10 };
+const times = { first: 5, turns: { full: 20, slowed: 10 }, restStep: 2, longestRest: 10 };
 
 /** Counts as QEMU does: each look finds forty more writes, which take longer while something is read. */
 function guest(millisecondsEach: (isRead: boolean) => number) {
@@ -42,6 +42,25 @@ test("a guest whose writes take longer while it is read is read more slowly; ano
     ),
     1,
   );
+});
+
+test("reading a guest that writes begins slowly, and comes to full speed where that hurts nobody", async () => {
+  const session = guest(() => 1);
+  await using governed = governReads(session, undefined, times);
+  const count = async (milliseconds: number): Promise<number> => {
+    const end = performance.now() + milliseconds;
+    let reads = 0;
+    for (; performance.now() < end; reads += 4)
+      await Promise.all(
+        Array(4)
+          .fill(0)
+          .map(() => governed.gate.run(session.read)),
+      );
+    return reads;
+  };
+  const atFirst = await count(40);
+  await waitFor("full speed", async () => (await count(40)) > 2 * atFirst || undefined, 10_000);
+  assert.equal(governed.lowestShare(), 1);
 });
 
 test("where the host cannot tell, or fails to, reads go on at full speed", async () => {

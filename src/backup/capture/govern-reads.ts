@@ -5,24 +5,26 @@
 import type { GuestWrites, SnapshotSession } from "../../hosts/host.ts";
 import { sleep, unlessAborted } from "../../lib/time.ts";
 import { openReadGate, type ReadGate } from "./read-gate.ts";
-import { fewestWrites, fullPace, nextPace } from "./read-pace.ts";
+import { carefulPace, fewestWrites, fullPace, nextPace } from "./read-pace.ts";
 
 export interface GovernedReads extends AsyncDisposable {
   /** For each disk. QEMU carries reads out by threads that its guest's processors compete with. */
   readonly requestsInFlight: number | undefined;
   readonly gate: ReadGate;
-  /** The least share of the time that was left for reading. */
+  /** The least share of the time to which reading was brought down because it hurt the guest. */
   lowestShare(): number;
 }
 
 export interface GovernorTimes {
+  /** Milliseconds in which a guest shows whether it writes at all. */
+  readonly first: number;
   /** Milliseconds between two rests, at full speed and when slowed. */
   readonly turns: { readonly full: number; readonly slowed: number };
   readonly restStep: number;
   readonly longestRest: number;
 }
 
-const usualTimes: GovernorTimes = { turns: { full: 2_000, slowed: 1_000 }, restStep: 30, longestRest: 500 };
+const usualTimes: GovernorTimes = { first: 250, turns: { full: 2_000, slowed: 1_000 }, restStep: 30, longestRest: 500 };
 /** Two MiB: enough to keep the reading busy while what was read is stored. */
 const liveRequests = 4;
 /** A rest lasts for so many writes: for a time alone, it would see only what is fast. */
@@ -39,6 +41,7 @@ export function governReads(
   let lowest = 1;
   const { guestWrites } = session;
   const look = guestWrites?.bind(session);
+  if (look !== undefined) gate.setShare(carefulPace.share);
   const governing =
     look === undefined
       ? Promise.resolve()
@@ -64,11 +67,15 @@ async function govern(
   look: (signal: AbortSignal) => Promise<GuestWrites>,
   gate: ReadGate,
   times: GovernorTimes,
-  onShare: (share: number) => void,
+  onSlower: (share: number) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  let pace = fullPace;
+  const beginning = await look(signal);
+  await sleep(times.first, signal);
   let from = await look(signal);
+  const writesInTurn = (since(beginning, from).operations * times.turns.full) / times.first;
+  let pace = writesInTurn < fewestWrites ? fullPace : carefulPace;
+  gate.setShare(pace.share);
   for (;;) {
     await sleep(pace.share === 1 ? times.turns.full : times.turns.slowed, signal);
     const read = await look(signal);
@@ -83,9 +90,10 @@ async function govern(
       if (from.operations - quiet.operations >= restWrites) break;
     }
     gate.goOn();
-    pace = nextPace(pace, { reading, resting: since(quiet, from) });
+    const next = nextPace(pace, { reading, resting: since(quiet, from) });
+    if (next.share < pace.share) onSlower(next.share);
+    pace = next;
     gate.setShare(pace.share);
-    onShare(pace.share);
   }
 }
 

@@ -1,5 +1,6 @@
-// How fast a backup may read while its machine runs: as fast as it can, until the guest's own writes
-// take longer for it. What the guest's writes take without us is seen in short rests.
+// How fast a backup may read while its machine runs: slowly at first where the guest writes, then as fast
+// as it can until the guest's own writes take longer for it. What they take without us is seen in short
+// rests.
 
 import type { GuestWrites } from "../../hosts/host.ts";
 
@@ -18,6 +19,8 @@ export interface PaceObservation {
 }
 
 export const fullPace: ReadPace = { share: 1, reading: undefined, resting: undefined };
+/** Where a guest that writes is met: full speed is a few looks away, and harm is seen before it is great. */
+export const carefulPace: ReadPace = { ...fullPace, share: 0.3 };
 
 /** Fewer writes say nothing about how long writes take. */
 export const fewestWrites = 10;
