@@ -75,6 +75,17 @@ describe("tables of the catalogue", () => {
     assert.deepEqual(await rows("Events | where isempty(Computer) | project n = strlen(Computer)"), [[0]]);
   });
 
+  test("are asked again at another moment, and with other rows", async () => {
+    const recent = "Events | where TimeGenerated > ago(1h) | summarize n = count()";
+    assert.deepEqual(await rows(recent), [[1]]);
+    assert.deepEqual(await rows(recent, { now: Date.UTC(2026, 0, 15, 8, 30) }), [[2]]);
+    const connection = await holder.duckdb.connect();
+    await connection.run(`INSERT INTO "Events" ("TimeGenerated", "Computer") VALUES ('2026-01-15 11:45:00', 'new')`);
+    assert.deepEqual(await rows(recent), [[2]]);
+    await connection.run(`DELETE FROM "Events" WHERE "Computer" = 'new'`);
+    connection.closeSync();
+  });
+
   test("give paths into dynamic columns", async () => {
     assert.deepEqual(await rows("Events | where Props.x.y == 5 | project v = tolong(Props.x.y) + 1"), [[6]]);
   });

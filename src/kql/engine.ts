@@ -12,6 +12,7 @@ import { kqlErrors } from "./errors.ts";
 import { HoldfastError } from "../lib/errors.ts";
 import type { LiteralExpression } from "./plan/expression.ts";
 import type { RenderRequest, ResultTable } from "./plan/relation.ts";
+import { rememberTranslations } from "./translate/remembered.ts";
 import { createTranslator } from "./translate/translator.ts";
 import type { DatabaseSchema, ScalarType } from "./types.ts";
 import { inferColumns } from "./duckdb/infer.ts";
@@ -106,14 +107,16 @@ const questionsPerQuery = 8;
 export function createEngine(options: EngineOptions): Engine {
   const { catalog, duckdb } = options;
   const limits = { ...defaultLimits, ...options.limits };
-  const translator = createTranslator({
-    supported: supportedNames(),
-    maxQueryLength: limits.maxQueryLength,
-    maxNestingDepth: limits.maxNestingDepth,
-    maxSteps: limits.maxSteps,
-    deadlineMilliseconds: limits.translateMilliseconds,
-    startMilliseconds: 60_000,
-  });
+  const translator = rememberTranslations(
+    createTranslator({
+      supported: supportedNames(),
+      maxQueryLength: limits.maxQueryLength,
+      maxNestingDepth: limits.maxNestingDepth,
+      maxSteps: limits.maxSteps,
+      deadlineMilliseconds: limits.translateMilliseconds,
+      startMilliseconds: 60_000,
+    }),
+  );
 
   const translate = async (text: string, query: QueryOptions, connection: DuckDBConnection, signal: AbortSignal) => {
     const databases = await catalog.databases(namedDatabases(text));

@@ -121,8 +121,6 @@ class ThreadLost extends Error {
   }
 }
 
-/** Nobody has to wait for what he no longer wants. */
-
 function readiness(worker: Worker, limit: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const lost = (cause?: Error): void =>

@@ -56,16 +56,26 @@ function term(before: boolean, after: boolean, ignoreCase: boolean): FunctionEmi
     if (typeof word.constant === "string") {
       if (word.constant === "") return sql("bool", "true");
       const escaped = escapeRegex(word.constant);
-      const found = `regexp_matches(${plain(text)}, ${quoteText(flag + bounded(escaped, plainBoundary))})`;
+      const matched = `regexp_matches(${plain(text)}, ${quoteText(flag + bounded(escaped, plainBoundary))})`;
       const full = literalSql("string", bounded(escaped, boundary));
       const among = runtimeCall("matches_unicode", [text, full, literalSql("bool", ignoreCase)], "bool", context);
       const isForeign = `strlen(${plain(text)}) > length(${plain(text)})`;
-      return sql("bool", `(${contained} AND (${found} OR (${isForeign} AND ${among.text})))`);
+      const found = [isWhole(text, word.constant), matched, `(${isForeign} AND ${among.text})`];
+      return sql("bool", `(${contained} AND (${found.join(" OR ")}))`);
     }
     const [start = "", end = ""] = bounded("\0", boundary).split("\0");
     const pattern = `${quoteText(flag + start)} || regexp_escape(${plain(word)}) || ${quoteText(end)}`;
     return sql("bool", `(${plain(word)} = '' OR (${contained} AND regexp_matches(${plain(text)}, ${pattern})))`);
   };
+}
+
+/**
+ * What contains the word and has its length is the word: codes and categories need no regular expression.
+ * Where letters change their length with their case, the rest of a text of as many bytes is too short for
+ * a word of ASCII.
+ */
+function isWhole(text: Sql, word: string): string {
+  return /^[\x20-\x7e]*$/.test(word) ? `strlen(${plain(text)}) = ${word.length}` : "false";
 }
 
 function search(name: string, ignoreCase: boolean): FunctionEmitter {
