@@ -96,7 +96,7 @@ test("a host is refused a second name, a change of place, and unknown settings",
     "the group's end",
     async () =>
       (await rack.service.call("GET", `${path}/one?api-version=2026-01-01`)).status === 404 ? true : undefined,
-    10_000,
+    60_000,
   );
   assert.deepEqual(await rack.az("vm", "list"), []);
 });
@@ -233,9 +233,6 @@ test("az vm create makes a machine from disks, runs it, and gives the disks free
   assert.equal(running.properties.vmId, made.vmId);
   assert.equal(running.properties.hardwareProfile.vmSize, "Holdfast_2_640");
   assert.match(running.properties.storageProfile.dataDisks[0].managedDisk.id, /\/disks\/more$/);
-  const whileItRuns = await azFails(rack.az, "vm", "disk", "detach", ...lab, "--vm-name", "made", "--name", "more");
-  // A disk that the machine was started with stays where it is until the machine stops.
-  assert.match(whileItRuns.text, /OperationNotAllowed.*does not support hotplugging.*az vm deallocate/);
   await rack.az("vm", "delete", "--yes", ...vm);
   assert.equal((await rack.machine("made")).status, 404);
   assert.deepEqual(await disks(), [

@@ -13,8 +13,9 @@ import { connectNbd } from "../../src/nbd/client.ts";
 import { serveNbd } from "../../src/nbd/server.ts";
 import { guestImage } from "./guest-image.ts";
 import { runInGuest } from "../../src/guest/programs.ts";
+import { newDisk } from "./rig.ts";
 
-test("a machine runs from an export of ours at once, comes home while it runs, and starts again without us", async () => {
+test("a machine runs from an export of ours at once, comes home while it runs, starts again without us, and lets disks go", async () => {
   const folder = mkdtempSync(join(tmpdir(), "holdfast-guests-"));
   const image = await guestImage();
   const host = openQemuHost({ socketFolder: folder, accelerator: "tcg" });
@@ -25,6 +26,10 @@ test("a machine runs from an export of ours at once, comes home while it runs, a
     host.withAgent(id, async (agent) => (await runInGuest(agent, { path: "/bin/sh", args: ["-c", command] })).stdout);
   const untilUp = (): Promise<string> =>
     waitFor("the agent", () => shell("cat /proc/uptime").catch(() => undefined), 90_000);
+  const { path, format } = newDisk(folder, "data", 8);
+  const data = { id: "data", source: { kind: "image" as const, path, format } };
+  const seen = async (): Promise<string[]> => (await shell("grep -h . /sys/block/vd*/serial")).trim().split("\n");
+  const known = async (): Promise<string[]> => (await host.findMachine(id)).disks.map((disk) => disk.id);
   try {
     const socketPath = join(folder, "point.sock");
     {
@@ -67,6 +72,7 @@ test("a machine runs from an export of ours at once, comes home while it runs, a
               overlayPath: join(folder, "sys.qcow2"),
             },
           },
+          data,
         ],
         kernel: {
           path: image.kernelPath,
@@ -91,14 +97,30 @@ test("a machine runs from an export of ours at once, comes home while it runs, a
     }
     // Our server is gone now.
     assert.equal(await shell("cat /root/note"), "kept\n");
-    await lifecycle.stop(id, 20_000);
+    // This guest does not hear the power button.
+    await lifecycle.stop(id, 500);
     const [stopped] = await host.listMachines();
     assert.deepEqual([stopped?.id, stopped?.powerState], [id, "stopped"]);
     await lifecycle.start(id);
     await untilUp();
     assert.equal(await shell("cat /root/note"), "kept\n");
+
+    // What it was started with leaves it while it runs, as does what came later; the next start knows.
+    await host.diskPlug?.detach(id, "data");
+    assert.deepEqual([await known(), await seen()], [["sys"], ["sys"]]);
+    await host.diskPlug?.attach(id, data);
+    await waitFor("the disk in the guest", async () => ((await seen()).includes("data") ? true : undefined), 30_000);
     await lifecycle.restart(id);
     await untilUp();
+    assert.deepEqual(
+      [await known(), await seen()],
+      [
+        ["sys", "data"],
+        ["sys", "data"],
+      ],
+    );
+    await host.diskPlug?.detach(id, "data");
+    assert.deepEqual(await seen(), ["sys"]);
     await lifecycle.stop(id, 0);
     await lifecycle.undefine(id);
     assert.ok(!existsSync(join(folder, ".holdfast/machines/restored.json")));

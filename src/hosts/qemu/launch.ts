@@ -16,8 +16,11 @@ export interface LaunchPaths {
 const startMilliseconds = 60_000;
 /** A restart of our NBD server must not become an error in the guest. */
 const reconnectSeconds = 60;
-/** For disks that come while it runs: QEMU adds none later. */
-const sparePorts = [1, 2, 3, 4, 5, 6, 7, 8];
+/** For disks that come while it runs: QEMU adds no port later. */
+const sparePorts = 8;
+/** Ports share slots, eight to each, above those that QEMU gives to the other devices. */
+const firstPortSlot = 16;
+const portsInSlot = 8;
 
 export async function launch(
   definition: MachineDefinition,
@@ -61,10 +64,19 @@ function qemuArguments(definition: MachineDefinition, paths: LaunchPaths, accele
     network === "user" ? ["-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net"] : [],
     kernel === undefined ? [] : ["-kernel", kernel.path, "-append", kernel.commandLine],
     kernel?.initrdPath === undefined ? [] : ["-initrd", kernel.initrdPath],
+    Array.from({ length: disks.length - 1 + sparePorts }, (_, index) => portArguments(index + 1)).flat(),
     disks.flatMap(diskArguments),
-    sparePorts.flatMap((number) => ["-device", `pcie-root-port,id=port-${number},chassis=${number}`]),
   ].flat();
 }
+
+/** A device lets go of its bus while the machine runs where that bus is a port's. */
+function portArguments(number: number): string[] {
+  const slot = firstPortSlot + Math.floor((number - 1) / portsInSlot);
+  const place = `multifunction=on,addr=0x${slot.toString(16)}.${(number - 1) % portsInSlot}`;
+  return ["-device", `pcie-root-port,id=${portOf(number)},chassis=${number},${place}`];
+}
+
+const portOf = (number: number): string => `port-${number}`;
 
 function diskArguments({ id, source }: DefinedDisk, index: number): string[] {
   const node = `disk-${index}`;
@@ -72,10 +84,8 @@ function diskArguments({ id, source }: DefinedDisk, index: number): string[] {
     "-blockdev",
     JSON.stringify({ discard: "unmap", ...options }),
   ];
-  const device = [
-    "-device",
-    `virtio-blk-pci,drive=${node},id=dev-${id},serial=${id}${index === 0 ? ",bootindex=1" : ""}`,
-  ];
+  const place = index === 0 ? "bootindex=1" : `bus=${portOf(index)}`;
+  const device = ["-device", `virtio-blk-pci,drive=${node},id=dev-${id},serial=${id},${place}`];
   if (source.kind === "image") {
     const backing = source.format === "qcow2" ? { backing: null } : {};
     return [
