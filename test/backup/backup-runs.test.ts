@@ -25,7 +25,7 @@ const settled = (rig: Rig, count: number): Promise<WireJob[]> =>
         ? jobs
         : undefined;
     },
-    20_000,
+    60_000,
   );
 
 describe("by schedule", () => {
@@ -178,7 +178,7 @@ describe("with a snapshot tier", () => {
         const known = await tiers();
         return known.length >= 2 && known[0]?.length === 2 && known.at(-1)?.join() === "HardenedRP" ? true : undefined;
       },
-      20_000,
+      60_000,
     );
     assert.ok((await tiers())[0]?.includes("InstantRP"));
   });
@@ -208,7 +208,7 @@ describe("verification", () => {
     const first = await waitFor(
       "the damage to be found",
       async () => (await rig.points("vm1")).find(({ properties }) => properties.holdfast.isBroken),
-      20_000,
+      60_000,
     );
     assert.deepEqual(
       first.properties.recoveryPointTierDetails.map(({ status }) => status),

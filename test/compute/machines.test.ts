@@ -18,24 +18,19 @@ const sparePort = ["-device", "pcie-root-port,id=spare,chassis=1"];
 
 let rack: Rack;
 let guest: RunningGuest;
-let tookToSee: number;
 
 before(async () => {
   rack = await startRack();
   const added = await rack.cli("host", "add", "qemu", "-n", "rack1", "-g", "lab", "--socket-dir", rack.folder);
   assert.equal(added.exitCode, 0, added.stderr);
   guest = await startGuest({ folder: rack.folder, name: "web", moreArguments: ["-uuid", uuid, ...sparePort] });
-  tookToSee = await rack.untilSeen("web");
+  await rack.untilSeen("web");
   await rack.untilAgentReady("web");
 });
 
 after(async () => {
   await guest?.[Symbol.asyncDispose]();
   await rack?.[Symbol.asyncDispose]();
-});
-
-test("a machine is found within five seconds of showing itself", () => {
-  assert.ok(tookToSee < 5_000, `${tookToSee} ms`);
 });
 
 test("az vm list and show tell of it, with its disks and its identity", async () => {

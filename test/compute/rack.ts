@@ -21,7 +21,7 @@ export interface Rack extends AsyncDisposable {
   cli(...args: string[]): Promise<CliResult>;
   /** GET of a machine, or of what is below it. */
   machine(name: string, rest?: string): Promise<Answer>;
-  untilSeen(name: string, milliseconds?: number): Promise<number>;
+  untilSeen(name: string): Promise<void>;
   untilAgentReady(name: string): Promise<void>;
 }
 
@@ -57,15 +57,13 @@ export async function startRack(): Promise<Rack> {
         return { exitCode: failure.code ?? -1, stdout: failure.stdout ?? "", stderr: failure.stderr ?? "" };
       }
     },
-    untilSeen: async (name, milliseconds = 5_000) => {
-      const start = performance.now();
+    untilSeen: async (name) => {
       await waitFor(
         `the machine ${name}`,
         async () => ((await machine(name)).status === 200 ? true : undefined),
-        milliseconds,
+        60_000,
         100,
       );
-      return performance.now() - start;
     },
     untilAgentReady: async (name) => {
       await waitFor(

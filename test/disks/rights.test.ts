@@ -107,7 +107,7 @@ test("deleting the group takes disks, snapshots and restore points with it", asy
       const { status } = await rig.service.call("GET", `${location.pathname}${location.search}`);
       return status === 202 ? undefined : true;
     },
-    20_000,
+    60_000,
   );
   await rig.ask("GET", rig.group, 404);
   assert.equal((await rig.service.call("GET", rig.compute("disks/templated") + version)).status, 404);
@@ -115,6 +115,6 @@ test("deleting the group takes disks, snapshots and restore points with it", asy
   await waitFor(
     "their bytes to go",
     () => (left("disks").length + left("collections").length === 0 ? true : undefined),
-    5_000,
+    60_000,
   );
 });

@@ -128,7 +128,7 @@ describe("records and alerts of what happens in a vault", () => {
       "the subscribers",
       async () =>
         (await database.kysely.selectFrom("event_subscribers").selectAll().execute()).length === 2 ? true : undefined,
-      10_000,
+      60_000,
     );
   });
   after(async () => {
@@ -167,7 +167,7 @@ describe("records and alerts of what happens in a vault", () => {
     waitFor(
       text,
       async () => (JSON.stringify(await rows(text)) === JSON.stringify(expected) ? true : undefined),
-      20_000,
+      60_000,
       100,
     ).then(
       () => {},
@@ -315,7 +315,7 @@ on BackupItemUniqueId_s
     await waitFor(
       "the last alert",
       async () => ((await alerts()).includes("Restore Failure") ? true : undefined),
-      20_000,
+      60_000,
     );
     const names = await alerts();
     assert.deepEqual(

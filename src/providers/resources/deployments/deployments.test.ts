@@ -175,7 +175,7 @@ async function ended(name: string): Promise<Answer> {
       const { json } = await azure.call("GET", `${one}/${name}`);
       return ["Succeeded", "Failed", "Canceled"].includes(json["properties"]?.provisioningState) ? json : undefined;
     },
-    10_000,
+    60_000,
     10,
   );
 }
@@ -223,7 +223,7 @@ test("a deployment as az sends it: 201, status, the record, its operations by bo
           const { json } = await azure.call("GET", statusPath);
           return json["status"] === "InProgress" ? undefined : json;
         },
-        5_000,
+        60_000,
         10,
       )
     )["status"],
@@ -325,7 +325,7 @@ test("while a deployment runs it can't be replaced, and it can be cancelled", as
   const gate = Promise.withResolvers<void>();
   azure.gates.set("slow", gate.promise);
   await azure.call("PUT", `${one}/long`, body(`${thing("slow")}, ${thing("never", ', dependsOn: ["slow"]')}`));
-  await waitFor("the put", () => (azure.puts.includes("slow") ? true : undefined), 5_000, 10);
+  await waitFor("the put", () => (azure.puts.includes("slow") ? true : undefined), 30_000, 10);
   assert.equal((await azure.call("PUT", `${one}/long`, body(thing("slow")))).json["error"].code, "DeploymentActive");
   assert.equal((await azure.call("POST", `${one}/long/cancel`)).status, 204);
   gate.resolve();
@@ -377,7 +377,7 @@ test("a deployment that the service left behind goes on at the next start, secre
     '{"pw": {"value": "kept"}}',
   );
   await azure.call("PUT", `${one}/resumed`, text);
-  await waitFor("the put", () => (azure.puts.includes("second") ? true : undefined), 5_000, 10);
+  await waitFor("the put", () => (azure.puts.includes("second") ? true : undefined), 30_000, 10);
   const stopping = azure[Symbol.asyncDispose]();
   gate.resolve();
   await stopping;
