@@ -18,6 +18,7 @@ import { runScheduler } from "./scheduler/scheduler.ts";
 import type { CaptureDiskKeys } from "./keys/disk-keys.ts";
 import { vaultStore } from "./stores/store-name.ts";
 import type { Stores } from "./stores/stores.ts";
+import { keepChangedVaults, type DescribeVault } from "./vaults/vault-document.ts";
 import type { VaultUse } from "./vaults/vaults.ts";
 import { keyUpdateHandler } from "./keys/key-update-job.ts";
 import { verifyHandler } from "./verification/verify-job.ts";
@@ -32,6 +33,8 @@ export interface BackupServiceOptions {
   /** A machine as the wire shows it: kept in each point for restores. */
   readonly describeMachine: (machine: InventoryMachine) => Promise<Readonly<Record<string, unknown>>>;
   readonly captureDiskKeys: CaptureDiskKeys;
+  /** A vault as the wire shows it: kept in its store for a server that takes that over. */
+  readonly describeVault: DescribeVault;
   /** What brings guests' applications to rest; file systems are frozen without it too. */
   readonly consistencyAgent?: ConsistencyAgent;
   readonly retry?: RetryTerms;
@@ -61,8 +64,9 @@ export function openBackupService(options: BackupServiceOptions): BackupService 
     jobs: engine,
     vaultUse: itemsInVault,
     start: async () => {
-      const subscriber = { name: "backup-vault-stores", from: "beginning" } as const;
-      await registerSubscriber(database, subscriber);
+      const dropping = { name: "backup-vault-stores", from: "beginning" } as const;
+      const keeping = { name: "backup-vault-documents", from: "now" } as const;
+      for (const subscriber of [dropping, keeping]) await registerSubscriber(database, subscriber);
       engine.start();
       loops.push(
         runScheduler(options, ending.signal),
@@ -70,10 +74,21 @@ export function openBackupService(options: BackupServiceOptions): BackupService 
         runSubscriber(
           database,
           {
-            ...subscriber,
+            ...dropping,
             holder,
             types: ["vault.deleted"],
             handle: { deliver: (events, signal) => dropStores(stores, events, signal) },
+            report,
+          },
+          ending.signal,
+        ),
+        runSubscriber(
+          database,
+          {
+            ...keeping,
+            holder,
+            types: ["vault.changed", "vault.described"],
+            handle: { deliver: (events, signal) => keepChangedVaults(options, events, signal) },
             report,
           },
           ending.signal,

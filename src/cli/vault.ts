@@ -83,6 +83,7 @@ async function attach(options: AttachOptions): Promise<void> {
       items: z.number(),
       points: z.number(),
       policies: z.array(z.string()),
+      settings: z.array(z.string()),
       problems: z.array(z.string()),
     })
     .parse(
@@ -95,6 +96,7 @@ async function attach(options: AttachOptions): Promise<void> {
   const lines = [
     `${options.name} has ${attached.items} items with ${attached.points} recovery points again.`,
     ...(attached.policies.length > 0 ? [`Policies brought back: ${attached.policies.join(", ")}.`] : []),
+    ...(attached.settings.length > 0 ? [`Settings brought back: ${attached.settings.join(", ")}.`] : []),
     ...attached.problems.map((problem) => `PROBLEM: ${problem}`),
     "Their protection is stopped: restore from them at once, and resume protection when the machines are back.",
   ];

@@ -39,6 +39,7 @@ import { secretBox } from "../lib/secret-box.ts";
 import { openLogs, type Logs } from "../logs/logs.ts";
 import { maintainCollections } from "../providers/compute/restore-points/collection-stores.ts";
 import { retentionOf } from "../providers/operationalinsights/tables.ts";
+import { describeVault } from "../providers/recoveryservices/vaults/vault-document.ts";
 import { describeMachine } from "../providers/recoveryservices/restore/machine-description.ts";
 import { createInProcessClient } from "../providers/resources/deployments/in-process-client.ts";
 import { registerJobsExport } from "../providers/recoveryservices/jobs/export/jobs-export.ts";
@@ -199,6 +200,7 @@ export async function startService(settings: Settings): Promise<Service> {
       limits: backupLimits,
       consistencyAgent: reportingVmSnapshot(database, secretBox(platformKey), (...blob) => writeByUrl(blobs, ...blob)),
       describeMachine: (machine) => describeMachine(database, machine),
+      describeVault: (vault) => describeVault(database, vault),
       captureDiskKeys: async (vault, shape) =>
         captureDiskKeys(keyVaults, async () => vaultCallerOf(await ownIdentityOf(database, vault)), shape),
       report: (error) => log.error({ err: error }, "backup"),

@@ -23,6 +23,8 @@ export const storeErrors = defineErrors({
   DiskNameInvalid: { status: 400 },
   DiskSizeInvalid: { status: 400 },
   AttachmentTooLarge: { status: 400 },
+  KeptDocumentTooLarge: { status: 400 },
+  KeptDocumentChanged: { status: 409, remedy: "Read the document again and repeat the change." },
   PointTooLarge: { status: 400 },
   PointMissing: { status: 404, remedy: "`holdfast store points` lists what is there." },
   PointLocked: { status: 409, remedy: "It can be deleted when its lock has ended." },

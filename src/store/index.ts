@@ -6,6 +6,7 @@ export { collect, executeCollection } from "./collect/collect.ts";
 export { defaultLimits, planCollection } from "./collect/collection-plan.ts";
 export { storeErrors } from "./errors.ts";
 export { parsePointName, type PointName } from "./format/object-names.ts";
+export { keepDocument, keptDocument } from "./keep/kept-document.ts";
 export { keyFromBytes, keyFromPassphrase, keyFromService, type KeyProvider } from "./keys/kek.ts";
 export { parseRecoveryKey } from "./keys/recovery.ts";
 export { addRecoveryKey, describeVault, exportConfig, importConfig, rekey, type ConfigChange } from "./keys/rekey.ts";

@@ -115,6 +115,7 @@ export async function startDomainRig(
     },
     captureDiskKeys: async () => undefined,
     describeMachine: async ({ name }: InventoryMachine) => ({ name }),
+    describeVault: async () => ({ name: "v1" }),
   };
   engine.register("Backup", backupHandler(parts));
   for (const [operation, handler] of Object.entries(itemJobHandlers(parts)))

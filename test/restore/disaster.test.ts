@@ -53,9 +53,15 @@ before(async () => {
     const made = await lost.vault("PUT", "/backupPolicies/Seventy", { properties: policy.properties });
     assert.ok(made.status < 300, made.text);
     await lost.protect("vm1", "Seventy");
+    const tagged = await lost.call("PATCH", lost.vaultId, {
+      tags: { ward: "seven" },
+      identity: { type: "SystemAssigned" },
+    });
+    assert.equal(tagged.status, 200, tagged.text);
     for (let round = 0; round < 2; round += 1) assert.equal((await lost.backUp("vm1")).properties.status, "Completed");
     await lost.protect("web");
     assert.match((await lost.backUp("web")).properties.status, /^Completed/);
+    await changeLast(lost);
     contents = [0, 1].map((number) => readFileSync(join(lost.images, `vm1/disk${number}.raw`)));
     pointNames = (await lost.points("vm1")).map(({ name }) => name);
     const json = await run("vault", "recovery-key", "--json", "--data", lost.data, "-n", "v1", "-g", "lab");
@@ -87,6 +93,22 @@ async function ownKernel(folder: string): Promise<BootImage> {
   copyFileSync(kernelPath, own.kernelPath);
   copyFileSync(initrdPath, own.initrdPath);
   return { ...own, commandLine };
+}
+
+/** After the last backup: it is kept all the same. */
+async function changeLast(on: Rig): Promise<void> {
+  const root = join(on.data, storeRoot(on.data), "vaults");
+  const kept = (): string => readdirSync(join(root, readdirSync(root)[0] ?? "", "kept")).join();
+  const before = kept();
+  const softDeleteSettings = { softDeleteState: "AlwaysON", softDeleteRetentionPeriodInDays: 33 };
+  const securitySettings = { softDeleteSettings, immutabilitySettings: { state: "Unlocked" } };
+  const changed = await on.call("PATCH", on.vaultId, { properties: { securitySettings } });
+  assert.equal(changed.status, 200, changed.text);
+  await waitFor(
+    "the settings to be in the store",
+    () => (kept() === before || kept() === "" ? undefined : true),
+    30_000,
+  );
 }
 
 async function addHost(on: Rig, socketDirectory: string): Promise<void> {
@@ -161,9 +183,20 @@ test("with the recovery key the items, points and policies are back, and restore
   const place = ["--data", rig.data, "-n", "back", "-g", "lab", "--location", "eastus"];
   const attach = ["vault", "attach", ...place, "--store", join(saved, "store"), "--recovery-key", keyFile, "--json"];
   const attached = JSON.parse(await run(...attach));
-  assert.deepEqual(attached, { items: 2, points: 3, policies: ["Seventy"], problems: [] });
+  const { problems, settings, ...counts } = attached;
+  assert.deepEqual(counts, { items: 2, points: 3, policies: ["Seventy"] });
+  assert.match(problems.join(), /^The vault had the identity SystemAssigned: az backup vault identity assign\.$/);
+  assert.ok(settings.includes("soft delete and immutability"), settings.join());
 
   const vaultId = rig.vaultId.replace(/v1$/, "back");
+  const shown = (await rig.call("GET", vaultId)).json;
+  assert.deepEqual(shown.tags, { ward: "seven" });
+  const { softDeleteSettings, immutabilitySettings } = shown.properties.securitySettings;
+  const { softDeleteState, softDeleteRetentionPeriodInDays } = softDeleteSettings;
+  assert.deepEqual(
+    [softDeleteState, softDeleteRetentionPeriodInDays, immutabilitySettings.state],
+    ["AlwaysON", 33, "Unlocked"],
+  );
   const policy = (await rig.call("GET", `${vaultId}/backupPolicies/Seventy`)).json;
   assert.equal(policy.properties.retentionPolicy.dailySchedule.retentionDuration.count, 77);
   const item = (await rig.call("GET", `${vaultId}${rig.itemPath("vm1")}`)).json;
@@ -188,6 +221,7 @@ test("with the recovery key the items, points and policies are back, and restore
   // Once more adds nothing and breaks nothing.
   const again = JSON.parse(await run(...attach));
   assert.equal(again.points, 3);
+  assert.deepEqual(again.settings, [], "what was set since stays");
 });
 
 test("a machine that ran is restored as a new one on a new host, boots the kernel that its host had given it, and its agent reads what was written before", async () => {

@@ -3,7 +3,14 @@
 
 import type { Database } from "../../db/database.ts";
 import { HoldfastError } from "../../lib/errors.ts";
-import { listPoints, readAttachment, type KeyProvider, type Point, type Vault as Store } from "../../store/index.ts";
+import {
+  keptDocument,
+  listPoints,
+  readAttachment,
+  type KeyProvider,
+  type Point,
+  type Vault as Store,
+} from "../../store/index.ts";
 import { insertPoint } from "../points/record-point.ts";
 import { rowOfPoint } from "../points/point-row.ts";
 import { parsePolicy } from "../policy/parse-policy.ts";
@@ -21,6 +28,8 @@ export interface Attached {
   readonly items: number;
   readonly points: number;
   readonly policies: readonly string[];
+  /** What the store says of the vault itself; undefined when it was attached before, and may have changed since. */
+  readonly document: Buffer | undefined;
   /** What could not be brought back, and why. */
   readonly problems: readonly string[];
 }
@@ -40,7 +49,8 @@ export async function attachVault(
   signal?: AbortSignal,
 ): Promise<Attached> {
   const name = vaultStore(vault.guid);
-  if ((await stores.find(name)) === undefined) await stores.attach(name, draft, opener, signal);
+  const isFirst = (await stores.find(name)) === undefined;
+  if (isFirst) await stores.attach(name, draft, opener, signal);
   else await mustBeThere(database, vault);
   await using opened = await stores.open(name);
   const { points, problems } = await listPoints(opened.vault, undefined, signal);
@@ -73,7 +83,8 @@ export async function attachVault(
       said.push(`The point ${point.name}: ${error.message}`);
     }
   }
-  return { items: items.size, points: count, policies: [...policies].toSorted(), problems: said };
+  const document = isFirst ? await keptDocument(opened.vault, signal) : undefined;
+  return { items: items.size, points: count, policies: [...policies].toSorted(), document, problems: said };
 }
 
 /** A vault that has points of its own is not mixed with another one's. */

@@ -22,6 +22,7 @@ import { goesToVault } from "../retention/vault-transfer.ts";
 import { planRetention } from "../retention/retention.ts";
 import type { OpenVaults, Stores } from "../stores/stores.ts";
 import { findPolicy } from "../vaults/policies.ts";
+import { keepVaultDocument, type DescribeVault } from "../vaults/vault-document.ts";
 import { findVault, type Vault, type Writer } from "../vaults/vaults.ts";
 import { recheckBroken } from "../verification/verify-vault.ts";
 import { newestPoint } from "../../store/points/points.ts";
@@ -38,6 +39,7 @@ export interface BackupParts {
   /** A machine as the wire shows it: what a restore rebuilds it from. */
   readonly describeMachine: (machine: InventoryMachine) => Promise<Readonly<Record<string, unknown>>>;
   readonly captureDiskKeys: CaptureDiskKeys;
+  readonly describeVault: DescribeVault;
   readonly consistencyAgent?: ConsistencyAgent;
   readonly report: (error: unknown) => void;
 }
@@ -102,6 +104,7 @@ async function backUp(parts: BackupParts, context: JobContext): Promise<void> {
   try {
     await retainItem(database, opened, item, policy.policy, signal);
     await recheckBroken(database, opened, vault, signal);
+    await keepVaultDocument(parts.describeVault, opened.vault, vault, signal);
   } catch (error) {
     // The point stands; the daily round tries again.
     signal.throwIfAborted();

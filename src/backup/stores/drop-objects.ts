@@ -4,7 +4,7 @@
 import { prefixes } from "../../store/format/object-names.ts";
 import type { ObjectStore } from "../../store/index.ts";
 
-const order = ["points", "deleted", "sessions", "collect", "quarantine", "index", "packs", "config"] as const;
+const order = ["points", "deleted", "sessions", "collect", "quarantine", "index", "packs", "kept", "config"] as const;
 
 export async function dropObjects(place: ObjectStore, signal?: AbortSignal): Promise<void> {
   for (const kind of order) {

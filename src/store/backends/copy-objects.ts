@@ -2,7 +2,7 @@
 // immutable, so what is there already is not sent again and a copy that was interrupted goes on
 // where it stopped.
 //
-// The order is that of writing (config, packs, index, points), but the points to copy are chosen
+// The order is that of writing (config, packs, index, what is kept beside, points), but the points to copy are chosen
 // before the packs are listed: every pack that a chosen point needs was durable before the point, so
 // it is in the list. A point is copied only when all packs of the plan have arrived.
 
@@ -15,7 +15,7 @@ import { objectErrors } from "./errors.ts";
 import type { ObjectInfo, ObjectStore } from "./object-store.ts";
 
 /** In the order in which they are written. */
-const stages = ["config", "packs", "index", "points"] as const;
+const stages = ["config", "packs", "index", "kept", "points"] as const;
 type Stage = (typeof stages)[number];
 
 export interface CopyPlan {
@@ -53,7 +53,7 @@ export async function planCopy(from: ObjectStore, to: ObjectStore, signal?: Abor
   await refuseWhileDeleting(to, signal);
   const listed = new Map<Stage, ObjectInfo[]>();
   for (const stage of [...stages].reverse()) listed.set(stage, await collectInfos(from, prefixes[stage], signal));
-  const missing: Record<Stage, ObjectInfo[]> = { config: [], packs: [], index: [], points: [] };
+  const missing: Record<Stage, ObjectInfo[]> = { config: [], packs: [], index: [], kept: [], points: [] };
   let present = 0;
   for (const stage of stages) {
     const there = new Map((await collectInfos(to, prefixes[stage], signal)).map((info) => [info.name, info.size]));

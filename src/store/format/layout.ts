@@ -16,6 +16,7 @@ export const maxAttachmentSize = 64 * 1024 * 1024;
 export const maxPointSize = 16 * 1024 * 1024;
 export const maxIndexSize = 64 * 1024 * 1024;
 export const maxPackSize = 64 * 1024 * 1024;
+export const maxKeptDocument = 1024 * 1024;
 
 export const idLength = 32;
 export const tagLength = 16;
@@ -32,5 +33,6 @@ export const objectKinds = {
   session: 0x53,
   collection: 0x47,
   quarantine: 0x51,
+  keptDocument: 0x4b,
 } as const;
 export type ObjectKind = (typeof objectKinds)[keyof typeof objectKinds];

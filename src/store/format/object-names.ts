@@ -13,12 +13,14 @@ export const prefixes = {
   sessions: "sessions/",
   collect: "collect/",
   quarantine: "quarantine/",
+  kept: "kept/",
 } as const;
 
 export const packName = (hash: string): string => `packs/${hash.slice(0, 2)}/${hash}`;
 export const indexName = (hash: string): string => `index/${hash}`;
 export const quarantineName = (hash: string): string => `quarantine/${hash}`;
 export const configName = (number: number): string => `config/${String(number).padStart(8, "0")}`;
+export const keptDocumentName = (number: number): string => `kept/${String(number).padStart(8, "0")}`;
 
 const hashPattern = /^[0-9a-f]{64}$/;
 

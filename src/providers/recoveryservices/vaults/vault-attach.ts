@@ -9,14 +9,20 @@ import { attachErrors } from "../../../backup/attach/errors.ts";
 import { storeCredential, storeLocation } from "../../../backup/stores/location.ts";
 import { vaultStore } from "../../../backup/stores/store-name.ts";
 import { keyFromBytes, parseRecoveryKey, type KeyProvider } from "../../../store/index.ts";
+import type { InProcessClient } from "../../resources/deployments/in-process-client.ts";
 import type { RecoveryServices } from "../services.ts";
+import { bringVaultBack } from "./vault-document.ts";
 import { doerOf, namespace, vaultOf, vaultPath } from "./vault-paths.ts";
 
 const below = `${vaultPath}/providers/Microsoft.Holdfast`;
 /** Whoever may write a vault may say what is in it. */
 const action = "Microsoft.RecoveryServices/vaults/write";
 
-export function attachPart(services: RecoveryServices): Provider {
+export interface AttachServices extends RecoveryServices {
+  readonly inProcess: InProcessClient;
+}
+
+export function attachPart(services: AttachServices): Provider {
   return {
     namespace,
     resourceTypes: [],
@@ -35,10 +41,10 @@ const body = z.object({
   recoveryKey: z.string().max(1000).optional(),
 });
 
-async function attach(services: RecoveryServices, request: ArmRequest): Promise<ArmReply> {
+async function attach(services: AttachServices, request: ArmRequest): Promise<ArmReply> {
   const { location, credential, ...keys } = parseBody(request, body);
   const vault = await vaultOf(services.database.kysely, request);
-  const attached = await attachVault(
+  const { document, problems, ...attached } = await attachVault(
     services.database,
     services.stores,
     {
@@ -49,7 +55,11 @@ async function attach(services: RecoveryServices, request: ArmRequest): Promise<
     },
     request.signal,
   );
-  return ok(attached);
+  const back =
+    document === undefined
+      ? { settings: [], problems: [] }
+      : await bringVaultBack(services.inProcess, request, vault, document);
+  return ok({ ...attached, settings: back.settings, problems: [...problems, ...back.problems] });
 }
 
 function openerOf({ key, recoveryKey: printed }: { key?: string; recoveryKey?: string }): KeyProvider {

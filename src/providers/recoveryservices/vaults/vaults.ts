@@ -14,6 +14,7 @@ import {
   type Reader,
   type Vault,
 } from "../../../backup/vaults/vaults.ts";
+import { appendEvent } from "../../../events/append.ts";
 import { encryptingRoutes } from "./encryption.ts";
 import { requireGuard } from "../guards/guard-check.ts";
 import { isInUse } from "./vault-changes.ts";
@@ -82,6 +83,9 @@ async function settle(services: RecoveryServices, change: Change<VaultProperties
     await requireGuard(services, trx, before, "weakenProtection", request);
   const vault = await saveSettings(trx, before, settings, by);
   const own = ownProperties(properties, existing?.properties as OwnProperties | undefined);
+  // Tags, the identity and what only the resource shows are no settings, but the vault's store keeps them too.
+  if (existing !== undefined)
+    appendEvent(trx, { type: "vault.described", subject: vault.key, data: { id: vault.id }, ...by });
   return {
     properties: renderProperties(own, vault.settings),
     envelope: {

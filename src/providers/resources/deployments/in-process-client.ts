@@ -7,7 +7,7 @@ import type { Caller } from "../../../arm/request.ts";
 import { randomBytes } from "../../../lib/random.ts";
 
 export interface InProcessCall {
-  readonly method: "GET" | "PUT" | "POST" | "DELETE";
+  readonly method: "GET" | "PUT" | "PATCH" | "POST" | "DELETE";
   /** Path and query, encoded. */
   readonly target: string;
   readonly body?: unknown;

@@ -1,0 +1,49 @@
+// What a vault is set to, kept in its store beside the points: a server that takes the store over has it
+// back. Written when it has changed, and looked at again by each backup, which finds what was missed.
+
+import type { Database } from "../../db/database.ts";
+import { keepDocument, keptDocument, type Vault as Store } from "../../store/index.ts";
+import { vaultStore } from "../stores/store-name.ts";
+import type { Stores } from "../stores/stores.ts";
+import { findVault, type Vault } from "./vaults.ts";
+
+/** The vault as the wire shows it; undefined when it is not there any more. */
+export type DescribeVault = (vault: Vault) => Promise<Readonly<Record<string, unknown>> | undefined>;
+
+export interface VaultDocumentParts {
+  readonly database: Database;
+  readonly stores: Stores;
+  readonly describeVault: DescribeVault;
+  readonly report: (error: unknown) => void;
+}
+
+export async function keepVaultDocument(
+  describeVault: DescribeVault,
+  store: Store,
+  vault: Vault,
+  signal?: AbortSignal,
+): Promise<void> {
+  const described = await describeVault(vault);
+  if (described === undefined) return;
+  const content = Buffer.from(JSON.stringify(described));
+  if ((await keptDocument(store, signal))?.equals(content) !== true) await keepDocument(store, content, signal);
+}
+
+/** For subscribers: the vaults that the events are about, as they are now. */
+export async function keepChangedVaults(
+  { database, stores, describeVault, report }: VaultDocumentParts,
+  events: readonly { readonly subject: string }[],
+  signal: AbortSignal,
+): Promise<void> {
+  for (const key of new Set(events.map(({ subject }) => subject))) {
+    const vault = await findVault(database.kysely, key);
+    if (vault === undefined || (await stores.find(vaultStore(vault.guid))) === undefined) continue;
+    try {
+      await using opened = await stores.open(vaultStore(vault.guid));
+      await keepVaultDocument(describeVault, opened.vault, vault, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      report(error); // the next backup writes it
+    }
+  }
+}
