@@ -125,7 +125,11 @@ test("from point to point only what changed is told, over a start, over commits 
   const whole = await readWhole(diskOf(taken, "a"));
   assert.equal(digest(updated.content), digest(whole));
   assert.ok(updated.readBytes > 2 * 1024 * 1024 && updated.readBytes < 32 * 1024 * 1024, `${updated.readBytes} bytes`);
+  const counted = await taken.guestWrites?.();
   await write("three");
+  const since = await taken.guestWrites?.();
+  assert.ok(counted !== undefined && since !== undefined && since.operations > counted.operations);
+  assert.ok(since.nanoseconds > counted.nanoseconds);
   assert.equal(digest(await readWhole(diskOf(taken, "a"))), digest(whole), "a point does not move");
   await assert.rejects(take(), { code: "SnapshotInProgress" });
   await taken.commit();

@@ -4,7 +4,7 @@ import type { GuestWrites } from "../../hosts/host.ts";
 import { sleep, waitFor } from "../../lib/time.ts";
 import { governReads } from "./govern-reads.ts";
 
-const times = { first: 5, turns: { full: 20, slowed: 10 }, restStep: 2, longestRest: 10 };
+const times = { first: 5, turns: { full: 20, slowed: 10 }, restStep: 2, longestRest: 10, longestLook: 1_000 };
 
 /** Counts as QEMU does: each look finds forty more writes, which take longer while something is read. */
 function guest(millisecondsEach: (isRead: boolean) => number) {
@@ -74,6 +74,18 @@ test("where the host cannot tell, or fails to, reads go on at full speed", async
     assert.deepEqual([done, governed.lowestShare()], [3, 1]);
     assert.equal(governed.requestsInFlight !== undefined, session.isLive);
   }
+});
+
+test("a host that stops answering during a rest does not keep the reads", async () => {
+  let looks = 0;
+  const session = guest(() => 1);
+  const silent = {
+    isLive: true,
+    guestWrites: () => (++looks < 6 ? session.guestWrites() : new Promise<never>(() => {})),
+  };
+  await using governed = governReads(silent, undefined, { ...times, longestLook: 20 });
+  await waitFor("the silence", () => looks >= 6 || undefined, 10_000, 1);
+  await governed.gate.run(session.read);
 });
 
 test("a backup that ends while it rests leaves nobody waiting", async () => {

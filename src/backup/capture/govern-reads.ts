@@ -3,7 +3,8 @@
 // Always true: whatever fails here, the reads go on; the backup of a guest that hardly writes never rests.
 
 import type { GuestWrites, SnapshotSession } from "../../hosts/host.ts";
-import { sleep, unlessAborted } from "../../lib/time.ts";
+import { monotonicMilliseconds } from "../../lib/clock.ts";
+import { sleep, unlessAborted, withDeadline } from "../../lib/time.ts";
 import { openReadGate, type ReadGate } from "./read-gate.ts";
 import { carefulPace, fewestWrites, fullPace, nextPace } from "./read-pace.ts";
 
@@ -22,9 +23,16 @@ export interface GovernorTimes {
   readonly turns: { readonly full: number; readonly slowed: number };
   readonly restStep: number;
   readonly longestRest: number;
+  readonly longestLook: number;
 }
 
-const usualTimes: GovernorTimes = { first: 250, turns: { full: 2_000, slowed: 1_000 }, restStep: 30, longestRest: 500 };
+const usualTimes: GovernorTimes = {
+  first: 250,
+  turns: { full: 2_000, slowed: 1_000 },
+  restStep: 30,
+  longestRest: 500,
+  longestLook: 3_000,
+};
 /** Two MiB: enough to keep the reading busy while what was read is stored. */
 const liveRequests = 4;
 /** A rest lasts for so many writes: for a time alone, it would see only what is fast. */
@@ -40,7 +48,7 @@ export function governReads(
   const signal = outer === undefined ? over.signal : AbortSignal.any([outer, over.signal]);
   let lowest = 1;
   const { guestWrites } = session;
-  const look = guestWrites?.bind(session);
+  const look = guestWrites && ((until: AbortSignal) => inTime(guestWrites.bind(session), times.longestLook, until));
   if (look !== undefined) gate.setShare(carefulPace.share);
   const governing =
     look === undefined
@@ -61,6 +69,15 @@ export function governReads(
       await governing;
     },
   };
+}
+
+/** A host that does not answer must not keep reads waiting. */
+function inTime(
+  look: (signal: AbortSignal) => Promise<GuestWrites>,
+  milliseconds: number,
+  signal: AbortSignal,
+): Promise<GuestWrites> {
+  return withDeadline(milliseconds, look, () => new Error("the host does not tell what the guest writes"), signal);
 }
 
 async function govern(
@@ -84,11 +101,12 @@ async function govern(
     if (reading.operations < fewestWrites && pace.share === 1) continue;
     await unlessAborted(gate.rest(), signal);
     const quiet = await look(signal);
-    for (let waited = 0; waited < times.longestRest; waited += times.restStep) {
+    // A look may take longer than the step between two.
+    const restUntil = monotonicMilliseconds() + times.longestRest;
+    do {
       await sleep(times.restStep, signal);
       from = await look(signal);
-      if (from.operations - quiet.operations >= restWrites) break;
-    }
+    } while (from.operations - quiet.operations < restWrites && monotonicMilliseconds() < restUntil);
     gate.goOn();
     const next = nextPace(pace, { reading, resting: since(quiet, from) });
     if (next.share < pace.share) onSlower(next.share);

@@ -11,6 +11,7 @@ import { dirtyBitmapContext } from "../../nbd/protocol.ts";
 import { cut, type CutPlace } from "../cut.ts";
 import { hostErrors } from "../errors.ts";
 import type {
+  GuestWrites,
   MachineDisk,
   NoChangesReason,
   ReachedConsistency,
@@ -23,6 +24,7 @@ import { chainPrefix, checkPointName, newSessionId, pointBitmap } from "../qemu/
 import { backupXml, changesBitmap, checkpointXml, endBackup, findBackup } from "./backup-job.ts";
 import { checkpointsOf, isRefusal, type Checkpoints } from "./checkpoints.ts";
 import { toDisks, type DomainDisk, type DomainState } from "./domain.ts";
+import { readGuestWrites } from "./guest-writes.ts";
 import type { Virsh } from "./virsh.ts";
 
 export interface LibvirtSnapshotPlace extends CutPlace {
@@ -148,6 +150,10 @@ class LibvirtSnapshot implements SnapshotSession {
             },
     }));
     this.#lost.signal.throwIfAborted();
+  }
+
+  guestWrites(signal?: AbortSignal): Promise<GuestWrites> {
+    return readGuestWrites(this.#place.virsh, this.#place.state.domain.id, signal);
   }
 
   async confirm(): Promise<void> {
