@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { ArmRequest } from "./request.ts";
 import { compileRoutes, type Route } from "./routes.ts";
 
 const handle = async (): Promise<{ status: number }> => ({ status: 200 });
@@ -79,4 +80,12 @@ test("two routes for the same place are refused", () => {
     { method: "GET", path: "/TENANTS/{b}", action: "x", handle },
   ];
   assert.throws(() => compileRoutes(twice), /two routes/);
+});
+
+test("what can be read can be asked for", async () => {
+  const path = "/subscriptions/s/resourceGroups/g/providers/Microsoft.RecoveryServices/vaults/v";
+  const asked = find("HEAD", path);
+  assert.equal(asked?.route.action, "Microsoft.RecoveryServices/vaults/read");
+  assert.equal((await asked.route.handle({} as ArmRequest)).status, 204);
+  assert.equal(find("HEAD", `${path}/backupFabrics/Azure/refreshContainers`), undefined);
 });

@@ -78,12 +78,26 @@ export function compileRoutes(routes: readonly Route[]): RouteTable {
     routes: compiled,
     find: (method, segments) => {
       for (const { node, scopeLength } of candidates(segments)) {
-        const route = node.routes.get(method as Method);
+        const route = node.routes.get(method as Method) ?? (method === "HEAD" ? existenceRoute(node) : undefined);
         if (route !== undefined) return bind(route, segments, scopeLength);
       }
       return undefined;
     },
     methodsOf: (segments) => [...new Set([...candidates(segments)].flatMap(({ node }) => [...node.routes.keys()]))],
+  };
+}
+
+/** What can be read can be asked for: 204 when it is there, and the refusal of the reading otherwise. */
+function existenceRoute(node: Node): CompiledRoute | undefined {
+  const read = node.routes.get("GET");
+  if (read === undefined) return undefined;
+  return {
+    ...read,
+    method: "HEAD",
+    handle: async (request) => {
+      const { status, headers } = await read.handle(request);
+      return { status: status === 200 ? 204 : status, ...(headers === undefined ? {} : { headers }) };
+    },
   };
 }
 

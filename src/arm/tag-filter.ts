@@ -5,6 +5,9 @@ import type { Resource } from "./resources/resource.ts";
 
 /** Whether the filter's tag conditions hold; true when it has none. */
 export function tagsMatch(filter: Filter, resource: Pick<Resource, "envelope">): boolean {
+  const prefix = tagPrefix(filter)?.toLowerCase();
+  const tags = Object.keys(resource.envelope.tags ?? {});
+  if (prefix !== undefined && !tags.some((tag) => tag.toLowerCase().startsWith(prefix))) return false;
   const name = requiredEquals(filter, "tagname");
   const value = requiredEquals(filter, "tagvalue");
   if (name === undefined && value === undefined) return true;
@@ -18,6 +21,21 @@ export function tagsMatch(filter: Filter, resource: Pick<Resource, "envelope">):
 /** The filter without its tag conditions, which `tagsMatch` has answered. */
 export function withoutTags(filter: Filter): Filter {
   if (filter.kind === "compare" && /^tag(name|value)$/i.test(filter.field)) return { kind: "all" };
+  if (isTagPrefix(filter)) return { kind: "all" };
   if (filter.kind === "and") return { kind: "and", left: withoutTags(filter.left), right: withoutTags(filter.right) };
   return filter;
+}
+
+function isTagPrefix(filter: Filter): filter is Filter & { kind: "call" } {
+  if (filter.kind !== "call" || filter.name.toLowerCase() !== "startswith") return false;
+  const [field] = filter.args;
+  return field !== undefined && "field" in field && field.field.toLowerCase() === "tagname";
+}
+
+/** What `startswith(tagName, '…')` asks for. */
+function tagPrefix(filter: Filter): string | undefined {
+  if (filter.kind === "and") return tagPrefix(filter.left) ?? tagPrefix(filter.right);
+  if (!isTagPrefix(filter)) return undefined;
+  const [, prefix] = filter.args;
+  return prefix !== undefined && "value" in prefix ? String(prefix.value) : "";
 }

@@ -8,6 +8,7 @@ import { dropOldAlerts } from "../monitor/alerts.ts";
 import { runRules } from "../monitor/rules/run-rules.ts";
 import { runPeriodically } from "../monitor/schedule.ts";
 import { raiseBackupAlerts } from "../providers/alertsmanagement/backup-alerts.ts";
+import { raiseAlert } from "../providers/alertsmanagement/processing-rules.ts";
 import { pushInventories, routeBackupRecords } from "../providers/insights/backup-routing.ts";
 import { routeDiagnostics } from "../providers/insights/diagnostic-routing.ts";
 import { askForRule, findRule } from "../providers/insights/scheduled-query-rules.ts";
@@ -45,6 +46,7 @@ export async function runMonitoring(
         ...reporting("rules were not evaluated"),
         ruleOf: (key) => findRule(services, key),
         ask: (rule, text, from, end, held) => askForRule(services, rule, text, from, end, held),
+        fire: raiseAlert,
       },
       signal,
     ),

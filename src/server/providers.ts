@@ -3,13 +3,16 @@
 import { providerDirectory, type Provider, type ProviderDirectory } from "../arm/provider.ts";
 import type { SecretBox } from "../lib/secret-box.ts";
 import { alertsProvider } from "../providers/alertsmanagement/alerts.ts";
+import { processingRulesProvider } from "../providers/alertsmanagement/processing-rules.ts";
 import { operationListProviders } from "../providers/authorization/provider-operations.ts";
 import { authorizationProvider } from "../providers/authorization/provider.ts";
 import { computeProvider } from "../providers/compute/provider.ts";
 import type { ComputeServices } from "../providers/compute/services.ts";
 import { featuresProvider } from "../providers/features/features.ts";
+import { actionGroupsProvider } from "../providers/insights/action-groups.ts";
 import { activityLogProvider } from "../providers/insights/activity-log.ts";
 import { diagnosticSettingsProvider } from "../providers/insights/diagnostic-settings.ts";
+import { metricsProvider } from "../providers/insights/metrics.ts";
 import { resourceLogsProvider } from "../providers/insights/resource-logs.ts";
 import { scheduledQueryRulesProvider } from "../providers/insights/scheduled-query-rules.ts";
 import { workbooksProvider } from "../providers/insights/workbooks.ts";
@@ -46,6 +49,7 @@ export interface ProviderServices
 
 export function assembleProviders(services: ProviderServices): ProviderDirectory {
   const own: Provider[] = [
+    actionGroupsProvider(services),
     activityLogProvider(services),
     alertsProvider(services),
     authorizationProvider(services, () => directory.providers),
@@ -64,7 +68,9 @@ export function assembleProviders(services: ProviderServices): ProviderDirectory
     keyVaultProvider(services),
     locksProvider(services),
     managedIdentityProvider(services),
+    metricsProvider(services),
     networkProvider(services),
+    processingRulesProvider(services),
     ...recoveryServicesProviders(services),
     attachPart(services),
     encryptionPart(services),

@@ -1,4 +1,4 @@
-// Microsoft's JavaScript SDKs, unmodified: @azure/identity, arm-resources, arm-features.
+// Microsoft's JavaScript SDKs, unmodified: @azure/identity, arm-resources, arm-features, arm-monitor.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -56,5 +56,20 @@ test("arm-authorization finds a role, assigns it once, lists and deletes the ass
     twice: "RoleAssignmentExists",
     mine: [["*"]],
     gone: 404,
+  });
+});
+
+test("arm-monitor keeps action groups; arm-resources tags a subscription, asks for a resource, and moves none", async () => {
+  assert.deepEqual(await runProgram("monitor"), {
+    created: ["alice Enabled", "https://example.com/hook"],
+    disabled: false,
+    receiver: "Conflict",
+    twice: "InvalidRequestContent",
+    listed: ["group"],
+    exists: [true, false],
+    tags: [{ a: "1", b: "2" }, { b: "2" }, {}],
+    names: ["offered: one"],
+    moved: "ResourceMoveNotSupported",
+    metrics: 0,
   });
 });

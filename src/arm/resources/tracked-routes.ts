@@ -111,7 +111,7 @@ export function trackedRoutes<Properties extends object>(
   const put = async (request: ArmRequest): Promise<ArmReply> => {
     type.checkName(param(request, "name"));
     const body = parseBody(request, envelopeSchema.extend({ properties: type.properties.optional() }));
-    const properties = body.properties ?? type.properties.parse({});
+    const properties = body.properties ?? checkedProperties(type.properties, {});
     return change(request, (existing) => ({
       location: locationOf(services, type.isGlobal === true, body.location, existing),
       envelope: toEnvelope(body),
@@ -128,19 +128,12 @@ export function trackedRoutes<Properties extends object>(
       if (existing === undefined)
         throw armErrors.ResourceNotFound(`The Resource '${fullType}/${param(request, "name")}' was not found.`);
       const merged = mergePatch(existing.properties, withSchemaNames(type.properties, body.properties ?? {}));
-      const checked = type.properties.safeParse(merged);
-      if (!checked.success) {
-        const issue = checked.error.issues[0];
-        throw armErrors.InvalidParameter(
-          `'properties.${issue?.path.join(".") ?? ""}': ${issue?.message ?? "is wrong"}.`,
-          { target: "properties" },
-        );
-      }
+      const properties = checkedProperties(type.properties, merged);
       const { location: _location, properties: _properties, ...changes } = body;
       return {
         location: existing.location ?? "",
         envelope: toEnvelope({ ...existing.envelope, ...changes }),
-        properties: checked.data,
+        properties,
       };
     });
   };
@@ -191,11 +184,19 @@ export function trackedRoutes<Properties extends object>(
     { method: "GET", path: inSubscription, handle: list },
     { method: "GET", path: inGroup, handle: list },
     { method: "GET", path: one, handle: read },
-    { method: "HEAD", path: one, handle: read },
     { method: "PUT", path: one, handle: put },
     { method: "PATCH", path: one, handle: patch },
     { method: "DELETE", path: one, handle: remove },
   ];
+}
+
+function checkedProperties<Properties>(schema: z.ZodType<Properties>, given: unknown): Properties {
+  const checked = schema.safeParse(given);
+  if (checked.success) return checked.data;
+  const issue = checked.error.issues[0];
+  throw armErrors.InvalidParameter(`'properties.${issue?.path.join(".") ?? ""}': ${issue?.message ?? "is wrong"}.`, {
+    target: "properties",
+  });
 }
 
 /** Deletes one resource, unless something blocks it. */

@@ -7,16 +7,17 @@ import { buildGraph, type Graph, indexResources } from "./dependencies.ts";
 import type { DeploymentTarget } from "./deployment-target.ts";
 import { attempt, expandResources } from "./expand-resources.ts";
 import type { Budget } from "./expression/budget.ts";
+import { checkSyntax } from "./expression/check-syntax.ts";
 import { ExpressionError } from "./expression/expression-error.ts";
 import { evaluateTree } from "./expression/evaluate.ts";
 import { type DeploymentFacts, type EvaluationContext, RuntimeValueNeeded } from "./expression/scope.ts";
 import { templateLimits } from "./limits.ts";
-import { outputEntries } from "./output-declarations.ts";
+import { outputEntries, type OutputDeclaration } from "./output-declarations.ts";
 import { type Parameter, readParameters } from "./parameters.ts";
 import { isSecureType, resolveType } from "./parameter-types.ts";
 import { engineMembers, type PlannedResource } from "./planned-resource.ts";
 import { readTemplate, type Template, textMember } from "./template.ts";
-import { invalidTemplate } from "./template-errors.ts";
+import { invalidTemplate, placed } from "./template-errors.ts";
 import { templateHash } from "./template-hash.ts";
 import { planningContext, templateScope } from "./template-scope.ts";
 
@@ -204,6 +205,22 @@ function checkExpressions(made: DeploymentPlan): void {
         output.position,
         `outputs.${output.name}`,
       );
+    checkOutput(made, output);
+  }
+}
+
+/** What it evaluates to is known after the deployment; that it can be evaluated at all must be known before. */
+function checkOutput({ context }: DeploymentPlan, { name, declaration, position }: OutputDeclaration): void {
+  try {
+    checkSyntax(declaration, context.scope);
+  } catch (error) {
+    if (!(error instanceof ExpressionError)) throw error;
+    throw invalidTemplate(
+      `The template output '${name}'${placed(position)} is not valid: ${error.message}`,
+      position,
+      `outputs.${name}`,
+      error,
+    );
   }
 }
 

@@ -104,6 +104,14 @@ const refusals: Record<string, readonly [TestDeployment, RegExp]> = {
     { template: { outputs: { o: { type: "number", value: 1 } } } },
     /The template output 'o' is not valid: the type 'number' is unknown/,
   ],
+  "an output with an unknown function": [
+    { template: { outputs: { o: { type: "string", value: "[if(true(), 'x', nosuch('a'))]" } } } },
+    /The template output 'o' .*is not valid: The template function 'nosuch' is not valid/,
+  ],
+  "an output that cannot be read": [
+    { template: { outputs: { o: { type: "string", condition: "[equals(1,]", value: "x" } } } },
+    /The template output 'o' .*Unable to parse language expression/,
+  ],
   "too many in a loop": [
     { template: { resources: [thing("[string(copyIndex())]", { copy: { name: "c", count: 801 } })] } },
     /no more than '800'/,

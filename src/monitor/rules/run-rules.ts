@@ -22,6 +22,8 @@ export interface RuleRunnerOptions {
   readonly ruleOf: (key: string) => Promise<Rule | undefined>;
   /** Asks the rule's scope; `end` is what now() means and where the rows end. */
   readonly ask: (rule: Rule, text: string, from: number, end: number, signal: AbortSignal) => Promise<RuleAnswer>;
+  /** How an alert is fired; whoever knows of rules about alerts gives another way than the plain one. */
+  readonly fire?: typeof fireAlert;
   readonly report: (error: unknown) => void;
 }
 
@@ -132,7 +134,7 @@ async function evaluateRun(
     await assertLeaseHeld(trx, lease);
     let next = state;
     if (rule !== undefined && asked !== undefined && !("failure" in asked)) {
-      next = await apply(trx, rule, state, asked.measured, end);
+      next = await apply(trx, rule, state, asked.measured, end, options.fire ?? fireAlert);
     }
     const failure = asked !== undefined && "failure" in asked ? asked.failure.slice(0, 2000) : null;
     await trx
@@ -150,11 +152,12 @@ async function apply(
   state: RuleState,
   measured: readonly Measured[],
   end: number,
+  fire: typeof fireAlert,
 ): Promise<RuleState> {
   const correlationId = newGuid();
   const outcome = follow(rule, state, judge(rule.criterion, measured), end);
   for (const combination of outcome.fire) {
-    await fireAlert(trx, ruleAlert(rule, combination, end, outcome.isMuted, correlationId));
+    await fire(trx, ruleAlert(rule, combination, end, outcome.isMuted, correlationId));
   }
   for (const keys of outcome.resolve) await resolveAlert(trx, openKeyOf(rule, keys), correlationId);
   return outcome.state;

@@ -16,8 +16,8 @@ import { findVault, type Vault } from "../../backup/vaults/vaults.ts";
 import type { Database } from "../../db/database.ts";
 import type { StoredEvent } from "../../events/event.ts";
 import { runSubscriber } from "../../events/subscribe.ts";
-import { fireAlert } from "../../monitor/alerts.ts";
 import { builtInAlert, builtInAlerts, type BuiltInAlert, type BuiltInHappening } from "../../monitor/built-in.ts";
+import { raiseAlert } from "./processing-rules.ts";
 
 type Told = Pick<BuiltInHappening, "kind" | "description"> & Partial<Pick<BuiltInHappening, "item" | "job">>;
 type Watcher = (event: StoredEvent, vault: Vault, reader: Reader) => Promise<readonly Told[]> | readonly Told[];
@@ -133,7 +133,7 @@ export function raiseBackupAlerts(
       handle: {
         apply: async (trx, events) => {
           for (const event of events) {
-            for (const happening of await happeningsOf(trx, event)) await fireAlert(trx, builtInAlert(happening));
+            for (const happening of await happeningsOf(trx, event)) await raiseAlert(trx, builtInAlert(happening));
           }
         },
       },

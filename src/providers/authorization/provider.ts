@@ -1,13 +1,16 @@
 // Microsoft.Authorization: who may do what where. Locks, of the same namespace, stand beside.
 
 import type { Provider } from "../../arm/provider.ts";
-import { ok, type ArmRequest } from "../../arm/request.ts";
+import { ok, param, type ArmRequest } from "../../arm/request.ts";
 import type { Route } from "../../arm/routes.ts";
 import type { Services } from "../services.ts";
 import { providerOperationRoutes } from "./provider-operations.ts";
 import { roleAssignmentRoutes } from "./role-assignments.ts";
 import { roleDefinitionRoutes } from "./role-definitions.ts";
 import { requestScope } from "./scopes.ts";
+import { defineErrors } from "../../lib/errors.ts";
+
+const errors = defineErrors({ DenyAssignmentNotFound: { status: 404 } });
 
 const versions = ["2022-04-01", "2020-04-01-preview", "2018-01-01-preview", "2015-07-01"];
 
@@ -28,6 +31,13 @@ export function authorizationProvider(services: Services, providers: () => reado
       ...providerOperationRoutes(providers),
       ...permissionRoutes(services),
       emptyList("{scope}/providers/Microsoft.Authorization/denyAssignments"),
+      {
+        method: "GET",
+        path: "{scope}/providers/Microsoft.Authorization/denyAssignments/{name}",
+        handle: async (request) => {
+          throw errors.DenyAssignmentNotFound(`The deny assignment '${param(request, "name")}' is not found.`);
+        },
+      },
       emptyList("/subscriptions/{subscriptionId}/providers/Microsoft.Authorization/classicAdministrators"),
     ],
   };

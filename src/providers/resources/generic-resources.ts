@@ -2,7 +2,7 @@
 
 import { allowOnly, filterPredicate, parseFilter, requiredEquals } from "../../arm/filter.ts";
 import { fillPage } from "../../arm/paging.ts";
-import { ok, param, type ArmReply, type ArmRequest } from "../../arm/request.ts";
+import { param, type ArmReply, type ArmRequest } from "../../arm/request.ts";
 import { listResources, type ResourceQuery } from "../../arm/resources/resource-store.ts";
 import type { Resource } from "../../arm/resources/resource.ts";
 import type { Route } from "../../arm/routes.ts";
@@ -60,12 +60,6 @@ export function genericResourceRoutes(services: Services): Route[] {
     // Each row is shown to those who may read it; the list itself is open.
     { method: "GET", path: inSubscription, action: "", handle: list },
     { method: "GET", path: inGroup, action: "", handle: list },
-    {
-      method: "GET",
-      path: "/subscriptions/{subscriptionId}/tagNames",
-      action: "Microsoft.Resources/subscriptions/tagNames/read",
-      handle: async (request) => ok({ value: await tagNames(services, param(request, "subscriptionId")) }),
-    },
   ];
 }
 
@@ -102,25 +96,4 @@ function render(resource: Resource, expand: ReadonlySet<string>): Record<string,
     ...(expand.has("provisioningstate") ? { provisioningState: resource.provisioningState } : {}),
     systemData: resource.systemData,
   };
-}
-
-async function tagNames(services: Services, subscriptionId: string): Promise<unknown[]> {
-  const counts = new Map<string, Map<string, number>>();
-  for (const resource of await listResources(services.database.kysely, { subscriptionId })) {
-    for (const [name, value] of Object.entries(resource.envelope.tags ?? {})) {
-      const values = counts.get(name) ?? new Map<string, number>();
-      values.set(value, (values.get(value) ?? 0) + 1);
-      counts.set(name, values);
-    }
-  }
-  return [...counts].map(([tagName, values]) => ({
-    id: `/subscriptions/${subscriptionId}/tagNames/${tagName}`,
-    tagName,
-    count: { type: "Total", value: [...values.values()].reduce((sum, count) => sum + count, 0) },
-    values: [...values].map(([tagValue, count]) => ({
-      id: `/subscriptions/${subscriptionId}/tagNames/${tagName}/tagValues/${tagValue}`,
-      tagValue,
-      count: { type: "Total", value: count },
-    })),
-  }));
 }

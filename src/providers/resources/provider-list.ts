@@ -109,6 +109,22 @@ export function providerListRoutes({ database, locations }: Services, providers:
       },
     },
     {
+      method: "GET",
+      path: `${one}/resourceTypes`,
+      action: `${action}/read`,
+      handle: async (request) => ok({ value: render(find(request), "Registered", undefined)["resourceTypes"] }),
+    },
+    {
+      // No provider here acts by an application of its own.
+      method: "GET",
+      path: `${one}/providerPermissions`,
+      action: `${action}/read`,
+      handle: async (request) => {
+        find(request);
+        return ok({ value: [] });
+      },
+    },
+    {
       method: "POST",
       path: `${one}/register`,
       action: "Microsoft.Resources/register/action",

@@ -4,10 +4,12 @@ import type { Provider, ProviderDirectory } from "../../arm/provider.ts";
 import type { Services } from "../services.ts";
 import { deleteGroupHandler, deleteGroupKind } from "./delete-group.ts";
 import { genericResourceRoutes } from "./generic-resources.ts";
+import { moveRoutes } from "./move-resources.ts";
 import { operationRoutes } from "./operations.ts";
 import { providerListRoutes } from "./provider-list.ts";
 import { resourceGroupRoutes } from "./resource-groups.ts";
 import { subscriptionRoutes } from "./subscriptions.ts";
+import { tagNameRoutes } from "./tag-names.ts";
 import { tagRoutes } from "./tags.ts";
 
 /** `directory` is asked when requests come: this provider is itself listed in it. */
@@ -36,7 +38,9 @@ export function resourcesProvider(
       ...subscriptionRoutes(services),
       ...resourceGroupRoutes(services, lifecycleOf),
       ...genericResourceRoutes(services),
+      ...tagNameRoutes(services),
       ...tagRoutes(services),
+      ...moveRoutes(services),
       ...providerListRoutes(services, () => directory().providers),
       ...operationRoutes(services, namespaces),
     ],

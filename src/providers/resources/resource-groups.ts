@@ -7,7 +7,7 @@ import { checkGroupName, getGroup, groupType } from "../../arm/groups.ts";
 import { startOperation } from "../../arm/operations/operation.ts";
 import { retryAfterSeconds } from "../../arm/operations/replies.ts";
 import { fillPage } from "../../arm/paging.ts";
-import { preconditionsOf } from "../../arm/preconditions.ts";
+import { checkPreconditions, preconditionsOf } from "../../arm/preconditions.ts";
 import { noContent, ok, param, parseBody, type ArmReply, type ArmRequest } from "../../arm/request.ts";
 import { groupScope } from "../../arm/resource-id.ts";
 import type { Resource } from "../../arm/resources/resource.ts";
@@ -34,7 +34,7 @@ export function resourceGroupRoutes(services: Services, lifecycleOf: LifecycleOf
 
   const list = async (request: ArmRequest): Promise<ArmReply> => {
     const filter = parseFilter(request.query.get("$filter"));
-    allowOnly(filter, ["tagname", "tagvalue", "name", "location"]);
+    allowOnly(filter, ["tagname", "tagvalue", "name", "location"], ["startswith"]);
     const rest = filterPredicate<Resource>(withoutTags(filter), readGroupField);
     const grants = await access.grantsOf(request.caller.principalId);
     const matches = (group: Resource): boolean =>
@@ -105,6 +105,7 @@ export function resourceGroupRoutes(services: Services, lifecycleOf: LifecycleOf
 
   const remove = async (request: ArmRequest): Promise<ArmReply> => {
     const group = await groupOf(database.kysely, request);
+    checkPreconditions(preconditionsOf(request), group.etag, group.id);
     const operationId = await database.transaction(async (trx) => {
       await refuseIfBlocked(trx, group, lifecycleOf);
       await trx.updateTable("resources").set({ state: "Deleting" }).where("key", "=", group.id.toLowerCase()).execute();

@@ -12,6 +12,19 @@ export const accountProperties = z.looseObject({
   minimumTlsVersion: z.enum(["TLS1_0", "TLS1_1", "TLS1_2", "TLS1_3"]).optional(),
   supportsHttpsTrafficOnly: z.literal(true, "there is no traffic but https").optional(),
   isHnsEnabled: z.literal(false, "hierarchical namespaces are not offered").nullish(),
+  isNfsV3Enabled: z.literal(false, "NFS is not offered").nullish(),
+  isSftpEnabled: z.literal(false, "SFTP is not offered").nullish(),
+  encryption: z
+    .looseObject({
+      keySource: z
+        .string()
+        .regex(/^Microsoft\.Storage$/i, "keys of one's own are not offered for storage accounts: use Microsoft.Storage")
+        .nullish(),
+    })
+    .nullish(),
+  immutableStorageWithVersioning: z
+    .looseObject({ enabled: z.literal(false, "immutable storage is not offered").nullish() })
+    .nullish(),
 });
 
 export type AccountProperties = z.output<typeof accountProperties>;

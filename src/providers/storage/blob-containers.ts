@@ -19,37 +19,18 @@ import type { StorageServices } from "./services.ts";
 import { accountOf } from "./account-keys.ts";
 import { storageErrors } from "./errors.ts";
 
-const service =
-  "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroup}/providers/Microsoft.Storage/storageAccounts/{name}/blobServices";
-const containers = `${service}/default/containers`;
+const containers =
+  "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroup}/providers/Microsoft.Storage/storageAccounts/{name}/blobServices/default/containers";
 
 export function containerRoutes(services: StorageServices): Route[] {
   const put = (request: ArmRequest): Promise<ArmReply> => putContainer(services, request);
   return [
-    { method: "GET", path: service, handle: async (request) => ok({ value: [await blobService(services, request)] }) },
-    { method: "GET", path: `${service}/default`, handle: async (request) => ok(await blobService(services, request)) },
-    { method: "PUT", path: `${service}/default`, handle: async (request) => ok(await blobService(services, request)) },
     { method: "GET", path: containers, handle: (request) => list(services, request) },
     { method: "GET", path: `${containers}/{container}`, handle: (request) => show(services, request) },
     { method: "PUT", path: `${containers}/{container}`, handle: put },
     { method: "PATCH", path: `${containers}/{container}`, handle: put },
     { method: "DELETE", path: `${containers}/{container}`, handle: (request) => remove(services, request) },
   ];
-}
-
-async function blobService(services: StorageServices, request: ArmRequest): Promise<object> {
-  const account = await accountOf(services, request);
-  return {
-    id: `${account.scope}/blobServices/default`,
-    name: "default",
-    type: "Microsoft.Storage/storageAccounts/blobServices",
-    sku: { name: "Standard_LRS", tier: "Standard" },
-    properties: {
-      cors: { corsRules: [] },
-      deleteRetentionPolicy: { enabled: false, allowPermanentDelete: false },
-      containerDeleteRetentionPolicy: { enabled: false },
-    },
-  };
 }
 
 async function list(services: StorageServices, request: ArmRequest): Promise<ArmReply> {

@@ -10,7 +10,9 @@ import { trackedRoutes, type Change, type Settled, type TrackedType } from "../.
 import type { Resource } from "../../arm/resources/resource.ts";
 import type { StorageServices } from "./services.ts";
 import { accountProperties, renderAccount, settled, type AccountProperties } from "./account-properties.ts";
+import { accountListRoutes } from "./account-lists.ts";
 import { containerRoutes } from "./blob-containers.ts";
+import { blobServiceRoutes } from "./blob-service.ts";
 import { storageErrors } from "./errors.ts";
 import { keyRoutes } from "./account-keys.ts";
 
@@ -37,11 +39,16 @@ export function storageProvider(services: StorageServices): Provider {
       { name: type.type, apiVersions, capabilities: "SupportsTags, SupportsLocation" },
       { name: "storageAccounts/blobServices", apiVersions },
       { name: "storageAccounts/blobServices/containers", apiVersions },
+      { name: "locations/usages", apiVersions },
+      { name: "skus", apiVersions, isGlobal: true },
+      { name: "deletedAccounts", apiVersions, isGlobal: true },
     ],
     routes: [
       ...trackedRoutes(services, type),
       ...keyRoutes(services),
+      ...blobServiceRoutes(services),
       ...containerRoutes(services),
+      ...accountListRoutes(services),
       {
         method: "POST",
         path: `/subscriptions/{subscriptionId}/providers/${namespace}/checkNameAvailability`,

@@ -2,10 +2,11 @@
 
 import { isObject, type Json, newObject } from "../../relaxed-json/json.ts";
 import { addCopies, propertyCopies } from "../property-copy.ts";
+import type { BuiltIn } from "../functions/built-in.ts";
 import { functionNamed } from "../functions/table.ts";
 import { EvaluationLimitError, ExpressionError, seeFunction } from "./expression-error.ts";
 import { isExpressionText, parseExpression, unescapeLiteral } from "./parse-expression.ts";
-import type { EvaluationContext } from "./scope.ts";
+import type { EvaluationContext, TemplateScope, UserFunction } from "./scope.ts";
 import type { CallExpression, Expression } from "./syntax.ts";
 import { getElement, getProperty } from "./values.ts";
 
@@ -67,7 +68,8 @@ export function evaluate(expression: Expression, context: EvaluationContext): Js
   }
 }
 
-function callBuiltIn(call: CallExpression, context: EvaluationContext): Json {
+/** The function that a call means, if there is one that takes so many arguments. */
+export function builtInOf(call: CallExpression): BuiltIn {
   const builtIn = functionNamed(call.name);
   if (builtIn === undefined) {
     throw new ExpressionError(
@@ -80,6 +82,11 @@ function callBuiltIn(call: CallExpression, context: EvaluationContext): Json {
       `Unable to evaluate template language function '${call.name}': function requires ${expected(builtIn.min, builtIn.max)} argument(s) while ${given} were provided. ${seeFunction(call.name)}`,
     );
   }
+  return builtIn;
+}
+
+function callBuiltIn(call: CallExpression, context: EvaluationContext): Json {
+  const builtIn = builtInOf(call);
   if (builtIn.lazily !== undefined) return context.budget.admit(builtIn.lazily(call.args, context, evaluate));
   const args = call.args.map((argument) => evaluate(argument, context));
   context.budget.work(args);
@@ -91,8 +98,8 @@ function expected(min: number, max: number): string {
   return max === Number.POSITIVE_INFINITY ? `at least ${min}` : `${min} to ${max}`;
 }
 
-function callUserFunction(call: CallExpression, namespace: string, context: EvaluationContext): Json {
-  const found = context.scope.userFunction(namespace, call.name);
+export function userFunctionOf(call: CallExpression, namespace: string, scope: TemplateScope): UserFunction {
+  const found = scope.userFunction(namespace, call.name);
   if (found === undefined) {
     throw new ExpressionError(
       `The template function '${namespace}.${call.name}' is not valid: it is not defined in the template. Please see https://aka.ms/arm-syntax-functions for usage details.`,
@@ -103,6 +110,11 @@ function callUserFunction(call: CallExpression, namespace: string, context: Eval
       `Unable to evaluate template language function '${namespace}.${call.name}': function requires ${found.parameters.length} argument(s) while ${call.args.length} were provided. Please see https://aka.ms/arm-syntax-functions for usage details.`,
     );
   }
+  return found;
+}
+
+function callUserFunction(call: CallExpression, namespace: string, context: EvaluationContext): Json {
+  const found = userFunctionOf(call, namespace, context.scope);
   const values = call.args.map((argument) => evaluate(argument, context));
   const inner: EvaluationContext = {
     ...deeper(context),
