@@ -25,7 +25,7 @@ const settled = (rig: Rig, count: number): Promise<WireJob[]> =>
         ? jobs
         : undefined;
     },
-    60_000,
+    120_000,
   );
 
 describe("by schedule", () => {
@@ -178,9 +178,27 @@ describe("with a snapshot tier", () => {
         const known = await tiers();
         return known.length >= 2 && known[0]?.length === 2 && known.at(-1)?.join() === "HardenedRP" ? true : undefined;
       },
-      60_000,
+      120_000,
     );
     assert.ok((await tiers())[0]?.includes("InstantRP"));
+  });
+
+  test("a point whose snapshot is lost is restored from the vault", async () => {
+    await rig.backUp("vm1");
+    const [newest] = await rig.points("vm1");
+    const snapshots = findFiles(join(hot, "points")).toSorted();
+    rmSync(snapshots.at(-1) ?? "");
+    const job = await rig.job(
+      await rig.vault("POST", `${rig.itemPath("vm1")}/recoveryPoints/${newest?.name}/restore`, {
+        properties: {
+          objectType: "IaasVMRestoreRequest",
+          recoveryType: "RestoreDisks",
+          region: "eastus",
+          targetResourceGroupId: rig.group,
+        },
+      }),
+    );
+    assert.equal(job.properties.status, "Completed", JSON.stringify(job.properties.errorDetails));
   });
 });
 
@@ -208,7 +226,7 @@ describe("verification", () => {
     const first = await waitFor(
       "the damage to be found",
       async () => (await rig.points("vm1")).find(({ properties }) => properties.holdfast.isBroken),
-      60_000,
+      120_000,
     );
     assert.deepEqual(
       first.properties.recoveryPointTierDetails.map(({ status }) => status),

@@ -72,7 +72,7 @@ async function endMachine(name: string): Promise<void> {
   const status = async (): Promise<number> => (await rig.call("GET", rig.machineId(name))).status;
   if ((await status()) === 404) return;
   await good("DELETE", `${rig.machineId(name)}?forceDeletion=true`);
-  await waitFor(`${name} to be gone`, async () => (await status()) === 404 || undefined, 20_000);
+  await waitFor(`${name} to be gone`, async () => (await status()) === 404 || undefined, 120_000);
 }
 
 const keyVault = (name = "diskkeys"): string => `${rig.group}/providers/Microsoft.KeyVault/vaults/${name}`;
@@ -438,7 +438,7 @@ test("another server that attaches the vault puts the keys into its own key vaul
         const [found] = (await good("GET", `${back}/backupJobs`)).value;
         return found === undefined || found.properties.status === "InProgress" ? undefined : found;
       },
-      60_000,
+      120_000,
     );
     assert.equal(job.properties.status, "Completed", JSON.stringify(job.properties.errorDetails));
     const { osDisk } = (await good("GET", rig.machineId("again"))).properties.storageProfile;

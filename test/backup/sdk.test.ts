@@ -82,7 +82,7 @@ test("the SDKs restore, open a point for its files, cancel, and export jobs", as
   // A new machine is found within seconds, not at once.
   const machine = `${group}/providers/Microsoft.Compute/virtualMachines/vm3?api-version=2024-07-01`;
   const found = async () => ((await service.call("GET", machine)).status === 200 ? true : undefined);
-  await waitFor("vm3 to be found", found, 20_000);
+  await waitFor("vm3 to be found", found, 120_000);
   assert.deepEqual(await program("restore"), {
     intent: "AzureResourceItem",
     backup: "Backup Completed",
@@ -166,7 +166,7 @@ test("a template makes a vault with a policy and protects a machine", async () =
       const { json } = await service.call("GET", path);
       return ["Succeeded", "Failed"].includes(json.properties.provisioningState) ? json : undefined;
     },
-    30_000,
+    120_000,
   );
   assert.equal(deployment.properties.provisioningState, "Succeeded", JSON.stringify(deployment.properties.error));
   const items = await service.call(

@@ -136,7 +136,7 @@ test("a vault with points changes to the key, and its points restore", async () 
       const found = (await rig.vault("GET", path)).json.value as WireJob[];
       return found.every(({ properties }) => properties.status !== "InProgress") ? found : undefined;
     },
-    60_000,
+    120_000,
   );
   assert.deepEqual(
     jobs.map(({ properties }) => properties.status),

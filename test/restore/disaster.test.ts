@@ -107,7 +107,7 @@ async function changeLast(on: Rig): Promise<void> {
   await waitFor(
     "the settings to be in the store",
     () => (kept() === before || kept() === "" ? undefined : true),
-    30_000,
+    120_000,
   );
 }
 

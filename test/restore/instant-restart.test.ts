@@ -33,7 +33,7 @@ async function ended(service: TestService, operation: string): Promise<WireJob> 
       const job = jobs.find(({ properties }) => properties.operation === operation);
       return job === undefined || ["InProgress", "Cancelling"].includes(job.properties.status) ? undefined : job;
     },
-    90_000,
+    120_000,
     100,
   );
 }

@@ -84,7 +84,7 @@ const isRunning = ({ properties }: Shown): boolean =>
 
 async function power(name: string, on: boolean): Promise<void> {
   await good("POST", `${rig.machineId(name)}/${on ? "start" : "powerOff?skipShutdown=true"}`);
-  await waitFor(`${name} ${on}`, async () => isRunning(await show(name)) === on || undefined, 20_000);
+  await waitFor(`${name} ${on}`, async () => isRunning(await show(name)) === on || undefined, 120_000);
 }
 
 test("a new machine runs, in its network, from disks that equal the point", async () => {

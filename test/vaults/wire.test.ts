@@ -179,12 +179,15 @@ test("two changes of one policy do not overwrite each other when they say what t
   await make("race");
   const path = "race/backupPolicies/DefaultPolicy";
   const { properties, eTag } = (await rig.vault("GET", path)).json;
-  const put = (): Promise<Answer> =>
-    rig.client.call("PUT", `${rig.group}/providers/Microsoft.RecoveryServices/vaults/${path}?api-version=2023-06-01`, {
-      body: { properties },
-      headers: { "If-Match": eTag },
+  const send = (method: string, seen: string): Promise<Answer> =>
+    rig.client.call(method, `${rig.group}/providers/Microsoft.RecoveryServices/vaults/${path}?api-version=2023-06-01`, {
+      ...(method === "PUT" ? { body: { properties } } : {}),
+      headers: { "If-Match": seen },
     });
-  assert.deepEqual((await Promise.all([put(), put()])).map(({ status }) => status).sort(), [200, 412]);
+  const puts = await Promise.all([send("PUT", eTag), send("PUT", eTag)]);
+  assert.deepEqual(puts.map(({ status }) => status).sort(), [200, 412]);
+  refused(await send("DELETE", eTag), 412, "PreconditionFailed");
+  assert.equal((await send("DELETE", (await rig.vault("GET", path)).json.eTag)).status, 200);
 });
 
 test("a resource guard stands before what it protects, for everybody without rights on it", async () => {

@@ -3,7 +3,8 @@
 
 import { join } from "node:path";
 import { disk } from "../../lib/files.ts";
-import { exportPointDisk, readPoint, type PointName } from "../../store/index.ts";
+import { exportPointDisk, type PointName } from "../../store/index.ts";
+import { readFromTiers } from "../points/tiers.ts";
 import type { Stores } from "../stores/stores.ts";
 import type { StoreName } from "../stores/store-name.ts";
 import { fileRecoveryErrors } from "./errors.ts";
@@ -22,8 +23,9 @@ export interface FileSessions extends AsyncDisposable {
 export interface SessionOf {
   readonly store: StoreName;
   readonly point: PointName;
-  /** It is read from the tier before the vault. */
+  /** Only in the vault when absent. */
   readonly isInSnapshotTier?: boolean;
+  readonly isInVaultTier?: boolean;
   /** Who looks: what one opened with a key, another does not see. */
   readonly owner: string;
 }
@@ -52,14 +54,18 @@ export function openFileSessions(options: FileSessionsOptions): FileSessions {
   const scratchFolder = join(options.folder, "helper", "scratch");
   const running = new Map<string, Running>();
 
-  const begin = async ({ store, point: name, isInSnapshotTier }: SessionOf): Promise<HelperSession> => {
+  const begin = async ({
+    store: name,
+    point: storePoint,
+    isInSnapshotTier = false,
+    isInVaultTier = true,
+  }: SessionOf): Promise<HelperSession> => {
     const helper = await prepareHelper(imageFolder);
     await disk.makeDirectory(scratchFolder);
     await using ends = new AsyncDisposableStack();
-    const opened = ends.use(await stores.open(store));
-    const vault = isInSnapshotTier === true && opened.hot !== undefined ? opened.hot : opened.vault;
-    const point = await readPoint(vault, name);
-    const exports = await Promise.all(point.disks.map((each) => exportPointDisk(vault, point, each.name)));
+    const opened = ends.use(await stores.open(name));
+    const { store, point } = await readFromTiers(opened, { storePoint, isInSnapshotTier, isInVaultTier });
+    const exports = await Promise.all(point.disks.map((each) => exportPointDisk(store, point, each.name)));
     const session = ends.use(await startHelper(exports, { helper, scratchFolder }));
     const owned = ends.move();
     return { ...session, [Symbol.asyncDispose]: () => owned.disposeAsync() };

@@ -8,7 +8,8 @@ import { disk } from "../../lib/files.ts";
 import { randomBelow } from "../../lib/random.ts";
 import type { NbdExport } from "../../nbd/export.ts";
 import { serveNbd, type NbdServer } from "../../nbd/server.ts";
-import { exportPointDisk, readPoint, type PointName } from "../../store/index.ts";
+import { exportPointDisk } from "../../store/index.ts";
+import { readFromTiers, type TieredPoint } from "../points/tiers.ts";
 import type { OpenVaults } from "../stores/stores.ts";
 
 export interface RecoverySession {
@@ -21,10 +22,9 @@ export interface RecoverySession {
 export interface RecoveryPlace {
   /** The point's name on the wire: one session for each. */
   readonly point: string;
-  readonly storePoint: PointName;
+  readonly tiered: TieredPoint;
   /** Opens the store that is to be read; the session closes it. */
   open(): Promise<OpenVaults>;
-  readonly isInSnapshotTier: boolean;
   /** The host name that clients reach the service by. */
   readonly host: string;
 }
@@ -91,8 +91,7 @@ export function openRecoveryExports(options: RecoveryExportsOptions): RecoveryEx
       if (!("port" in address)) throw new Error("file recovery listens at a port");
       const opened = await place.open();
       try {
-        const store = place.isInSnapshotTier && opened.hot !== undefined ? opened.hot : opened.vault;
-        const point = await readPoint(store, place.storePoint, "points", signal);
+        const { store, point } = await readFromTiers(opened, place.tiered, signal);
         const until = clock.now() + sessionMilliseconds;
         const id = word(12).toLowerCase();
         const password = word(passwordLength);

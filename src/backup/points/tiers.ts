@@ -4,7 +4,8 @@
 import { isErrorCode } from "../../lib/errors.ts";
 import type { OpenVaults, Stores } from "../stores/stores.ts";
 import { vaultStore } from "../stores/store-name.ts";
-import type { Vault as Store } from "../../store/index.ts";
+import { isDamage } from "../../store/damage.ts";
+import { parsePointName, readPoint, type Point, type Vault as Store } from "../../store/index.ts";
 import type { Vault } from "../vaults/vaults.ts";
 import { pointErrors } from "./errors.ts";
 import type { RecoveryPoint } from "./point.ts";
@@ -31,12 +32,37 @@ export function openVaultStore(stores: Stores, vault: Pick<Vault, "guid">): Prom
   return stores.open(vaultStore(vault.guid));
 }
 
-/** Where the point is read from: the snapshot tier while it is there. Throws for a point that is broken. */
-export function storeOfPoint(opened: OpenVaults, point: RecoveryPoint): Store {
-  if (point.problems !== undefined) {
-    throw pointErrors.RecoveryPointBroken(
-      `The recovery point ${point.id} cannot be restored: ${point.problems[0] ?? ""}`,
-    );
+/** Throws for a point that is broken. */
+export function mustBeWhole(point: RecoveryPoint): void {
+  if (point.problems === undefined) return;
+  throw pointErrors.RecoveryPointBroken(
+    `The recovery point ${point.id} cannot be restored: ${point.problems[0] ?? ""}`,
+  );
+}
+
+/** In which tiers a point is, and its name in both. */
+export type TieredPoint = Pick<RecoveryPoint, "storePoint" | "isInSnapshotTier" | "isInVaultTier">;
+
+/** From the snapshot tier while it is there, else from the vault. */
+export async function readFromTiers(
+  opened: OpenVaults,
+  { storePoint, isInSnapshotTier, isInVaultTier }: TieredPoint,
+  signal?: AbortSignal,
+): Promise<{ readonly store: Store; readonly point: Point }> {
+  const name = parsePointName(storePoint);
+  const { hot, vault } = opened;
+  if (isInSnapshotTier && hot !== undefined) {
+    try {
+      return { store: hot, point: await readPoint(hot, name, "points", signal) };
+    } catch (error) {
+      if (!isErrorCode(error, "PointMissing") && !isDamage(error)) throw error;
+      if (!isInVaultTier) {
+        throw pointErrors.UserErrorInstantRpNotFound(
+          `The snapshot ${name} is gone from the snapshot tier, and it had not been transferred to the vault.`,
+          { cause: error },
+        );
+      }
+    }
   }
-  return point.isInSnapshotTier && opened.hot !== undefined ? opened.hot : opened.vault;
+  return { store: vault, point: await readPoint(vault, name, "points", signal) };
 }

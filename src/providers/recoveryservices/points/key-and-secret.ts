@@ -6,10 +6,9 @@ import type { ArmRequest } from "../../../arm/request.ts";
 import { readDiskKeys } from "../../../backup/keys/disk-keys.ts";
 import { checkDiskKeys } from "../../../backup/keys/restore-disk-keys.ts";
 import type { RecoveryPoint } from "../../../backup/points/point.ts";
-import { openVaultStore, storeOfPoint } from "../../../backup/points/tiers.ts";
+import { openVaultStore, readFromTiers } from "../../../backup/points/tiers.ts";
 import type { Vault } from "../../../backup/vaults/vaults.ts";
 import { HoldfastError } from "../../../lib/errors.ts";
-import { parsePointName, readPoint } from "../../../store/index.ts";
 import type { RecoveryServices } from "../services.ts";
 
 export async function keyAndSecretOf(
@@ -28,8 +27,7 @@ export async function keyAndSecretOf(
     throw error;
   }
   await using opened = await openVaultStore(stores, vault);
-  const store = storeOfPoint(opened, row);
-  const point = await readPoint(store, parsePointName(row.storePoint), "points", signal);
+  const { store, point } = await readFromTiers(opened, row, signal);
   const { secret, key } = await readDiskKeys(store, point, signal);
   const sealed = (content: string): string => secretBox.seal(Buffer.from(content, "base64")).toString("base64url");
   return {

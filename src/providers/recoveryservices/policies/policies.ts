@@ -141,6 +141,7 @@ async function remove(services: RecoveryServices, request: ArmRequest): Promise<
     const vault = await vaultOf(trx, request);
     const stored = await findPolicy(trx, vault, name);
     if (stored === undefined) return noContent();
+    checkPreconditions(preconditionsOf(request), stored.etag, request.resourceId);
     const count = (await itemsByPolicy(services, trx, vault)).get(name.toLowerCase()) ?? 0;
     if (count > 0) {
       throw policyErrors.BMSUserErrorPolicyObjectInUse(

@@ -9,7 +9,7 @@ import { downloadFormats } from "../../../backup/file-recovery/download.ts";
 import { shownEntry } from "../../../backup/file-recovery/entries.ts";
 import type { SessionOf } from "../../../backup/file-recovery/file-sessions.ts";
 import { getPoint, type RecoveryPoint } from "../../../backup/points/point.ts";
-import { openVaultStore, storeOfPoint } from "../../../backup/points/tiers.ts";
+import { openVaultStore } from "../../../backup/points/tiers.ts";
 import type { ProtectedItem } from "../../../backup/protection/item.ts";
 import { restoreErrors } from "../../../backup/restore/errors.ts";
 import { vaultStore } from "../../../backup/stores/store-name.ts";
@@ -89,8 +89,7 @@ async function provision(services: RestoreServices, request: ArmRequest): Promis
   const session = await services.recoveryExports.begin(
     {
       point: point.id,
-      storePoint: parsePointName(point.storePoint),
-      isInSnapshotTier: point.isInSnapshotTier,
+      tiered: point,
       open: () => openVaultStore(services.stores, vault),
       host: new URL(request.origin).hostname,
     },
@@ -152,12 +151,12 @@ async function revoke(services: RestoreServices, request: ArmRequest): Promise<A
 
 async function sessionOf(services: RestoreServices, request: ArmRequest): Promise<SessionOf> {
   const { vault, point } = await subjectOf(services, request);
-  await using opened = await openVaultStore(services.stores, vault);
-  const isHot = storeOfPoint(opened, point) === opened.hot;
+  const { storePoint, isInSnapshotTier, isInVaultTier } = point;
   return {
     store: vaultStore(vault.guid),
-    point: parsePointName(point.storePoint),
-    isInSnapshotTier: isHot,
+    point: parsePointName(storePoint),
+    isInSnapshotTier,
+    isInVaultTier,
     owner: request.caller.principalId,
   };
 }

@@ -4,7 +4,7 @@
 import * as z from "zod";
 import type { JobContext, RegisterJobHandler } from "../../../backup/jobs/handler.ts";
 import { getPoint, type RecoveryPoint } from "../../../backup/points/point.ts";
-import { openVaultStore, storeOfPoint } from "../../../backup/points/tiers.ts";
+import { mustBeWhole, openVaultStore, readFromTiers } from "../../../backup/points/tiers.ts";
 import { getItem, type ProtectedItem } from "../../../backup/protection/item.ts";
 import { machineAttachment } from "../../../backup/run/point-content.ts";
 import {
@@ -22,7 +22,7 @@ import { findVault } from "../../../backup/vaults/vaults.ts";
 import { isoTime } from "../../../lib/clock.ts";
 import { disk } from "../../../lib/files.ts";
 import { faultPoint } from "../../../lib/faults.ts";
-import { parsePointName, readAttachment, readPoint, type Point, type Vault as Store } from "../../../store/index.ts";
+import { parsePointName, readAttachment, type Point, type Vault as Store } from "../../../store/index.ts";
 import { join } from "node:path";
 import { restoreInstantly } from "./restore-instant.ts";
 import { bringKeysOfDisksBack } from "./restore-keys.ts";
@@ -72,9 +72,9 @@ async function restore(services: RestoreServices, context: JobContext): Promise<
   const item = await getItem(kysely, input.itemKey);
   const row = await getPoint(kysely, item.key, input.pointId);
   await using opened = await openVaultStore(services.stores, vault);
-  const store = storeOfPoint(opened, row);
+  mustBeWhole(row);
   try {
-    const point = await readPoint(store, parsePointName(row.storePoint), "points", signal);
+    const { store, point } = await readFromTiers(opened, row, signal);
     const disks = input.disks.flatMap((id) => row.facts.disks.find((each) => each.id === id) ?? []);
     const shape = shapeOf(await readAttachment(store, point, machineAttachment, signal), vault.location);
     context.setProperty("Recovery point time ", isoTime(row.takenAt));

@@ -1,15 +1,14 @@
 // One disk of a point as a managed disk: its row first, then its bytes, then its row says that it is
 // whole. Another attempt of the same job goes on with the row that it finds.
 
-import { findResource, putResource } from "../../../arm/resources/resource-store.ts";
+import { findResource } from "../../../arm/resources/resource-store.ts";
 import type { RestorableDisk } from "../../../backup/restore/choose-disks.ts";
 import { restoredDiskName } from "../../../backup/restore/restored-names.ts";
 import { writeBoot } from "../../../backup/restore/boot-files.ts";
 import { restoreErrors } from "../../../backup/restore/errors.ts";
-import { reserveImage } from "../../../disks/image-rows.ts";
-import { newGuid } from "../../../lib/random.ts";
 import { changeResource } from "../../compute/change-resource.ts";
-import { createdProperties, type DiskBoot } from "../../compute/disks/properties.ts";
+import { putNewDisk } from "../../compute/disks/new-disk.ts";
+import type { DiskBoot } from "../../compute/disks/properties.ts";
 import type { RestoredDisk, Restoring } from "./restore-job.ts";
 
 export async function managedDisks(restoring: Restoring, resourceGroupId: string): Promise<RestoredDisk[]> {
@@ -69,8 +68,7 @@ function reserve(
   each: RestorableDisk,
   id: string,
 ): Promise<{ imageId: string; isWhole: boolean }> {
-  const { database } = services;
-  return database.transaction(async (trx) => {
+  return services.database.transaction(async (trx) => {
     await context.assertHeld(trx);
     const known = await findResource<object, { imageId?: string; restoreJob?: string }>(trx, id);
     if (known !== undefined) {
@@ -78,32 +76,18 @@ function reserve(
         throw restoreErrors.UserErrorRestoreTargetExists(`There is a disk ${id} already.`, { target: id });
       return { imageId: known.hidden.imageId, isWhole: known.provisioningState === "Succeeded" };
     }
-    const imageId = newGuid();
-    await reserveImage(trx, imageId, id);
-    const planned = {
-      input: { kind: "empty" as const },
+    const osType = row.facts.osType === "Windows" ? "Windows" : "Linux";
+    const imageId = await putNewDisk(trx, {
+      id,
+      asked: { creationData: { createOption: "Restore" } },
+      planned: each.lun === -1 ? { osType } : {},
       sizeBytes: each.sizeBytes,
-      ...(each.lun === -1
-        ? { osType: row.facts.osType === "Windows" ? ("Windows" as const) : ("Linux" as const) }
-        : {}),
-    };
-    const kept = { imageId, sizeBytes: each.sizeBytes, now: database.clock.now() };
-    await putResource(
-      trx,
-      {
-        id,
-        location: shape.location,
-        envelope: { sku: { name: "Premium_LRS", tier: "Premium" }, tags: { ...shape.tags } },
-        properties: {
-          ...createdProperties({ creationData: { createOption: "Restore" } }, planned, kept),
-          creationData: { createOption: "Restore" },
-        },
-        hidden: { imageId, restoreJob: context.job.id },
-        provisioningState: "Creating",
-        tracked: true,
-      },
-      { caller: input.caller, clock: database.clock },
-    );
+      location: shape.location,
+      sku: "Premium_LRS",
+      tags: shape.tags,
+      hidden: { restoreJob: context.job.id },
+      caller: input.caller,
+    });
     return { imageId, isWhole: false };
   });
 }
