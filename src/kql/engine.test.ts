@@ -246,7 +246,15 @@ describe("results", () => {
     const result = await holder.engine.query(
       'Events | summarize count() by Computer | render piechart with (title="T")',
     );
-    assert.deepEqual(result.render, { visualization: "piechart", properties: { title: "T" } });
+    assert.deepEqual(result.render, { visualization: "piechart", properties: { title: "T" }, isSorted: false });
+    const listed = await holder.engine.query(
+      "print t=now(), a=1, ['b c']=2 | sort by t asc | render timechart with (ycolumns=a, ['b c'], ymin=-5, accumulate=true)",
+    );
+    assert.deepEqual(listed.render, {
+      visualization: "timechart",
+      properties: { ycolumns: ["a", "b c"], ymin: "-5", accumulate: "true" },
+      isSorted: true,
+    });
   });
 
   test("whole numbers that overflow wrap around", async () => {

@@ -8,6 +8,17 @@ import { holdfast, projectRoot, startTestService, type TestService } from "../su
 
 const version = "?api-version=2022-10-01";
 
+/** What every chart tells, beside what its query says. */
+const noChart = {
+  ...Object.fromEntries(
+    "kind legend series xAxis xColumn xTitle yAxis yColumns ySplit yTitle anomalyColumns"
+      .split(" ")
+      .map((name) => [name, null]),
+  ),
+  yMin: "NaN",
+  yMax: "NaN",
+};
+
 describe("logs on the wire", () => {
   let service: TestService;
   let group = "";
@@ -151,6 +162,12 @@ describe("logs on the wire", () => {
     const body = { properties: { workspaceId: workspace, logs: [{ category: "Administrative", enabled: true }] } };
     const put = await service.call("PUT", setting, { body });
     assert.equal(put.status, 200, put.text);
+    const second = `${group}/providers/Microsoft.OperationalInsights/workspaces/second`;
+    await service.call("PUT", second + version, { body: { location: "local", properties: {} } });
+    const also = await service.call("PUT", setting.replace("/activity?", "/also?"), {
+      body: { properties: { ...body.properties, workspaceId: second } },
+    });
+    assert.equal(also.status, 200, also.text);
     assert.equal(
       (
         await service.call("PUT", setting, {
@@ -205,9 +222,29 @@ describe("logs on the wire", () => {
   test("Microsoft's client queries, sends batches and reads errors", async () => {
     assert.deepEqual(await program("sdk-program.ts"), {
       single: ["Success", [["2026-01-02T00:00:00.000Z", { a: 1 }]]],
+      statistics: ["number", 1],
+      chart: { ...noChart, visualization: "piechart", title: "Jobs", isQuerySorted: false, accumulate: false },
+      plain: ["undefined", "undefined"],
+      // A duration up to now, from a start, up to an end, between two; and a week that is long gone.
+      timespans: [1, 1, 1, 1, 0],
+      // By id, by name and by resource id: bare names mean all the workspaces together.
+      workspaces: [
+        2,
+        2,
+        2,
+        [
+          ["central", 1],
+          ["second", 1],
+        ],
+      ],
       // This client calls every item that has an error partial, whether it has rows or not.
-      batch: ["Success", "PartialFailure"],
-      refused: [400, "BadArgumentError"],
+      batch: ["Success", "PartialFailure", "Success", "PartialFailure"],
+      batchRows: [[[1]], [], [[1]], []],
+      batchErrors: ["BadArgumentError", "PathNotFoundError"],
+      batchMore: ["barchart", "number"],
+      partial: ["PartialFailure", "PartialError", "ResourceLimit", 500_000],
+      late: [504, "GatewayTimeout"],
+      refused: [400, "BadArgumentError", "SEM0100"],
       resource: ["Success", [["SEEN"]]],
     });
   });

@@ -2,13 +2,14 @@
 
 import { QueryRefusal, semantic, unsupported, type Span } from "../errors.ts";
 import type { Expression } from "../plan/expression.ts";
-import type { Plan, RenderRequest } from "../plan/relation.ts";
-import { child, items, kindOf, nameOf, optional, spanOf, tokenText, wordOf, type SyntaxNode } from "../syntax/node.ts";
+import type { Plan } from "../plan/relation.ts";
+import { child, items, kindOf, nameOf, optional, spanOf, type SyntaxNode } from "../syntax/node.ts";
 import type { DatabaseSchema } from "../types.ts";
 import { declareLet, insideSaved, openFunction, savedFunction } from "./declarations.ts";
 import { bindExpression } from "./expressions.ts";
 import { bindMatchedPattern } from "./patterns.ts";
 import { operators, leadingOperators } from "./operators/index.ts";
+import { bindRender } from "./operators/render.ts";
 import { Scope } from "./scope.ts";
 import { createSession, type Bound, type KnownColumn, type NamedResult, type Session } from "./session.ts";
 import { bindDataTable, bindNamedTable, bindQualified } from "./sources.ts";
@@ -164,10 +165,7 @@ function bindOperator(session: Session, node: SyntaxNode, input: Bound, scope: S
   const kind = kindOf(node);
   const bind = operators[kind];
   if (bind !== undefined) return bind(session, node, input, scope);
-  if (kind === "RenderOperator") {
-    session.render = renderOf(node);
-    return input;
-  }
+  if (kind === "RenderOperator") return bindRender(session, node, input);
   if (kind === "AsOperator") {
     scope.declare(nameOf(child(node, "Name")), { kind: "table", bind: () => refresh(session, input) });
     return input;
@@ -178,21 +176,6 @@ function bindOperator(session: Session, node: SyntaxNode, input: Bound, scope: S
 function operatorName(node: SyntaxNode): string {
   const first = node.GetChild(0);
   return first?.Text ?? kindOf(node);
-}
-
-function renderOf(node: SyntaxNode): RenderRequest {
-  const clause = optional(node, "WithClause");
-  const found: Record<string, string> = {};
-  const parameters = [...items(node, "Parameters"), ...(clause === undefined ? [] : items(clause, "Properties"))];
-  for (const parameter of parameters) {
-    const value = child(parameter, "Expression");
-    const text =
-      value["LiteralValue"] === null || value["LiteralValue"] === undefined
-        ? wordOf(value)
-        : String(value["LiteralValue"]);
-    found[nameOf(child(parameter, "Name")).toLowerCase()] = text;
-  }
-  return { visualization: tokenText(node, "ChartType"), properties: found };
 }
 
 function bindTableFunction(session: Session, node: SyntaxNode, scope: Scope, piped?: Bound): Bound {

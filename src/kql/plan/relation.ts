@@ -180,7 +180,10 @@ export function relation<R extends Relation>(node: R): R {
 
 export interface RenderRequest {
   readonly visualization: string;
-  readonly properties: Readonly<Record<string, string>>;
+  /** As the query gives them, by lower-case name; a list where columns are listed. */
+  readonly properties: Readonly<Record<string, string | readonly string[]>>;
+  /** Whether the rows come in an order that the query asked for. */
+  readonly isSorted: boolean;
 }
 
 export interface ResultTable {

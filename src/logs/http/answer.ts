@@ -7,6 +7,7 @@ import type { LogQueries } from "../query/log-queries.ts";
 import type { LookUp } from "../query/query-workspace.ts";
 import { intersect, parseTimespan } from "../query/timespan.ts";
 import type { TimeRange } from "../store/sources.ts";
+import { chartOf } from "./chart.ts";
 import { refusal, type WireAnswer, type WireQuery } from "./wire.ts";
 
 const bodySchema = z.object({
@@ -73,7 +74,7 @@ function render(result: QueryResult, preferences: Preferences): object {
         },
       },
     }),
-    ...(preferences.render && { render: chart === undefined ? {} : { ...chart } }),
+    ...(preferences.render && { render: chart === undefined ? {} : chartOf(chart) }),
     ...(partial !== undefined && {
       error: {
         code: "PartialError",
