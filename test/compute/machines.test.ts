@@ -147,7 +147,11 @@ test("the backup extension is set, listed and removed, and its protected setting
   assert.deepEqual(await rack.az("vm", "extension", "list", ...vm), []);
 });
 
-test("the Compute SDK lists, looks, runs a script and restarts", async () => {
+test("the Compute SDK lists, looks, runs a script, changes disks and restarts", async () => {
+  const ownDisks = [
+    ["web_a", 0],
+    ["web_b", 1],
+  ];
   const { tenantId, clientId, clientSecret, subscriptionId } = rack.service.admin;
   const { stdout } = await execute(process.execPath, [`${projectRoot}/test/compute/sdk-program.ts`], {
     env: {
@@ -169,6 +173,10 @@ test("the Compute SDK lists, looks, runs a script and restarts", async () => {
     ran: "ProvisioningState/succeeded",
     extension: ["VMSnapshot", 0],
     missing: { statusCode: 404, code: "ResourceNotFound" },
+    attached: [[...ownDisks, ["Sdk-Disk", 2]], "ReadOnly"],
+    unchanged: true,
+    detached: ownDisks,
+    notThere: { statusCode: 400, code: "InvalidParameter" },
   });
   await rack.untilAgentReady("web");
 });

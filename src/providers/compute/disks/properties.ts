@@ -72,7 +72,7 @@ const limits = { diskIOPSReadWrite: 500, diskMBpsReadWrite: 60, tier: "P4" };
 
 export function createdProperties(
   asked: DiskProperties,
-  planned: PlannedContent,
+  planned: Pick<PlannedContent, "osType" | "sourceUniqueId">,
   kept: { readonly imageId: string; readonly sizeBytes: number; readonly now: number },
 ): JsonObject {
   const { creationData } = asked;

@@ -8,11 +8,11 @@ import { findResource, getResource } from "../../../arm/resources/resource-store
 import { trackedRoutes, type Change, type Settled, type TrackedType } from "../../../arm/resources/tracked-routes.ts";
 import type { Resource } from "../../../arm/resources/resource.ts";
 import type { Route } from "../../../arm/routes.ts";
-import { imageOf, reserveImage } from "../../../disks/image-rows.ts";
-import { newGuid } from "../../../lib/random.ts";
+import { imageOf } from "../../../disks/image-rows.ts";
 import { attachedDiskRoutes, findAttachedDisk } from "./attached-disks.ts";
 import { planContent } from "./content.ts";
 import { diskResourceErrors } from "./errors.ts";
+import { reserveDisk, skuNamed } from "./new-disk.ts";
 import {
   growDiskKind,
   registerDiskOperations,
@@ -22,7 +22,6 @@ import {
 } from "./operations.ts";
 import {
   changedProperties,
-  createdProperties,
   diskProperties,
   gibibyte,
   renderDisk,
@@ -141,16 +140,14 @@ async function settle(services: DiskServices, change: Change<DiskProperties>, de
     throw diskResourceErrors.DiskAttachedToMachine(
       `The disk '${name}' is attached to a machine, whose host manages it.`,
     );
-  const { clock } = services.database;
   const planned = await planContent(services, trx, change.request, properties);
   const sizeBytes = sizeOf(properties, planned);
-  const imageId = newGuid();
-  await reserveImage(trx, imageId, id);
+  const { imageId, properties: created } = await reserveDisk(trx, { id, asked: properties, planned, sizeBytes });
   const input: WriteDiskInput = { imageId, content: planned.input, sizeBytes };
   const operationId = await begin(services, change, writeDiskKind, input);
   const hidden: DiskHidden = { imageId, operationId };
   return {
-    properties: createdProperties(properties, planned, { imageId, sizeBytes, now: clock.now() }),
+    properties: created,
     hidden,
     envelope: { ...envelope, sku: skuOf(envelope.sku, defaultSku) },
     provisioningState: "Updating",
@@ -223,7 +220,6 @@ function begin(
   });
 }
 
-function skuOf(asked: Readonly<Record<string, unknown>> | undefined, defaultSku: string): Record<string, unknown> {
-  const name = typeof asked?.["name"] === "string" ? asked["name"] : defaultSku;
-  return { name, tier: name.startsWith("Premium") ? "Premium" : name.startsWith("Ultra") ? "Ultra" : "Standard" };
+function skuOf(asked: Readonly<Record<string, unknown>> | undefined, defaultSku: string): ReturnType<typeof skuNamed> {
+  return skuNamed(typeof asked?.["name"] === "string" ? asked["name"] : defaultSku);
 }

@@ -6,6 +6,8 @@ import { envelopeSchema } from "../../../arm/resources/tracked-routes.ts";
 import { encryptionSettings } from "../../../backup/keys/encryption-settings.ts";
 import { keptProperties } from "./shape.ts";
 
+export const mostDataDisks = 63;
+
 const json = z.record(z.string(), z.unknown());
 
 const managedDisk = z.object({ id: z.string().optional(), storageAccountType: z.string().nullish() });
@@ -26,8 +28,8 @@ export const storageSchema = z.object({
   imageReference: json.nullish(),
   osDisk: diskSchema.extend({ osType: osType.nullish(), encryptionSettings: encryptionSettings.nullish() }).optional(),
   dataDisks: z
-    .array(diskSchema.extend({ lun: z.number().int().min(0).max(63), toBeDetached: z.boolean().nullish() }))
-    .max(63)
+    .array(diskSchema.extend({ lun: z.number().int().min(0).max(mostDataDisks), toBeDetached: z.boolean().nullish() }))
+    .max(mostDataDisks)
     .nullish(),
 });
 

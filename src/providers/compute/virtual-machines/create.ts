@@ -47,7 +47,12 @@ export async function createMachine(services: ComputeServices, request: ArmReque
   const diskKeys = await chosenKeys(services, request, body, undefined);
   const host = await chooseHost(services, request, body.properties?.hostId);
 
-  const { defined, kernel, diskSizes, diskResourceIds } = await disksToAttach(services, request.resourceId, wanted);
+  const { defined, kernel, diskSizes, diskResourceIds } = await disksToAttach(
+    services,
+    request.resourceId,
+    wanted,
+    request.caller,
+  );
 
   const osType = body.properties?.storageProfile?.osDisk?.osType;
   const network = interfaces.length > 0 ? "user" : "none";

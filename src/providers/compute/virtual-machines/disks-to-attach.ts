@@ -1,5 +1,7 @@
-// Managed disks as a machine's disks: each must be there, whole, and nobody else's.
+// Managed disks as a machine's disks: each must be there, whole, nobody else's, and one that the caller
+// may change: who gives it to a machine reads and writes it there.
 
+import type { Caller } from "../../../arm/request.ts";
 import { idKey } from "../../../arm/resource-id.ts";
 import { findResource } from "../../../arm/resources/resource-store.ts";
 import type { BootPaths } from "../../../backup/restore/boot-files.ts";
@@ -26,9 +28,10 @@ export interface AttachedDisks {
 }
 
 export async function disksToAttach(
-  { database, disks }: ComputeServices,
+  { access, database, disks }: ComputeServices,
   machineId: string,
   wanted: readonly WantedDisk[],
+  caller: Caller,
 ): Promise<AttachedDisks> {
   const defined: DefinedDisk[] = [];
   const diskSizes: Record<string, number> = {};
@@ -44,6 +47,10 @@ export async function disksToAttach(
       );
     }
     const { managedBy } = resource.envelope;
+    if (managedBy === undefined) {
+      const principal = { objectId: caller.principalId, name: caller.name };
+      await access.check({ principal, action: `${diskType}/write`, scope: resource.id });
+    }
     if (managedBy !== undefined && idKey(managedBy) !== idKey(machineId)) {
       throw computeErrors.OperationNotAllowed(
         `The disk ${resource.id} belongs to ${managedBy}. A disk is attached to one machine at a time; copy it with az disk create --source.`,

@@ -3,14 +3,15 @@
 
 import type { ArmRequest } from "../../../arm/request.ts";
 import { parseResourceId } from "../../../arm/resource-id.ts";
-import { deleteResource, findResource, putResource } from "../../../arm/resources/resource-store.ts";
-import { reserveImage } from "../../../disks/image-rows.ts";
+import { deleteResource, findResource } from "../../../arm/resources/resource-store.ts";
 import type { InventoryMachine } from "../../../inventory/inventory.ts";
 import { diskType } from "../../../inventory/machine-disks.ts";
 import { newGuid } from "../../../lib/random.ts";
 import { changeResource } from "../change-resource.ts";
 import { findAttachedDisk } from "../disks/attached-disks.ts";
-import { createdProperties, diskProperties, sizeOf } from "../disks/properties.ts";
+import type { PlannedContent } from "../disks/content.ts";
+import { putNewDisk } from "../disks/new-disk.ts";
+import { diskProperties, sizeOf } from "../disks/properties.ts";
 import { computeErrors } from "../errors.ts";
 import { checkResourceName } from "../resource-names.ts";
 import type { ComputeServices } from "../services.ts";
@@ -61,10 +62,9 @@ async function makeDisk(
     scope: id,
   });
   const asked = diskProperties.parse({ creationData: { createOption: "Empty" }, diskSizeGB: sizeAsked(disk) });
-  const planned = { input: { kind: "empty" as const }, sizeBytes: undefined };
+  const planned: PlannedContent = { input: { kind: "empty" }, sizeBytes: undefined };
   const sizeBytes = sizeOf(asked, planned);
-  const imageId = newGuid();
-  await database.transaction(async (trx) => {
+  const imageId = await database.transaction(async (trx) => {
     const isTaken = (await findResource(trx, id)) !== undefined || (await findAttachedDisk(services, id)) !== undefined;
     if (isTaken) {
       throw computeErrors.OperationNotAllowed(
@@ -72,22 +72,10 @@ async function makeDisk(
         { target: "storageProfile.dataDisks" },
       );
     }
-    await reserveImage(trx, imageId, id);
-    await putResource(
-      trx,
-      {
-        id,
-        location: machine.location,
-        envelope: { sku: skuOf(disk) },
-        properties: createdProperties(asked, planned, { imageId, sizeBytes, now: database.clock.now() }),
-        hidden: { imageId },
-        provisioningState: "Creating",
-        tracked: true,
-      },
-      { caller, clock: database.clock },
-    );
+    const sku = disk.managedDisk?.storageAccountType ?? "Premium_LRS";
+    return putNewDisk(trx, { id, asked, planned, sizeBytes, location: machine.location, sku, caller });
   });
-  await services.disks.images.write(imageId, planned.input, sizeBytes, signal);
+  await services.disks.images.write(imageId, { kind: "empty" }, sizeBytes, signal);
   await database.transaction((trx) => changeResource(trx, id, { provisioningState: "Succeeded" }));
   return id;
 }
@@ -99,11 +87,6 @@ function sizeAsked({ name, lun, diskSizeGB }: BodyDisk): number {
     `The new disk ${name ?? `of lun ${lun}`} needs diskSizeGB, a whole number of GiB (seen: ${diskSizeGB ?? "nothing"}).`,
     { target: "storageProfile.dataDisks.diskSizeGB" },
   );
-}
-
-function skuOf({ managedDisk }: BodyDisk): { name: string; tier: string } {
-  const name = managedDisk?.storageAccountType ?? "Premium_LRS";
-  return { name, tier: name.startsWith("Premium") ? "Premium" : "Standard" };
 }
 
 /** A machine that has got it after all keeps it. */

@@ -2,6 +2,7 @@
 // machine that runs, or that somebody else has defined. A disk belongs to the machine before it comes
 // and until it has gone, so that whenever we die no two machines have it.
 
+import type { ArmRequest } from "../../../arm/request.ts";
 import { idKey } from "../../../arm/resource-id.ts";
 import { findResource } from "../../../arm/resources/resource-store.ts";
 import type { InventoryMachine } from "../../../inventory/inventory.ts";
@@ -23,7 +24,7 @@ export async function plugDisks(
   services: ComputeServices,
   { resourceId, name }: InventoryMachine,
   { added, removed }: DiskChanges,
-  signal: AbortSignal,
+  { caller, signal }: Pick<ArmRequest, "caller" | "signal">,
 ): Promise<void> {
   const { host, machineId } = await services.inventory.open(resourceId, signal);
   const { diskPlug } = host;
@@ -33,7 +34,7 @@ export async function plugDisks(
       { target: "properties.storageProfile" },
     );
   }
-  const { defined, diskResourceIds } = await disksToAttach(services, resourceId, added);
+  const { defined, diskResourceIds } = await disksToAttach(services, resourceId, added, caller);
   for (const { disk } of removed) {
     await asRefusal(name, diskPlug.detach(machineId, disk.id, signal));
     await own(services, resourceId, ({ [disk.id]: _gone, ...kept }) => kept);

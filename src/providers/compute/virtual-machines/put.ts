@@ -2,7 +2,7 @@
 // size where that can be done. One that does not exist is made from disks (`createOption: Attach`) on
 // a host that runs machines.
 
-import { preconditionsOf, type Preconditions } from "../../../arm/preconditions.ts";
+import { checkPreconditions, preconditionsOf, type Preconditions } from "../../../arm/preconditions.ts";
 import { parseBody, type ArmReply, type ArmRequest } from "../../../arm/request.ts";
 import { findResource, getResource, putResource } from "../../../arm/resources/resource-store.ts";
 import type { Envelope } from "../../../arm/resources/resource.ts";
@@ -22,6 +22,7 @@ export async function putMachine(services: ComputeServices, request: ArmRequest)
   if (existing === undefined) await createMachine(services, request, body);
   else {
     const { machine } = await findMachine(services, request.resourceId);
+    checkPreconditions(preconditionsOf(request), existing.etag, existing.id);
     await reshapeMachine(services, machine, body, request);
     await storeMachine(
       services,

@@ -1,8 +1,9 @@
 // Other disks, or another size. A machine that was made from disks here and does not run is defined
 // anew with the same identity; any other gets and gives up disks as it is, where its host can do that.
 
+import { armErrors } from "../../../arm/errors.ts";
 import type { ArmRequest } from "../../../arm/request.ts";
-import { tryParseResourceId } from "../../../arm/resource-id.ts";
+import { idKey, tryParseResourceId } from "../../../arm/resource-id.ts";
 import { findResource } from "../../../arm/resources/resource-store.ts";
 import type { InventoryMachine } from "../../../inventory/inventory.ts";
 import { disksOf, type InventoryDisk } from "../../../inventory/machine-disks.ts";
@@ -18,6 +19,8 @@ import { sizeOf, type MachineHidden } from "./shape.ts";
 
 interface Changes {
   readonly size: string | undefined;
+  /** The disk to boot from instead. */
+  readonly system: string | undefined;
   readonly added: readonly BodyDisk[];
   readonly removed: readonly InventoryDisk[];
   /** For people. */
@@ -37,16 +40,17 @@ export async function reshapeMachine(
   const hidden = resource?.hidden ?? {};
   const changes = changesIn(body, hidden, machine);
   if (changes.said.length === 0) return;
-  if (hidden.network === undefined && changes.size !== undefined) {
+  const needsRest = changes.size !== undefined || changes.system !== undefined;
+  if (hidden.network === undefined && needsRest) {
     throw computeErrors.OperationNotAllowed(
-      `The size of ${machine.name} is its host's: cannot ${changes.said.join(", ")}. Change it on the host (what is shown here follows), or make a machine from disks: PUT a new virtual machine whose disks have createOption 'Attach'.`,
+      `The size and the system disk of ${machine.name} are its host's: cannot ${changes.said.join(", ")}. Change it on the host (what is shown here follows), or make a machine from disks: PUT a new virtual machine whose disks have createOption 'Attach'.`,
       { target: "properties" },
     );
   }
   const seen = await inventory.refreshMachine(machine.resourceId, signal);
   const { network } = hidden;
   if (network === undefined || seen.machine.powerState !== "stopped") {
-    if (changes.size !== undefined) {
+    if (needsRest) {
       throw computeErrors.OperationNotAllowed(
         `${machine.name} runs: cannot ${changes.said.join(", ")}. Stop it with az vm deallocate, then try again.`,
         { target: "properties" },
@@ -54,7 +58,7 @@ export async function reshapeMachine(
     }
     const taken = new Set(seen.machine.disks.map(({ id }) => id));
     await withNewDisks(services, request, seen, changes.added, (added) =>
-      plugDisks(services, seen, { added: wantedOf(added, taken), removed: changes.removed }, signal),
+      plugDisks(services, seen, { added: wantedOf(added, taken), removed: changes.removed }, request),
     );
     return;
   }
@@ -66,9 +70,17 @@ export async function reshapeMachine(
   }
   const kept = disksOf(seen).filter(({ resourceId }) => !changes.removed.some((one) => one.resourceId === resourceId));
   await withNewDisks(services, request, seen, changes.added, async (added) => {
-    const wanted = kept.map(({ disk, resourceId }): WantedDisk => ({ serial: disk.id, resourceId }));
+    const wanted = kept.map(({ disk, resourceId, lun }): WantedDisk => ({
+      serial: disk.id,
+      resourceId: lun === -1 ? (changes.system ?? resourceId) : resourceId,
+    }));
     wanted.push(...wantedOf(added, new Set(kept.map(({ disk }) => disk.id))));
-    const { defined, kernel, diskSizes, diskResourceIds } = await disksToAttach(services, machine.resourceId, wanted);
+    const { defined, kernel, diskSizes, diskResourceIds } = await disksToAttach(
+      services,
+      machine.resourceId,
+      wanted,
+      request.caller,
+    );
     await inventory.redefine(
       machine.resourceId,
       {
@@ -89,14 +101,17 @@ export async function reshapeMachine(
 
 function changesIn(body: MachineBody, hidden: MachineHidden, machine: InventoryMachine): Changes {
   const size = otherSize(body, hidden, machine);
+  const system = otherSystem(body.properties?.storageProfile, machine);
   const { added, removed } = otherDisks(body.properties?.storageProfile, machine);
   const shown = sizeOf(hidden, machine);
   return {
     size,
+    system,
     added,
     removed,
     said: [
       ...(size === undefined ? [] : [`change the size from ${shown} to ${size}`]),
+      ...(system === undefined ? [] : [`boot from ${system}`]),
       ...added.map(({ name, managedDisk }) => `attach ${managedDisk?.id ?? name ?? "a new disk"}`),
       ...removed.map(({ name }) => `detach ${name}`),
     ],
@@ -114,6 +129,12 @@ function otherSize(body: MachineBody, hidden: MachineHidden, machine: InventoryM
   return isSame ? undefined : asked;
 }
 
+function otherSystem(storage: StorageProfile | undefined, machine: InventoryMachine): string | undefined {
+  const asked = storage?.osDisk?.managedDisk?.id;
+  const current = disksOf(machine).find(({ lun }) => lun === -1)?.resourceId;
+  return asked === undefined || current === undefined || idKey(asked) === idKey(current) ? undefined : asked;
+}
+
 function otherDisks(
   storage: StorageProfile | undefined,
   machine: InventoryMachine,
@@ -121,10 +142,17 @@ function otherDisks(
   if (storage?.dataDisks === undefined || storage.dataDisks === null) return { added: [], removed: [] };
   const current = disksOf(machine).filter(({ lun }) => lun >= 0);
   const wanted = storage.dataDisks.filter(({ toBeDetached }) => toBeDetached !== true);
+  const twice = wanted.find(({ lun }, index) => wanted.findIndex((other) => other.lun === lun) < index);
+  if (twice !== undefined) {
+    throw armErrors.InvalidParameter(
+      `'storageProfile.dataDisks': two disks have the LUN ${twice.lun}. Give each a LUN of its own, from 0 to 63.`,
+      { target: "dataDisks.lun" },
+    );
+  }
   const isThat = (disk: BodyDisk, { resourceId, name, lun }: InventoryDisk): boolean =>
     disk.managedDisk?.id === undefined
       ? disk.lun === lun && disk.name?.toLowerCase() === name.toLowerCase()
-      : disk.managedDisk.id.toLowerCase() === resourceId.toLowerCase();
+      : idKey(disk.managedDisk.id) === idKey(resourceId);
   return {
     added: wanted.filter((disk) => !current.some((one) => isThat(disk, one))),
     removed: current.filter((one) => !wanted.some((disk) => isThat(disk, one))),

@@ -1,8 +1,7 @@
 // Microsoft.Compute/virtualMachines. Machines come from hosts: a list is what the inventory knows, a
 // change is what the host can do.
 
-import { armErrors } from "../../../arm/errors.ts";
-import { preconditionsOf } from "../../../arm/preconditions.ts";
+import { checkPreconditions, preconditionsOf } from "../../../arm/preconditions.ts";
 import type { ResourceLifecycle } from "../../../arm/provider.ts";
 import { noContent, ok, param, parseBody, type ArmReply, type ArmRequest } from "../../../arm/request.ts";
 import type { JsonObject } from "../../../arm/resources/resource.ts";
@@ -16,9 +15,11 @@ import { releaseParts } from "./parts.ts";
 import { machineApiVersions, type RouteGroup } from "../route-group.ts";
 import { runCommandRoutes } from "./run-command.ts";
 import type { ComputeServices } from "../services.ts";
+import { attachDetachRoute } from "./attach-detach.ts";
 import { machinePatchSchema } from "./body.ts";
 import { powerRoutes } from "./power.ts";
 import { putMachine, storeMachine } from "./put.ts";
+import { reshapeMachine } from "./reshape.ts";
 import { renderMachine } from "./shape.ts";
 
 const inSubscription = `/subscriptions/{subscriptionId}/providers/${machineType}`;
@@ -58,6 +59,7 @@ export function virtualMachines(services: ComputeServices): RouteGroup {
       { method: "PUT", path: machinePath, handle: bound(putMachine) },
       { method: "PATCH", path: machinePath, handle: bound(patch) },
       { method: "DELETE", path: machinePath, handle: bound(remove) },
+      attachDetachRoute(services),
       ...powerRoutes(services),
       ...runCommandRoutes(services),
     ],
@@ -132,12 +134,9 @@ async function describe(services: ComputeServices, request: ArmRequest, withView
 
 async function patch(services: ComputeServices, request: ArmRequest): Promise<ArmReply> {
   const body = parseBody(request, machinePatchSchema);
-  if (body.properties?.storageProfile !== undefined || body.properties?.hardwareProfile !== undefined) {
-    throw armErrors.InvalidParameter(
-      "'properties': disks and size of a machine are changed with a PUT of the whole machine, as az vm update does.",
-      { target: "properties" },
-    );
-  }
+  const before = await findMachine(services, request.resourceId);
+  checkPreconditions(preconditionsOf(request), before.resource.etag, before.resource.id);
+  await reshapeMachine(services, before.machine, body, request);
   await storeMachine(services, request.resourceId, body, request, preconditionsOf(request));
   const { resource, machine } = await findMachine(services, request.resourceId);
   const extensions = await listExtensions(services.database.kysely, resource.id);

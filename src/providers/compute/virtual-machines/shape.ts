@@ -61,7 +61,7 @@ export function renderMachine(
     properties: {
       vmId: machine.vmId,
       hardwareProfile: { vmSize: sizeOf(resource.hidden as MachineHidden, machine) },
-      storageProfile: storageProfile(resource.hidden as MachineHidden, machine),
+      storageProfile: renderStorageProfile(resource, machine),
       osProfile: osProfile(machine),
       networkProfile: { networkInterfaces: guestInterfaces(machine) },
       ...kept,
@@ -81,7 +81,8 @@ export function sizeOf({ vmSize }: MachineHidden, { machine }: InventoryMachine)
   return isTrue ? asked.name : actual;
 }
 
-function storageProfile(hidden: MachineHidden, machine: InventoryMachine): JsonObject {
+export function renderStorageProfile(resource: Resource, machine: InventoryMachine): JsonObject {
+  const hidden = resource.hidden as MachineHidden;
   const disks = disksOf(machine);
   const system = disks.find(({ lun }) => lun === -1);
   return {

@@ -5,12 +5,12 @@ import { ok, param, type ArmRequest } from "../../../arm/request.ts";
 import type { Route } from "../../../arm/routes.ts";
 import type { RouteGroup } from "../route-group.ts";
 import type { ComputeServices } from "../services.ts";
+import { mostDataDisks } from "./body.ts";
 import { noImages } from "./create.ts";
 import { machineSizes, type MachineSize } from "./sizes.ts";
 import { machinePath } from "./find-machine.ts";
 
 const inSubscription = "/subscriptions/{subscriptionId}/providers/Microsoft.Compute";
-const mostDataDisks = 63;
 
 export function sizes(services: ComputeServices): RouteGroup {
   const { locations } = services;
