@@ -7,3 +7,10 @@ export function giveBack(bytes: Uint8Array): void {
   if (!(memory instanceof ArrayBuffer) || memory.byteLength !== bytes.byteLength || memory.detached) return;
   memory.transfer(0);
 }
+
+/** The bytes in memory of their own, which can be given to another thread; `slack` bytes beside them do not count. */
+export function ownMemory(bytes: Uint8Array, slack = 0): Uint8Array<ArrayBuffer> {
+  const { buffer, byteOffset, byteLength } = bytes;
+  const isOwn = buffer instanceof ArrayBuffer && buffer.byteLength - byteLength <= slack;
+  return isOwn ? new Uint8Array(buffer, byteOffset, byteLength) : new Uint8Array(bytes);
+}

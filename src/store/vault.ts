@@ -8,7 +8,7 @@ import type { ObjectStore } from "./backends/object-store.ts";
 import { storeErrors } from "./errors.ts";
 import { formatVersion } from "./format/layout.ts";
 import type { BlobTable } from "./index/blob-table.ts";
-import { VaultIndex } from "./index/vault-index.ts";
+import { VaultIndex, type IndexThreads } from "./index/vault-index.ts";
 import {
   encodeConfig,
   makeSlot,
@@ -123,7 +123,7 @@ export async function openVault(
   const index: VaultIndex = new VaultIndex(store, keys, {
     beforeReading: learnEpochs,
     onTable,
-    putElsewhere: (packs) => openPool().run({ type: "index", ...packs }, [packs.content]),
+    threads: indexThreads(openPool),
   });
   const stores = options.fallback === undefined ? [store] : [store, options.fallback];
   const blobs = new BlobReader(stores, index, keys, (bad) => void badPacks.set(bad.hash, bad));
@@ -153,11 +153,17 @@ export function withFreshIndex(vault: Vault): Vault {
   const index = new VaultIndex(vault.store, vault.keys, {
     beforeReading: vault.learnEpochs,
     onTable: () => Promise.resolve(),
+    threads: indexThreads(vault.pool),
   });
   const stores = vault.fallback === undefined ? [vault.store] : [vault.store, vault.fallback];
   const blobs = new BlobReader(stores, index, vault.keys);
   return { ...vault, index, blobs, maps: mapReader(blobs) };
 }
+
+const indexThreads = (pool: () => WorkerPool): IndexThreads => ({
+  unseal: (name, sealed) => pool().run({ type: "unseal", name, sealed }, [sealed.buffer]),
+  put: (table, packs) => pool().run({ type: "index", table: table.shared, packs }, [packs.content.buffer]),
+});
 
 /**
  * SHA-256 where the processor has instructions for it, BLAKE2b where it has not. In turns and in pieces

@@ -100,7 +100,7 @@ test("points that stay in the snapshot tier bring no bytes into the vault", asyn
   await using opened = await rig.stores.open(vaultStore((await rig.vault()).guid));
   const sizeOf = async (store: typeof opened.vault): Promise<number> => {
     await store.index.refresh();
-    return [...store.index.present.values()].reduce((sum, size) => sum + size, 0);
+    return [...store.index.present()].reduce((sum, [, size]) => sum + size, 0);
   };
   assert.ok(opened.hot !== undefined);
   const [hot, vault] = [await sizeOf(opened.hot), await sizeOf(opened.vault)];

@@ -76,7 +76,7 @@ function withPacks(objects: ObjectStore, packs: { name: string; size: number; mo
     list: (prefix, signal) =>
       prefix === prefixes.packs
         ? (async function* () {
-            yield* packs;
+            for (const pack of packs) yield pack; // a yield* would cost more than what is measured
           })()
         : objects.list(prefix, signal),
   };

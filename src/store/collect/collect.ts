@@ -153,7 +153,7 @@ async function deleteDoomed(
     for (const doom of references.problems.length > 0 ? [] : ready) {
       for (const hash of doom.packs ?? []) {
         const number = view.index.packNumber(hash);
-        const size = view.index.present.get(hash);
+        const size = view.index.presentSize(hash);
         if (size === undefined) continue; // an interrupted run deleted it
         if (number === undefined || (references.liveBytes.get(number) ?? 0) > 0) {
           releasedPacks.push(hash);

@@ -87,7 +87,7 @@ export async function planCollection(
   const small: string[] = [];
   let bytesInPacks = 0;
   let bytesToDelete = 0;
-  for (const [hash, size] of vault.index.present) {
+  for (const [hash, size] of vault.index.present()) {
     bytesInPacks += size;
     const number = vault.index.packNumber(hash);
     const known = before.get(hash);

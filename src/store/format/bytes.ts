@@ -72,6 +72,10 @@ export class ByteReader {
     return this.#bytes.length - this.#position;
   }
 
+  get position(): number {
+    return this.#position;
+  }
+
   u8(): number {
     this.#need(1);
     const value = this.#bytes.readUInt8(this.#position);
@@ -121,6 +125,11 @@ export class ByteReader {
     const part = this.#bytes.subarray(this.#position, this.#position + length);
     this.#position += length;
     return part;
+  }
+
+  skip(length: number): void {
+    this.#need(length);
+    this.#position += length;
   }
 
   version(): void {

@@ -2,7 +2,7 @@
 
 import { ByteReader, ByteWriter } from "./bytes.ts";
 import { formatVersion, idLength, maxPackSize } from "./layout.ts";
-import { encodeEntries, readEntries, takeEntries, type PackEntry } from "./pack.ts";
+import { checkEntries, encodeEntries, skipEntries, type PackEntry } from "./pack.ts";
 
 /** Hash, size, epoch, salt and count: what a pack takes beside its entries. */
 export const indexedPackLength = idLength + 44;
@@ -36,35 +36,49 @@ export function encodeIndex(replaces: readonly string[], packs: readonly Indexed
 
 export interface IndexVisitor {
   replaces(hash: string): void;
-  /** `entries`: for `decodeEntries`, or to be read in bulk. */
+  /** `entries`: for `decodeEntries`. */
   pack(pack: IndexedPack, entries: Buffer): void;
 }
 
 export function decodeIndex(bytes: Uint8Array, what: string, visitor: IndexVisitor): void {
-  visitIndex(bytes, what, visitor, readEntries);
+  const content = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  outlineIndex(content, what, {
+    replaces: visitor.replaces,
+    pack: (at, entriesLength) => {
+      const entriesAt = at + indexedPackLength;
+      const size = content.readUInt32LE(at + packFields.size);
+      checkEntries(content, entriesAt, entriesAt + entriesLength, size, what);
+      const hash = content.toString("hex", at, at + idLength);
+      const epoch = content.readUInt32LE(at + packFields.epoch);
+      const salt = new Uint8Array(content.subarray(at + packFields.salt, at + packFields.salt + 32));
+      visitor.pack({ hash, size, epoch, salt }, content.subarray(entriesAt, entriesAt + entriesLength));
+    },
+  });
 }
 
-/** Like `decodeIndex`; the entries are left to be checked (format/pack.ts, checkEntries). */
-export function outlineIndex(bytes: Uint8Array, what: string, visitor: IndexVisitor): void {
-  visitIndex(bytes, what, visitor, takeEntries);
+/** Where the fields of a pack are, from where its description begins with its hash; its entries follow. */
+export const packFields = { size: idLength, epoch: idLength + 4, salt: idLength + 8 } as const;
+
+export interface IndexOutline {
+  replaces?(hash: string): void;
+  /** A pack is described from `at` on; its entries take so many bytes and are not checked (format/pack.ts, checkEntries). */
+  pack(at: number, entriesLength: number): void;
 }
 
-function visitIndex(
-  bytes: Uint8Array,
-  what: string,
-  visitor: IndexVisitor,
-  entriesOf: (reader: ByteReader, packSize: number) => Buffer,
-): void {
+export function outlineIndex(bytes: Uint8Array, what: string, visitor: IndexOutline): void {
   const reader = new ByteReader(bytes, what);
   reader.version();
-  for (let left = reader.count(idLength); left > 0; left -= 1) visitor.replaces(reader.raw(idLength).toString("hex"));
+  for (let left = reader.count(idLength); left > 0; left -= 1) {
+    const replaced = reader.raw(idLength);
+    visitor.replaces?.(replaced.toString("hex"));
+  }
   for (let left = reader.count(indexedPackLength); left > 0; left -= 1) {
-    const hash = reader.raw(idLength).toString("hex");
+    const at = reader.position;
+    reader.skip(packFields.size);
     const size = reader.u32();
-    const epoch = reader.u32();
-    const salt = new Uint8Array(reader.raw(32));
     if (size > maxPackSize) throw reader.damaged(`names a pack of ${size} bytes`);
-    visitor.pack({ hash, size, epoch, salt }, entriesOf(reader, size));
+    reader.skip(indexedPackLength - packFields.epoch - 4);
+    visitor.pack(at, skipEntries(reader));
   }
   reader.end();
 }

@@ -97,30 +97,37 @@ export function encodeEntries(writer: ByteWriter, entries: readonly PackEntry[])
 
 /** The entries as they are stored, checked: a count, then `entryLength` bytes each. */
 export function readEntries(reader: ByteReader, packSize: number): Buffer {
-  const entries = takeEntries(reader);
-  const wrong = whatIsWrong(entries, packSize);
+  const count = countEntries(reader);
+  const entries = reader.raw(count * entryLength);
+  const wrong = whatIsWrong(entries, 0, entries.length, packSize);
   if (wrong !== undefined) throw reader.damaged(wrong);
   return entries;
 }
 
-/** The same, not checked yet. */
-export function takeEntries(reader: ByteReader): Buffer {
-  const count = reader.u32();
-  if (count * entryLength > reader.remaining) throw reader.damaged(`announces ${count} blobs, more than fit`);
-  return reader.raw(count * entryLength);
+/** Passes over entries, not checked yet; gives how many bytes they take. */
+export function skipEntries(reader: ByteReader): number {
+  const length = countEntries(reader) * entryLength;
+  reader.skip(length);
+  return length;
 }
 
-/** Of entries that `takeEntries` gave. */
-export function checkEntries(entries: Buffer, packSize: number, what: string): void {
-  const wrong = whatIsWrong(entries, packSize);
+function countEntries(reader: ByteReader): number {
+  const count = reader.u32();
+  if (count * entryLength > reader.remaining) throw reader.damaged(`announces ${count} blobs, more than fit`);
+  return count;
+}
+
+/** Of entries that `skipEntries` passed over. */
+export function checkEntries(content: Buffer, from: number, to: number, packSize: number, what: string): void {
+  const wrong = whatIsWrong(content, from, to, packSize);
   if (wrong !== undefined) throw storeErrors.ObjectDamaged(`${what} ${wrong}.`);
 }
 
-function whatIsWrong(entries: Buffer, packSize: number): string | undefined {
+function whatIsWrong(content: Buffer, from: number, to: number, packSize: number): string | undefined {
   let offset = headerLength;
-  for (let at = idLength; at < entries.length; at += entryLength) {
-    const storedLength = readU24(entries, at);
-    const length = plainLength(readU24(entries, at + 3));
+  for (let at = from + idLength; at < to; at += entryLength) {
+    const storedLength = readU24(content, at);
+    const length = plainLength(readU24(content, at + 3));
     offset += storedLength;
     if (length > maxBlobSize || length === 0 || storedLength < tagLength)
       return "describes a blob of an impossible size";

@@ -78,20 +78,22 @@ test("threads that record the same blobs at once meet in one slot for each", asy
     Array.from({ length: count }, (_, number) => Buffer.concat([id(number), Buffer.of(16, 0, 0, 1, 0, 0)])),
   );
   const program = `
-    const { parentPort, workerData: { url, shared, entries, pack } } = require("node:worker_threads");
-    import(url).then(({ BlobTable }) => {
+    const { parentPort, workerData: { urls, shared, content, pack } } = require("node:worker_threads");
+    Promise.all(urls.map((url) => import(url))).then(([{ BlobTable }, { putIndexedPacks }]) => {
       const table = new BlobTable(shared);
-      const bytes = Buffer.from(entries.buffer, entries.byteOffset, entries.length);
+      const packs = [];
+      for (let at = 0; at < content.length; at += 38 * 200) packs.push(pack, 1 << 20, at, 38 * 200);
       parentPort.once("message", () => {
-        for (let at = 0; at < bytes.length; at += 38 * 200) table.putEntries(bytes.subarray(at, at + 38 * 200), pack);
+        putIndexedPacks(table, { name: "index", content, packs: Int32Array.from(packs) });
         parentPort.close();
       });
       parentPort.postMessage("ready");
     });
   `;
-  const url = new URL("./blob-table.ts", import.meta.url).href;
+  const urls = ["./blob-table.ts", "./indexed-packs.ts"].map((path) => new URL(path, import.meta.url).href);
   const { shared } = table;
-  const threads = packs.map((pack) => new Worker(program, { eval: true, workerData: { url, shared, entries, pack } }));
+  const content = new Uint8Array(entries);
+  const threads = packs.map((pack) => new Worker(program, { eval: true, workerData: { urls, shared, content, pack } }));
   await Promise.all(threads.map((thread) => once(thread, "message")));
   for (const thread of threads) thread.postMessage("begin", []);
   await Promise.all(threads.map((thread) => once(thread, "exit")));

@@ -9,8 +9,6 @@
 
 import { storeErrors } from "../errors.ts";
 import { idLength } from "../format/layout.ts";
-import { entryLength } from "../format/pack.ts";
-import { headerLength } from "../format/sealed.ts";
 
 export const packStates = {
   /** Not known or gone: blobs in it count as absent. */
@@ -32,6 +30,13 @@ export interface BlobLocation {
   readonly shape: number;
 }
 
+/** Entries as a pack's directory has them (format/pack.ts), checked before: where each lies, its pack, its offset there. */
+export interface EntryBatch {
+  readonly at: Int32Array;
+  readonly pack: Int32Array;
+  readonly offset: Int32Array;
+}
+
 export interface SharedTable {
   readonly slots: SharedArrayBuffer;
   readonly packs: SharedArrayBuffer;
@@ -46,7 +51,7 @@ export const maxPacks = 1 << 22;
 /** The states grow in place: at their full size each open vault would keep 4 MiB until the garbage collector comes by. */
 const firstPacks = 1 << 12;
 /** How many entries are looked for in memory at a time. */
-const batch = 64;
+export const entriesAtOnce = 64;
 /** A thread that still writes a slot after so many milliseconds has died meanwhile. */
 const longestWrite = 30_000;
 
@@ -97,10 +102,9 @@ export class BlobTable {
   /** The slot of a blob, whatever the state of its pack; -1 when it is not there. */
   find(id: Buffer): number {
     const key = readKey(viewOf(id), 0);
-    for (let slot = this.#home(key[0] ?? 0); ; slot = slot + 1 === this.capacity ? 0 : slot + 1) {
-      const at = headWords + slot * slotWords;
+    for (let at = wordOf(this.#home(key[0] ?? 0)); ; at = this.#after(at)) {
       if (this.#settled(at) === 0) return -1;
-      if (this.#holds(at, key)) return slot;
+      if (this.#holds(at, key)) return (at - headWords) / slotWords;
     }
   }
 
@@ -114,7 +118,7 @@ export class BlobTable {
 
   location(slot: number): BlobLocation {
     const words = this.#words;
-    const at = headWords + slot * slotWords + locationWord;
+    const at = wordOf(slot) + locationWord;
     for (;;) {
       const pack = this.#settled(at - locationWord);
       const offset = Atomics.load(words, at + 1);
@@ -125,7 +129,7 @@ export class BlobTable {
   }
 
   idAt(slot: number): Buffer | undefined {
-    const at = headWords + slot * slotWords;
+    const at = wordOf(slot);
     if (this.#settled(at) === 0) return undefined;
     const id = Buffer.allocUnsafe(32);
     for (let word = 0; word < 8; word += 1) id.writeInt32LE(this.#words[at + word] ?? 0, word * 4);
@@ -135,31 +139,61 @@ export class BlobTable {
   /** Records a location unless a better one is known. Returns whether it was recorded. */
   put(id: Buffer, pack: number, offset: number, storedLength: number, shape: number): boolean {
     try {
-      return this.#record(readKey(viewOf(id), 0), pack, offset, storedLength, shape);
+      const key = readKey(viewOf(id), 0);
+      return this.#record(wordOf(this.#home(key[0] ?? 0)), key, pack, offset, storedLength, shape);
     } finally {
       this.#giveBack();
     }
   }
 
-  /** The entries of a pack as its directory has them; checked before (format/pack.ts, checkEntries). */
-  putEntries(entries: Buffer, pack: number): void {
-    const view = viewOf(entries);
-    let offset = headerLength;
-    for (let first = 0; first < entries.length; first += batch * entryLength) {
-      const end = Math.min(entries.length, first + batch * entryLength);
-      this.#touch(view, first, end);
-      this.#reserve((end - first) / entryLength);
-      try {
-        for (let at = first; at < end; at += entryLength) {
-          const storedLength = view.getUint32(at + idLength, true) & 0xffffff;
-          const shape = view.getUint32(at + idLength + 2, true) >>> 8;
-          this.#record(readKey(view, at), pack, offset, storedLength, shape);
-          offset += storedLength;
-        }
-      } finally {
-        this.#giveBack();
+  /** Records the first `count` entries of a batch, at most `entriesAtOnce`. */
+  putEntries(view: DataView, batch: EntryBatch, count: number): void {
+    this.#touch(view, batch, count);
+    this.#reserve(count);
+    try {
+      for (let index = 0; index < count; index += 1) {
+        this.#putEntry(view, batch.at[index] ?? 0, batch.pack[index] ?? 0, batch.offset[index] ?? 0);
       }
+    } finally {
+      this.#giveBack();
     }
+  }
+
+  /** As `#record` does it, with one exchange where the slot is free and nobody else wants it: nearly always. */
+  #putEntry(view: DataView, entry: number, pack: number, offset: number): void {
+    const words = this.#words;
+    const storedLength = storedLengthAt(view, entry);
+    const shape = view.getUint32(entry + idLength + 2, true) >>> 8;
+    const firstWord = view.getInt32(entry, true);
+    const at = this.#passOthers(wordOf(this.#home(firstWord)), firstWord);
+    if (words[at] !== 0 || this.#reserved === 0 || Atomics.compareExchange(words, at + locationWord, 0, busy) !== 0) {
+      this.#record(at, readKey(view, entry), pack, offset, storedLength, shape);
+      return;
+    }
+    this.#reserved -= 1;
+    words[at] = firstWord;
+    for (let word = 1; word < 8; word += 1) words[at + word] = view.getInt32(entry + word * 4, true);
+    words[at + locationWord + 1] = offset;
+    words[at + locationWord + 2] = storedLength;
+    words[at + locationWord + 3] = shape;
+    Atomics.store(words, at + locationWord, pack + 1);
+  }
+
+  /**
+   * Past slots that are certainly other blobs'. An id's words are written once, where there were zeros:
+   * another first word is another blob's whoever may be writing, and no atomic access has to tell.
+   */
+  #passOthers(from: number, firstWord: number): number {
+    const words = this.#words;
+    for (let at = from; ; at = this.#after(at)) {
+      const seen = words[at];
+      if (seen === 0 || seen === firstWord) return at;
+    }
+  }
+
+  #after(at: number): number {
+    const next = at + slotWords;
+    return next === this.#words.length ? headWords : next;
   }
 
   /** Counts so many slots at once, where there are so many: one by one they would be a word that all threads fight for. */
@@ -188,24 +222,24 @@ export class BlobTable {
    * Reads the slots where entries belong. The table is far larger than any cache, and the atomic
    * store at the end of an entry lets nothing overtake it: here the processor waits for all at once.
    */
-  #touch(view: DataView, from: number, to: number): void {
+  #touch(view: DataView, { at }: EntryBatch, count: number): void {
     const words = this.#words;
     let sum = 0;
-    for (let at = from; at < to; at += entryLength) {
-      const slot = headWords + this.#home(view.getInt32(at, true)) * slotWords;
+    for (let index = 0; index < count; index += 1) {
+      const slot = wordOf(this.#home(view.getInt32(at[index] ?? 0, true)));
       sum ^= (words[slot] ?? 0) ^ (words[slot + slotWords - 1] ?? 0);
     }
     touched[0] = sum; // so that it is not left out
   }
 
-  #record(key: Int32Array, pack: number, offset: number, storedLength: number, shape: number): boolean {
+  /** `from`: the slot where the blob belongs, or one behind it before which it cannot be. */
+  #record(from: number, key: Int32Array, pack: number, offset: number, storedLength: number, shape: number): boolean {
     const words = this.#words;
-    for (let slot = this.#home(key[0] ?? 0); ;) {
-      const at = headWords + slot * slotWords;
+    for (let at = from; ;) {
       const seen = Atomics.load(words, at + locationWord);
       const present = seen === busy ? this.#settled(at) : seen;
       if (present !== 0 && !this.#holds(at, key)) {
-        slot = slot + 1 === this.capacity ? 0 : slot + 1;
+        at = this.#after(at);
         continue;
       }
       if (present !== 0 && rankOf(this.packState(present - 1)) >= rankOf(this.packState(pack))) return false;
@@ -265,6 +299,12 @@ const ranks: Readonly<Record<number, number>> = {
 
 /** Which copy of a blob is the better one; packs that are being built stand below durable ones. */
 export const rankOf = (state: number): number => ranks[state] ?? 3;
+
+const wordOf = (slot: number): number => headWords + slot * slotWords;
+
+/** Of an entry of a pack's directory. */
+export const storedLengthAt = (view: DataView, entry: number): number =>
+  view.getUint32(entry + idLength, true) & 0xffffff;
 
 const touched = new Int32Array(1);
 const scratchKey = new Int32Array(8);

@@ -3,26 +3,21 @@
 
 import type { ObjectStore } from "../backends/object-store.ts";
 import { condemnedPacks, doomedPacks, readCollectionRecords } from "../collect/records.ts";
-import { indexedPackLength, outlineIndex, type IndexedPackEntries } from "../format/index-object.ts";
+import { indexedPackLength, outlineIndex, packFields, type IndexedPackEntries } from "../format/index-object.ts";
 import { idLength, maxIndexSize, objectKinds } from "../format/layout.ts";
 import { hashOfName, indexName, prefixes } from "../format/object-names.ts";
 import { entryLength } from "../format/pack.ts";
 import { unseal } from "../format/sealed.ts";
 import type { VaultKeys } from "../keys/vault-keys.ts";
 import { isErrorCode } from "../../lib/errors.ts";
+import { ownMemory } from "../../lib/memory.ts";
 import { isDamage } from "../damage.ts";
 import { eachInParallel } from "../../lib/parallel.ts";
 import type { FinishedPack } from "../pipeline/pack-builder.ts";
 import { BlobTable, ownPackState, packStates, rankOf, type BlobLocation } from "./blob-table.ts";
 import { indexedPackFields, putIndexedPacks, type IndexedPacks } from "./indexed-packs.ts";
 import { readPackDirectory } from "./pack-directory.ts";
-
-export interface PackRecord {
-  readonly hash: string;
-  readonly size: number;
-  readonly epoch: number;
-  readonly salt: Uint8Array;
-}
+import { PackRegistry, type PackRecord } from "./pack-registry.ts";
 
 export interface IndexProblem {
   readonly object: string;
@@ -34,8 +29,15 @@ export interface IndexHooks {
   beforeReading(signal?: AbortSignal): Promise<void>;
   /** Told, and waited for, whenever another table takes the place of the present one. */
   onTable(table: BlobTable): Promise<void>;
-  /** Puts packs into the table on another thread, like `putIndexedPacks`; takes the content's memory. */
-  putElsewhere?(packs: IndexedPacks): Promise<void>;
+  readonly threads: IndexThreads;
+}
+
+/** Other threads, for large indexes. They take the memory that they are given. */
+export interface IndexThreads {
+  /** Opens an index object. */
+  unseal(name: string, sealed: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>>;
+  /** Like `putIndexedPacks`. */
+  put(table: BlobTable, packs: IndexedPacks): Promise<void>;
 }
 
 const parallelReads = 8;
@@ -45,19 +47,18 @@ const worthThreads = 4 * 1024 * 1024;
 export class VaultIndex {
   readonly #store: ObjectStore;
   readonly #keys: VaultKeys;
-  readonly #packs: (PackRecord | undefined)[] = [];
-  readonly #byHash = new Map<string, number>();
+  readonly #packs = new PackRegistry();
   readonly #hooks: IndexHooks;
-  #present = new Map<string, number>();
+  /** By the pack's number: what the last reading said of it; undefined while a session builds it. */
+  #states: (number | undefined)[] = [];
   #loaded = new Set<string>();
   /** By the pack's number: whether its entries are in the table. */
   #hasEntries: boolean[] = [];
   #problems: IndexProblem[] = [];
   #isWhole = true;
   #lost = new Set<string>();
-  #stateOf: (hash: string) => number = () => packStates.usable;
   /** Packs that became durable here while the store was being listed. */
-  #justAdded = new Map<string, number>();
+  #justAdded: number[] = [];
   #refreshing: Promise<void> | undefined;
   table = BlobTable.create(1024);
 
@@ -82,17 +83,29 @@ export class VaultIndex {
     return this.#lost;
   }
 
-  /** Packs that were there at the last refresh, with their sizes. */
-  get present(): ReadonlyMap<string, number> {
-    return this.#present;
+  /** Names and sizes of the packs that were there at the last refresh. */
+  *present(): Generator<readonly [hash: string, size: number]> {
+    for (const number of this.#presentNumbers()) yield [this.#packs.hashOf(number), this.#packs.sizeOf(number)];
+  }
+
+  /** Undefined when it was not there at the last refresh. */
+  presentSize(hash: string): number | undefined {
+    const number = this.#packs.numberOf(hash);
+    return number !== undefined && this.#isPresent(number) ? this.#packs.sizeOf(number) : undefined;
+  }
+
+  get isEmpty(): boolean {
+    return this.#presentNumbers().next().done === true;
   }
 
   pack(number: number): PackRecord | undefined {
-    return this.#packs[number];
+    return this.#packs.record(number);
   }
 
+  /** Undefined when neither an index object nor the pack itself has told what is in it. */
   packNumber(hash: string): number | undefined {
-    return this.#byHash.get(hash);
+    const number = this.#packs.numberOf(hash);
+    return number !== undefined && this.#packs.isDescribed(number) ? number : undefined;
   }
 
   find(id: Buffer): BlobLocation | undefined {
@@ -122,7 +135,8 @@ export class VaultIndex {
 
   /** The number of a pack that a session begins to build. */
   startPack(session: number): number {
-    const number = this.#packs.push(undefined) - 1;
+    const number = this.#packs.begin();
+    this.#states[number] = undefined;
     this.#hasEntries[number] = false;
     this.table.setPackState(number, ownPackState(session));
     return number;
@@ -130,12 +144,13 @@ export class VaultIndex {
 
   /** The pack is durable: everybody may rely on it. */
   addPack(number: number, pack: FinishedPack): void {
-    this.#packs[number] = pack;
-    this.#byHash.set(pack.hash, number);
-    this.#present.set(pack.hash, pack.size);
-    this.#justAdded.set(pack.hash, pack.size);
+    const noted = this.#packs.numberOf(pack.hash);
+    if (noted !== undefined) this.#setState(noted, packStates.absent); // a reading was faster than we
+    this.#packs.name(number, pack.hash, pack.size);
+    this.#packs.describe(number, pack.epoch, pack.salt);
+    this.#justAdded.push(number);
     this.#hasEntries[number] = true;
-    this.table.setPackState(number, packStates.usable);
+    this.#setState(number, packStates.usable);
     this.#putAll(number, pack);
   }
 
@@ -152,39 +167,71 @@ export class VaultIndex {
 
   async #read(signal?: AbortSignal): Promise<void> {
     await this.#hooks.beforeReading(signal);
-    this.#justAdded = new Map();
+    this.#justAdded = [];
     // Doomed packs are listed before packs: a pack that is deleted meanwhile is then seen as doomed.
     const records = await readCollectionRecords(this.#store, this.#keys, signal);
     const suspect = doomedPacks(records);
-    const condemned = condemnedPacks(records);
     for (const hash of (await this.#listHashes(prefixes.quarantine, signal)).keys()) suspect.add(hash);
-    const present = await this.#listHashes(prefixes.packs, signal);
+    const listed = await this.#listPacks(signal);
     const indexes = await this.#listHashes(prefixes.index, signal);
-    for (const [hash, size] of this.#justAdded) present.set(hash, size);
-    const stateOf = (hash: string): number => {
-      if (!present.has(hash)) return packStates.absent;
-      if (suspect.has(hash)) return packStates.readOnly;
-      return condemned.has(hash) ? packStates.condemned : packStates.usable;
-    };
+    const states = this.#statesOf(listed.concat(this.#justAdded), condemnedPacks(records).keys(), suspect);
     this.#problems = [];
     if ([...this.#loaded].some((hash) => !indexes.has(hash))) this.#loaded = new Set();
     if (this.#loaded.size === 0) this.#lost = new Set();
     this.#isWhole = suspect.size === 0;
-    this.#present = present;
-    this.#stateOf = stateOf;
-    if (this.#hasLost()) await this.#forget();
-    for (const [hash, number] of this.#byHash) this.table.setPackState(number, stateOf(hash));
+    const hasLost = this.#hasLost(states);
+    states.forEach((state, number) => {
+      if (state !== undefined) this.#setState(number, state);
+    });
+    if (hasLost) await this.#forget();
     await this.#loadIndexes(indexes, signal);
     await this.#loadDirectories(signal);
   }
 
-  /** A blob may have another copy that was passed over while this one was better: then read all again. */
-  #hasLost(): boolean {
-    for (const [hash, number] of this.#byHash) {
-      if (!this.#isKnown(number)) continue;
-      if (rankOf(this.#stateOf(hash)) < rankOf(this.table.packState(number))) return true;
+  #statesOf(
+    present: readonly number[],
+    condemned: Iterable<string>,
+    suspect: Iterable<string>,
+  ): (number | undefined)[] {
+    const states: (number | undefined)[] = this.#states.map((state) =>
+      state === undefined ? undefined : packStates.absent,
+    );
+    while (states.length < this.#packs.count) states.push(packStates.absent);
+    for (const number of present) states[this.#packs.current(number)] = packStates.usable;
+    const mark = (hashes: Iterable<string>, state: number): void => {
+      for (const hash of hashes) {
+        const number = this.#packs.numberOf(hash);
+        if (number !== undefined && states[number] === packStates.usable) states[number] = state;
+      }
+    };
+    mark(suspect, packStates.readOnly);
+    mark(condemned, packStates.condemned);
+    return states;
+  }
+
+  #setState(number: number, state: number): void {
+    this.#states[number] = state;
+    this.table.setPackState(number, state);
+  }
+
+  *#presentNumbers(): Generator<number> {
+    for (let number = 0; number < this.#states.length; number += 1) {
+      if (this.#isPresent(number)) yield number;
     }
-    return false;
+  }
+
+  #isPresent(number: number): boolean {
+    return (this.#states[number] ?? packStates.absent) !== packStates.absent;
+  }
+
+  /** A blob may have another copy that was passed over while this one was better: then read all again. */
+  #hasLost(states: readonly (number | undefined)[]): boolean {
+    return states.some(
+      (state, number) =>
+        state !== undefined &&
+        this.#hasEntries[number] === true &&
+        rankOf(state) < rankOf(this.table.packState(number)),
+    );
   }
 
   async #forget(): Promise<void> {
@@ -196,15 +243,16 @@ export class VaultIndex {
   async #loadIndexes(indexes: ReadonlyMap<string, number>, signal?: AbortSignal): Promise<void> {
     const fresh = [...indexes].filter(([hash]) => !this.#loaded.has(hash));
     const bytes = fresh.reduce((sum, [, size]) => sum + size, 0);
-    const unknownPacks = Math.max(0, this.#present.size - this.#byHash.size);
+    let unknownPacks = 0;
+    for (const number of this.#presentNumbers()) if (!this.#packs.isDescribed(number)) unknownPacks += 1;
     await this.ensureRoom(Math.ceil(Math.max(0, bytes - unknownPacks * indexedPackLength) / entryLength) + 64);
-    const put = bytes < worthThreads ? undefined : this.#hooks.putElsewhere;
+    const threads = bytes < worthThreads ? undefined : this.#hooks.threads;
     for (let left = fresh; left.length > 0;) {
       const again: [string, number][] = [];
       await eachInParallel(left, 4, async ([hash, size]) => {
         const name = indexName(hash);
         try {
-          if (await this.#loadIndex(name, put, signal)) this.#loaded.add(hash);
+          if (await this.#loadIndex(name, threads, signal)) this.#loaded.add(hash);
           else again.push([hash, size]);
         } catch (error) {
           this.#noteProblem(name, error);
@@ -217,40 +265,44 @@ export class VaultIndex {
   }
 
   /** False when it has to be repeated: the table was full, or another one took its place meanwhile. */
-  async #loadIndex(name: string, putElsewhere: IndexHooks["putElsewhere"], signal?: AbortSignal): Promise<boolean> {
+  async #loadIndex(name: string, threads: IndexThreads | undefined, signal?: AbortSignal): Promise<boolean> {
     const sealed = await this.#store.get(name, { signal });
-    const content = ownMemory(unseal(this.#keys, objectKinds.index, "", sealed, maxIndexSize, name));
+    const content =
+      threads === undefined
+        ? ownMemory(unseal(this.#keys, objectKinds.index, "", sealed, maxIndexSize, name))
+        : await threads.unseal(name, ownMemory(sealed));
     const packs = this.#packsToPut(content, name);
     const table = this.table;
-    const isIn = await this.#put({ name, content: content.buffer, packs }, putElsewhere).catch((error: unknown) => {
+    try {
+      if (threads === undefined) putIndexedPacks(table, { name, content, packs });
+      else await threads.put(table, { name, content, packs });
+      if (this.table === table) return true;
+      this.#setEntries(packs, false);
+      return false;
+    } catch (error) {
       this.#setEntries(packs, false);
       if (isErrorCode(error, "IndexFull")) return false;
       throw error;
-    });
-    if (isIn && this.table === table) return true;
-    this.#setEntries(packs, false);
-    return false;
-  }
-
-  async #put(packs: IndexedPacks, putElsewhere: IndexHooks["putElsewhere"]): Promise<boolean> {
-    if (putElsewhere === undefined) putIndexedPacks(this.table, packs);
-    else await putElsewhere(packs);
-    return true;
+    }
   }
 
   /** The packs that are there and not in the table yet; they count as known from now on. */
-  #packsToPut(content: Buffer, name: string): Int32Array<ArrayBuffer> {
+  #packsToPut(content: Uint8Array, name: string): Int32Array<ArrayBuffer> {
     const fields: number[] = [];
+    const view = new DataView(content.buffer, content.byteOffset, content.byteLength);
     outlineIndex(content, name, {
-      replaces: () => {},
-      pack: (pack, entries) => {
-        const state = this.#stateOf(pack.hash);
-        if (state === packStates.absent) {
-          this.#lost.add(pack.hash);
+      pack: (at, entriesLength) => {
+        const number = this.#packs.numberAt(view, at);
+        if (number === undefined || !this.#isPresent(number)) {
+          this.#lost.add(Buffer.from(content.subarray(at, at + idLength)).toString("hex"));
           return;
         }
-        const number = this.#register(pack, state);
-        if (!this.#isKnown(number)) fields.push(number, pack.size, entries.byteOffset, entries.length);
+        if (!this.#packs.isDescribed(number)) {
+          const salt = content.subarray(at + packFields.salt, at + packFields.salt + 32);
+          this.#packs.describe(number, view.getUint32(at + packFields.epoch, true), salt);
+        }
+        if (this.#hasEntries[number] === true) return;
+        fields.push(number, view.getUint32(at + packFields.size, true), at + indexedPackLength, entriesLength);
       },
     });
     const packs = Int32Array.from(fields);
@@ -264,45 +316,19 @@ export class VaultIndex {
 
   /** Packs that no index names: left by a writer that died, or the index is lost. */
   async #loadDirectories(signal?: AbortSignal): Promise<void> {
-    if (this.#areAllKnown()) return;
-    const unknown: [string, number][] = [];
-    for (const [hash, size] of this.#present) {
-      if (!this.#isKnown(this.#byHash.get(hash))) unknown.push([hash, size]);
-    }
-    await eachInParallel(unknown, parallelReads, async ([hash, size]) => {
+    const unknown = [...this.#presentNumbers()].filter((number) => this.#hasEntries[number] !== true);
+    await eachInParallel(unknown, parallelReads, async (number) => {
+      const hash = this.#packs.hashOf(number);
       try {
-        const pack = await readPackDirectory(this.#store, this.#keys, hash, size, signal);
+        const pack = await readPackDirectory(this.#store, this.#keys, hash, this.#packs.sizeOf(number), signal);
         await this.ensureRoom(pack.entries.length + 64);
-        const number = this.#register(pack, this.#stateOf(hash));
+        this.#packs.describe(number, pack.epoch, pack.salt);
         this.#hasEntries[number] = true;
         this.#putAll(number, pack);
       } catch (error) {
         this.#noteProblem(`pack ${hash}`, error);
       }
     });
-  }
-
-  /** The rule, and told without a look at every name. */
-  #areAllKnown(): boolean {
-    let known = 0;
-    for (const number of this.#byHash.values()) {
-      if (this.#isKnown(number) && this.table.packState(number) !== packStates.absent) known += 1;
-    }
-    return known === this.#present.size;
-  }
-
-  #isKnown(number: number | undefined): boolean {
-    return number !== undefined && this.#hasEntries[number] === true;
-  }
-
-  #register(pack: PackRecord, state: number): number {
-    const known = this.#byHash.get(pack.hash);
-    if (known !== undefined) return known;
-    const number = this.#packs.push({ hash: pack.hash, size: pack.size, epoch: pack.epoch, salt: pack.salt }) - 1;
-    this.#hasEntries[number] = false;
-    this.#byHash.set(pack.hash, number);
-    this.table.setPackState(number, state);
-    return number;
   }
 
   #putAll(number: number, pack: Pick<IndexedPackEntries, "entries">): void {
@@ -323,6 +349,16 @@ export class VaultIndex {
     await this.#hooks.onTable(table);
   }
 
+  /** Numbers. */
+  async #listPacks(signal?: AbortSignal): Promise<number[]> {
+    const found: number[] = [];
+    for await (const { name, size } of this.#store.list(prefixes.packs, signal)) {
+      const hash = hashOfName(name);
+      if (hash !== undefined) found.push(this.#packs.note(hash, size));
+    }
+    return found;
+  }
+
   async #listHashes(prefix: string, signal?: AbortSignal): Promise<Map<string, number>> {
     const found = new Map<string, number>();
     for await (const { name, size } of this.#store.list(prefix, signal)) {
@@ -331,13 +367,4 @@ export class VaultIndex {
     }
     return found;
   }
-}
-
-/** Memory that can be given away: that of a large buffer is its own but for a few bytes, a pool's is not. */
-function ownMemory(content: Buffer): Buffer<ArrayBuffer> {
-  const { buffer, byteOffset, length } = content;
-  if (buffer instanceof ArrayBuffer && buffer.byteLength - length < 64) return Buffer.from(buffer, byteOffset, length);
-  const copy = Buffer.from(new ArrayBuffer(length));
-  copy.set(content);
-  return copy;
 }

@@ -107,12 +107,21 @@ export interface EpochsTask {
   readonly epochs: ReadonlyMap<number, Uint8Array>;
 }
 
-/** Puts what an index object says into the table. */
-export interface IndexTask extends IndexedPacks {
-  readonly type: "index";
+/** Opens an index object; gives its content. */
+export interface UnsealTask {
+  readonly type: "unseal";
+  readonly name: string;
+  readonly sealed: Uint8Array<ArrayBuffer>;
 }
 
-export type Task = StoreTask | DiffTask | OpenTask | FinishTask | TableTask | EpochsTask | IndexTask;
+/** Puts what an index object says into a table. */
+export interface IndexTask {
+  readonly type: "index";
+  readonly table: SharedTable;
+  readonly packs: IndexedPacks;
+}
+
+export type Task = StoreTask | DiffTask | OpenTask | FinishTask | TableTask | EpochsTask | UnsealTask | IndexTask;
 
 export interface TaskResults {
   store: StoreResult;
@@ -121,6 +130,7 @@ export interface TaskResults {
   finish: undefined;
   table: undefined;
   epochs: undefined;
+  unseal: Uint8Array<ArrayBuffer>;
   index: undefined;
 }
 

@@ -4,10 +4,11 @@
 
 import { parentPort, workerData, type Transferable } from "node:worker_threads";
 import { HoldfastError } from "../../lib/errors.ts";
-import { giveBack } from "../../lib/memory.ts";
+import { giveBack, ownMemory } from "../../lib/memory.ts";
 import { setThreadPriority, type ThreadPriority } from "../../lib/thread-priority.ts";
-import { blobKinds } from "../format/layout.ts";
+import { blobKinds, maxIndexSize, objectKinds } from "../format/layout.ts";
 import { plainLength } from "../format/pack.ts";
+import { unseal } from "../format/sealed.ts";
 import { BlobTable } from "../index/blob-table.ts";
 import { putIndexedPacks } from "../index/indexed-packs.ts";
 import { addEpochs, blobId, type VaultKeys } from "../keys/vault-keys.ts";
@@ -46,6 +47,8 @@ const builders = new Map<number, PackBuilder>();
 const waiting = new Map<number, (space: Space) => void>();
 const ranges = rangeOpener(keys);
 const comparer: PageComparer = comparePages(ranges);
+/** An unsealed object lies behind a few bytes of its envelope. */
+const besideContent = 64;
 let table = new BlobTable(setup.table);
 let turn = Promise.resolve();
 
@@ -108,9 +111,16 @@ async function perform(number: number, task: Task): Promise<void> {
       table = new BlobTable(task.table);
       send({ type: "done", number, result: undefined });
       return;
+    case "unseal": {
+      const { name, sealed } = task;
+      const content = ownMemory(unseal(keys, objectKinds.index, "", sealed, maxIndexSize, name), besideContent);
+      giveBack(sealed);
+      send({ type: "done", number, result: content }, [content.buffer]);
+      return;
+    }
     case "index":
-      putIndexedPacks(table, task);
-      giveBack(new Uint8Array(task.content));
+      putIndexedPacks(new BlobTable(task.table), task.packs);
+      giveBack(new Uint8Array(task.packs.content.buffer));
       send({ type: "done", number, result: undefined });
       return;
     case "epochs":
@@ -198,11 +208,6 @@ function open(task: OpenTask): OpenResult {
     contents.push(inSlab || content === undefined ? undefined : ownMemory(content));
   });
   return { contents, failures };
-}
-
-/** Only memory that nobody shares can change its owner. */
-function ownMemory(content: Buffer): Uint8Array {
-  return content.byteLength === content.buffer.byteLength ? content : new Uint8Array(content);
 }
 
 function isZero(block: Buffer): boolean {

@@ -2,6 +2,7 @@
 // second one may; what a collection moved meanwhile is looked up again.
 
 import { isErrorCode } from "../../lib/errors.ts";
+import { ownMemory } from "../../lib/memory.ts";
 import type { ObjectStore } from "../backends/object-store.ts";
 import { isDamage } from "../damage.ts";
 import { storeErrors } from "../errors.ts";
@@ -101,7 +102,7 @@ export class BlobReader {
     }
     const bytes = await store.get(packName(pack.hash), { offset: group.offset, length: group.length, signal });
     return {
-      stored: ownedMemory(bytes),
+      stored: ownMemory(bytes).buffer,
       epoch: pack.epoch,
       salt: pack.salt,
       blobs: group.blobs.map((blob) => ({ ...blob, at: blob.offset - group.offset, target: -1 })),
@@ -150,10 +151,4 @@ export function missing(id: Buffer): Error {
   return storeErrors.BlobMissing(`Blob ${id.toString("hex")} is in no pack that is there.`, {
     facts: { blob: id.toString("hex") },
   });
-}
-
-function ownedMemory(bytes: Buffer): ArrayBuffer {
-  return bytes.buffer instanceof ArrayBuffer && bytes.byteLength === bytes.buffer.byteLength
-    ? bytes.buffer
-    : new Uint8Array(bytes).buffer;
 }

@@ -127,7 +127,7 @@ export async function verify(openVault: Vault, options: VerifyOptions = {}): Pro
 
   /** Without its header and directory a pack is lost when the index is. */
   async function checkDirectories(): Promise<void> {
-    await eachInParallel(vault.index.present, 8, async ([hash, size]) => {
+    await eachInParallel(vault.index.present(), 8, async ([hash, size]) => {
       try {
         await readPackDirectory(vault.store, vault.keys, hash, size, signal);
       } catch (error) {
