@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
+import { eachInParallel } from "../../src/lib/parallel.ts";
 import { waitFor } from "../../src/lib/time.ts";
 import { azEnvironment, azFails, azWith, type Az } from "../support/az.ts";
 import { startTestService, type TestService } from "../support/service.ts";
@@ -57,7 +58,7 @@ before(async () => {
   await az("backup", "vault", "create", "-n", "v1", "-g", "lab", "-l", "eastus");
   await az("backup", "protection", "enable-for-vm", ...vault, "--vm", "vm1", "--policy-name", "DefaultPolicy");
   const job = await az("backup", "protection", "backup-now", ...item, "--backup-management-type", "AzureIaasVM");
-  await az("backup", "job", "wait", ...vault, "-n", job.name);
+  await ended(job.name);
   const points = await az("backup", "recoverypoint", "list", ...item, "--backup-management-type", "AzureIaasVM");
   pointName = points[0].name;
 });
@@ -66,6 +67,15 @@ after(async () => {
   if (service !== undefined) rmSync(service.data, { recursive: true, force: true });
   rmSync(folder, { recursive: true, force: true });
 });
+
+/** Asked over the wire: az asks each 30 seconds. */
+async function ended(job: string): Promise<void> {
+  const group = `/subscriptions/${service.admin.subscriptionId}/resourceGroups/lab`;
+  const path = `${group}/providers/Microsoft.RecoveryServices/vaults/v1/backupJobs/${job}?api-version=2023-06-01`;
+  const isOver = async (): Promise<true | undefined> =>
+    (await service.call("GET", path)).json.properties.status === "InProgress" ? undefined : true;
+  await waitFor(`the job ${job}`, isOver, 120_000, 100);
+}
 
 async function restoreDisks(
   ...more: string[]
@@ -81,7 +91,7 @@ async function restoreDisks(
     account,
     ...more,
   );
-  await az("backup", "job", "wait", ...vault, "-n", started.name);
+  await ended(started.name);
   const job = await az("backup", "job", "show", ...vault, "-n", started.name);
   assert.equal(job.properties.status, "Completed", JSON.stringify(job.properties));
   return job;
@@ -111,6 +121,61 @@ test("restore-disks says what it refuses", async () => {
   const args = ["backup", "restore", "restore-disks", ...item, "--rp-name", pointName, "--storage-account", account];
   const failure = await azFails(az, ...args, "--target-resource-group", "target", "--diskslist", "9");
   assert.match(failure.text, /restoreDiskLunList names 9/);
+});
+
+test("commands for what is not here answer with nothing, or with a refusal that says what to do", async () => {
+  const wl = ["--workload-type", "MSSQL"];
+  const vm = ["--backup-management-type", "AzureIaasVM", "--workload-type", "VM"];
+  const to = ["restore", "restore-disks", ...item, "--rp-name", pointName, "--storage-account", account];
+  const config = join(folder, "recovery-config.json");
+  writeFileSync(
+    config,
+    JSON.stringify({
+      restore_mode: "OriginalLocation",
+      container_uri: "VMAppContainer;Compute;lab;vm1",
+      item_uri: "SQLDataBase;mssqlserver;master",
+      recovery_point_id: pointName,
+      item_type: "SQL",
+      workload_type: "SQLDataBase",
+      source_resource_id: "none",
+      database_name: "master",
+      container_id: null,
+      recovery_mode: null,
+      filepath: null,
+      alternate_directory_paths: null,
+      log_point_in_time: null,
+    }),
+  );
+  const empty: readonly (readonly string[])[] = [
+    ["container", "list", ...vault, "--backup-management-type", "AzureStorage"],
+    ["item", "list", ...vault, "--backup-management-type", "AzureWorkload", ...wl],
+    ["protectable-item", "list", ...vault, ...wl],
+    ["recoverypoint", "list", ...item, ...vm, "--tier", "VaultArchive"],
+    ["recoverypoint", "list", ...item, ...vm, "--is-ready-for-move", "true", "--target-tier", "VaultArchive"],
+    ["job", "list", ...vault, "--start-date", "01-01-2020"],
+  ];
+  const instance = ["--protectable-item-name", "I", "--protectable-item-type", "SQLInstance", "--server-name", "s"];
+  const named = ["--target-resource-group", "target", "--target-vm-name", "vm1"];
+  const network = ["--target-vnet-name", "none", "--target-vnet-resource-group", "lab", "--target-subnet-name", "s"];
+  const archive = ["--source-tier", "VaultStandard", "--destination-tier", "VaultArchive"];
+  const refused: readonly (readonly [RegExp, ...string[]])[] = [
+    [/az backup protection enable-for-vm/, "protectable-item", "initialize", ...vault, ...wl, "-c", "vm1"],
+    [/not found/, "protection", "auto-enable-for-azurewl", ...vault, ...wl, ...instance, "-p", "DefaultPolicy"],
+    [/every one of them can be read/, "recoverypoint", "move", ...item, ...vm, "-n", pointName, ...archive],
+    [/do not name one machine/, "restore", "restore-azurewl", ...vault, "--recovery-config", config],
+    [/leave --use-secondary-region out/, ...to, "--use-secondary-region", "--target-resource-group", "target"],
+    [/There is no resource group/, ...to, "--target-resource-group", "none"],
+    [/virtualNetworks\/none/, ...to, "--restore-mode", "AlternateLocation", ...named, ...network],
+    [/az backup policy list/, "policy", "show", ...vault, "-n", "none"],
+    [/az backup job list/, "job", "wait", ...vault, "-n", "none"],
+  ];
+  // Two side by side: the machine has other work to do.
+  await eachInParallel(empty, 2, async (words) => assert.deepEqual(await az("backup", ...words), [], words.join(" ")));
+  await eachInParallel(refused, 2, async ([said, ...words]) => {
+    const { text } = await azFails(az, "backup", ...words);
+    assert.match(text, said, words.join(" "));
+    assert.doesNotMatch(text, /Traceback/);
+  });
 });
 
 test("mount-rp gives a script that asks for its password and mounts the files; unmount-rp ends it", async () => {
@@ -144,7 +209,7 @@ test("mount-rp gives a script that asks for its password and mounts the files; u
   chmodSync(join(work, script), 0o700);
   const place = join(work, "mounted");
   const inNamespace = (commands: string, input: string): ReturnType<typeof spawnSync> =>
-    spawnSync("unshare", ["-m", "sh", "-c", commands], { cwd: work, input, encoding: "utf8", timeout: 60_000 });
+    spawnSync("unshare", ["-m", "sh", "-c", commands], { cwd: work, input, encoding: "utf8", timeout: 180_000 });
   const wrong = inNamespace(`sh ./${script} ${place}`, "AAAAAAAAAAAAAAA\n");
   assert.notEqual(wrong.status, 0);
   assert.match(String(wrong.stderr), /could not be reached/);
@@ -189,7 +254,7 @@ test("a service that is killed in the middle of a restore goes on with it after 
     },
   );
   assert.equal(started.status, 202, started.text);
-  await waitFor("the service to die", () => again.process.signalCode ?? undefined, 30_000);
+  await waitFor("the service to die", () => again.process.signalCode ?? undefined, 120_000);
   assert.equal(again.process.signalCode, "SIGKILL");
   service = await startTestService({ data: service.data, keepData: true });
   const job = await waitFor(
@@ -201,7 +266,7 @@ test("a service that is killed in the middle of a restore goes on with it after 
       );
       return restores.length === 0 ? json.value : undefined;
     },
-    60_000,
+    120_000,
   );
   const all = (job as { properties: { operation: string; status: string } }[]).filter(
     ({ properties }) => properties.operation === "Restore",

@@ -4,7 +4,7 @@ Reading them takes most of a command's processor time. What runs is Debian's az,
 standard streams and exit code; nothing of one command is seen by another, but for az's own files.
 
     az-server.py FOLDER
-    One connection to FOLDER/az.sock is one command: {"args": [...]} and a line end; the answer is
+    One connection to FOLDER/az.sock is one command: {"args": [...], "cwd": folder} and a line end; the answer is
     {"exitCode": n, "stdout": text, "stderr": text}. It ends with its standard input, and FOLDER with it.
 """
 
@@ -53,7 +53,9 @@ def main(folder):
 
 
 def answer(connection, groups, news):
-    args = json.loads(connection.makefile().readline())["args"]
+    asked = json.loads(connection.makefile().readline())
+    args = asked["args"]
+    os.chdir(asked["cwd"])
     out, err = os.memfd_create("stdout"), os.memfd_create("stderr")
     child = os.fork()
     if child == 0:

@@ -67,6 +67,6 @@ async function runAz(
   args: readonly string[],
 ): Promise<{ readonly exitCode: number; readonly stdout: string; readonly stderr: string }> {
   const socket = connect(socketPath);
-  socket.write(`${JSON.stringify({ args: [...args, "--output", "json"] })}\n`);
+  socket.write(`${JSON.stringify({ args: [...args, "--output", "json"], cwd: process.cwd() })}\n`);
   return JSON.parse(await text(socket));
 }
