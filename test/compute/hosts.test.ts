@@ -11,7 +11,7 @@ import { startFakeMonitor } from "../../src/inventory/testing/fake-monitor.ts";
 import { waitFor } from "../../src/lib/time.ts";
 import { azFails } from "../support/az.ts";
 import { clientFor } from "../support/client.ts";
-import { startTestService } from "../support/service.ts";
+import { startTestService, type Answer } from "../support/service.ts";
 import { startRack, type Rack } from "./rack.ts";
 
 let rack: Rack;
@@ -219,8 +219,22 @@ test("az vm create makes a machine from disks, runs it, and gives the disks free
 
   await rack.az("vm", "stop", ...vm, "--skip-shutdown");
   assert.equal((await rack.az("vm", "show", "--show-details", ...vm)).powerState, "VM stopped");
+  await attachingNeedsTheDisk(`${disk}/more`);
   await rack.az("vm", "disk", "attach", ...lab, "--vm-name", "made", "--name", "more");
   await rack.az("vm", "disk", "detach", ...lab, "--vm-name", "made", "--name", "data");
+  const profile = (await rack.machine("made")).json.properties.storageProfile;
+  const twice = [...profile.dataDisks, { lun: 0, createOption: "Attach", managedDisk: { id: `${disk}/data` } }];
+  const refused = await patchMade({ dataDisks: twice });
+  assert.deepEqual([refused.status, /two disks have the LUN 0/.test(refused.text)], [400, true], refused.text);
+  // The system disk changes places with a free one, and back.
+  for (const name of ["data", "system"]) {
+    const { status, text, json } = await patchMade({ osDisk: { managedDisk: { id: `${disk}/${name}` } } });
+    assert.deepEqual([status, json.properties.storageProfile.osDisk.name], [200, name], text);
+    assert.deepEqual(
+      (await disks()).map((one) => String(one)),
+      name === "data" ? ["data,made", "more,made", "system,"] : ["data,", "more,made", "system,made"],
+    );
+  }
   const changed = await rack.az("vm", "update", ...vm, "--set", "hardwareProfile.vmSize=Holdfast_2_640");
   assert.equal(changed.hardwareProfile.vmSize, "Holdfast_2_640");
   assert.deepEqual(await disks(), [
@@ -241,3 +255,24 @@ test("az vm create makes a machine from disks, runs it, and gives the disks free
     ["system", null],
   ]);
 });
+
+function patchMade(storageProfile: object): Promise<Answer> {
+  const path = `${rack.group}/providers/Microsoft.Compute/virtualMachines/made?api-version=2024-11-01`;
+  return rack.service.call("PATCH", path, { body: { properties: { storageProfile } } });
+}
+
+/** Whoever may change the machine alone would read and write through it what is not theirs. */
+async function attachingNeedsTheDisk(id: string): Promise<void> {
+  const { service, group } = rack;
+  const admin = await clientFor(
+    { ...service.admin, endpoint: service.endpoint, ca: service.ca, pid: service.pid },
+    service.data,
+  );
+  const client = await admin.createPrincipal("keeper of one machine");
+  const machine = `${group}/providers/Microsoft.Compute/virtualMachines/made`;
+  await admin.assign(client.principalId, "9980e02c-c2be-4d73-94e8-173b1dc7cf3c", machine);
+  const body = { dataDisksToAttach: [{ diskId: id }] };
+  const answer = await client.call("POST", `${machine}/attachDetachDataDisks?api-version=2024-11-01`, { body });
+  assert.deepEqual([answer.status, answer.json.error.code], [403, "AuthorizationFailed"], answer.text);
+  assert.match(answer.text, /Microsoft\.Compute\/disks\/write/);
+}
