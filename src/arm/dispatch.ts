@@ -5,6 +5,7 @@
 import type { Database } from "../db/database.ts";
 import { HoldfastError } from "../lib/errors.ts";
 import { newGuid } from "../lib/random.ts";
+import { parseShallowJson } from "../lib/shallow-json.ts";
 import { subscriptionTenants } from "../identity/directory/tenants.ts";
 import { recordActivity, type Deed } from "./activity/activity.ts";
 import { renderError } from "./error-body.ts";
@@ -272,7 +273,7 @@ function noRoute(directory: ProviderDirectory, table: RouteTable, method: string
 function parseText(text: string): unknown {
   if (text.trim() === "") return undefined;
   try {
-    return JSON.parse(text);
+    return parseShallowJson(text);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : "it is no JSON";
     throw armErrors.InvalidRequestContent(`The request content was invalid and could not be deserialized: '${why}'.`, {

@@ -14,7 +14,7 @@ const prefix = "/api/filerecovery/";
 export function mountDownloads(downloads: Downloads, sessions: FileSessions, log: Log): DataPlane {
   return {
     handle: async ({ method, target, signal }) => {
-      const { pathname } = new URL(target, "https://localhost");
+      const { pathname } = new URL(`https://localhost/${target.slice(1)}`);
       if (!pathname.startsWith(prefix)) return undefined;
       if (method !== "GET") return refusal(405, fileRecoveryErrors.FileRecoveryPathInvalid("Only GET is served here."));
       const offered = downloads.find(pathname.slice(prefix.length));

@@ -243,3 +243,31 @@ test("a wrong checksum keeps the blob away", async () => {
   );
   assert.equal(await blob.exists(), false);
 });
+
+test("a range comes with the checksum that was asked for", async () => {
+  const blob = (await newContainer()).getBlockBlobClient("ranges");
+  await blob.upload("hello world", 11);
+  const crc = (await blob.download(6, 5, { rangeGetContentCrc64: true })).contentCrc64;
+  // What a block of the same bytes is checked by.
+  await blob.stageBlock("AAAA", "world", 5, { transactionalContentCrc64: crc ?? new Uint8Array(8) });
+  const md5 = (await blob.download(6, 5, { rangeGetContentMD5: true })).contentMD5;
+  await blob.stageBlock("AAAB", "world", 5, { transactionalContentMD5: md5 ?? new Uint8Array(16) });
+});
+
+test("what is not offered is refused, and not left out in silence", async () => {
+  const blob = (await newContainer()).getBlockBlobClient("plain");
+  const key = {
+    encryptionKey: Buffer.alloc(32).toString("base64"),
+    encryptionKeySha256: "x",
+    encryptionAlgorithm: "AES256",
+  } as const;
+  const asked = [
+    () => blob.upload("x", 1, { tags: { a: "b" } }),
+    () => blob.upload("x", 1, { customerProvidedKey: key }),
+    () => blob.upload("x", 1, { encryptionScope: "scope" }),
+    () => blob.upload("x", 1, { conditions: { tagConditions: "a = 'b'" } }),
+    () => blob.withVersion("2026-01-01T00:00:00.0000000Z").getProperties(),
+  ];
+  for (const ask of asked) assert.equal((await failure(ask())).code, "FeatureNotSupported");
+  assert.equal(await blob.exists(), false);
+});

@@ -11,6 +11,7 @@ import type { BlobStore } from "../store.ts";
 import { authorize, authorizeSas, type BlobCallers } from "./authorize.ts";
 import { containerOperations } from "./container-operations.ts";
 import type { Context } from "./context.ts";
+import { refuseNotOffered } from "./not-offered.ts";
 import type { Level, Operation } from "./operation.ts";
 import { readOperations } from "./read-operations.ts";
 import { httpDate } from "./replies.ts";
@@ -139,6 +140,7 @@ async function run(parts: EndpointParts, account: Account, inPath: boolean, wire
       openUrl(parts, permit.sas === undefined && permit.principal === undefined ? account : undefined, wire, url),
     accountUrl: `https://${wire.host}/${inPath ? `${account.name}/` : ""}`,
   };
+  refuseNotOffered(context.header, query);
   return operation.run(context);
 }
 

@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import { blockLists } from "../block-blobs.ts";
 import { checkConditions } from "../conditions.ts";
+import { crc64 } from "../content/crc64.ts";
 import { blobErrors } from "../errors.ts";
 import { checkLease } from "../lease.ts";
 import { pageRanges } from "../page-ranges.ts";
@@ -94,15 +95,21 @@ async function download(context: Context): Promise<BlobReply> {
     "Content-Length": String(range.end - range.start),
     ...(wholeMd5 === undefined ? {} : { "x-ms-blob-content-md5": wholeMd5 }),
   };
-  if (context.header("x-ms-range-get-content-md5")?.toLowerCase() !== "true")
-    return { status: 206, headers: partial, body: read(range) };
+  const isAsked = (name: string): boolean => context.header(name)?.toLowerCase() === "true";
+  const [wantsMd5, wantsCrc] = [isAsked("x-ms-range-get-content-md5"), isAsked("x-ms-range-get-content-crc64")];
+  if (!wantsMd5 && !wantsCrc) return { status: 206, headers: partial, body: read(range) };
+  if (wantsMd5 && wantsCrc)
+    throw blobErrors.InvalidHeaderValue("An MD5 or a CRC64 is given for a range, not both: ask for one.");
   if (range.end - range.start > largestHashedRange)
-    throw blobErrors.OutOfRangeInput("An MD5 is given for ranges of at most 4 MiB.");
+    throw blobErrors.OutOfRangeInput("A checksum is given for ranges of at most 4 MiB.");
   const pieces: Uint8Array[] = [];
-  for await (const piece of read(range)) pieces.push(piece);
-  const md5 = createHash("md5");
-  for (const piece of pieces) md5.update(piece);
-  return { status: 206, headers: { ...partial, "Content-MD5": md5.digest("base64") }, body: inPieces(pieces) };
+  const sum = wantsMd5 ? createHash("md5") : crc64();
+  for await (const piece of read(range)) {
+    pieces.push(piece);
+    sum.update(piece);
+  }
+  const name = wantsMd5 ? "Content-MD5" : "x-ms-content-crc64";
+  return { status: 206, headers: { ...partial, [name]: sum.digest().toString("base64") }, body: inPieces(pieces) };
 }
 
 async function properties(context: Context): Promise<BlobReply> {

@@ -13,6 +13,7 @@ import { enabledPrincipals } from "../directory/principals.ts";
 import type { PasswordHasher } from "../directory/password-hash.ts";
 import { authenticationErrors, directoryErrors } from "../errors.ts";
 import { challengeOf, type TokenVerifier, type VerifiedToken } from "../tokens/verifier.ts";
+import { parseShallowJson } from "../../lib/shallow-json.ts";
 
 export interface GraphService {
   readonly database: Database;
@@ -93,7 +94,7 @@ function idOf(made: unknown): string | undefined {
 export async function readBody<Schema extends z.ZodType>(context: Context, schema: Schema): Promise<z.output<Schema>> {
   let body: unknown;
   try {
-    body = JSON.parse(await context.req.text());
+    body = parseShallowJson(await context.req.text());
   } catch (error) {
     throw directoryErrors.Request_BadRequest("The request body is not JSON.", { cause: error });
   }

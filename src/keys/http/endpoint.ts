@@ -12,6 +12,7 @@ import { findVault } from "../vaults.ts";
 import type { VaultContext, VaultReply, VaultRoute } from "./context.ts";
 import { keyRoutes } from "./key-routes.ts";
 import { secretRoutes } from "./secret-routes.ts";
+import { parseShallowJson } from "../../lib/shallow-json.ts";
 
 export interface VaultWireRequest {
   readonly method: string;
@@ -118,7 +119,7 @@ async function answer(
 }
 
 async function run(parts: VaultEndpointParts, address: VaultAddress, request: VaultWireRequest): Promise<VaultReply> {
-  const url = new URL(request.target, "https://vault");
+  const url = new URL(`https://vault/${request.target.slice(1)}`);
   const path = address.inPath ? url.pathname.replace(/^\/+vaults\/+[^/]+/i, "") : url.pathname;
   const vault = await findVault(parts.store.database.kysely, address.vault);
   if (vault === undefined) throw keyErrors.VaultNotFound(`There is no key vault '${address.vault}'.`);
@@ -193,7 +194,7 @@ async function readJson(request: VaultWireRequest): Promise<unknown> {
   const text = Buffer.concat(pieces).toString("utf8");
   if (text.trim() === "") return undefined;
   try {
-    return JSON.parse(text) as unknown;
+    return parseShallowJson(text);
   } catch {
     // Not as `cause`: a parser's message repeats the text, and the text may be a secret.
     throw keyErrors.BadParameter("The body is no JSON.");

@@ -8,6 +8,7 @@ import type { Logs } from "../logs.ts";
 import type { LookUp, QueryWorkspace } from "../query/query-workspace.ts";
 import { metadataOf } from "./metadata.ts";
 import { refusal, type WireAnswer } from "./wire.ts";
+import { parseShallowJson } from "../../lib/shallow-json.ts";
 
 /** How one caller finds what to query; all of it throws for what the caller may not. */
 export interface QueryCaller {
@@ -131,7 +132,7 @@ async function readBody(request: Request): Promise<unknown> {
     pieces.push(piece);
   }
   try {
-    return JSON.parse(Buffer.concat(pieces).toString("utf8")) as unknown;
+    return parseShallowJson(Buffer.concat(pieces).toString("utf8"));
   } catch {
     return undefined;
   }

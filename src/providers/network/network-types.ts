@@ -45,7 +45,7 @@ const ipConfiguration = named.extend({
   }),
 });
 const interfaceProperties = z.looseObject({
-  ipConfigurations: z.array(ipConfiguration).min(1, "must hold at least one ip configuration").max(16).default([]),
+  ipConfigurations: z.array(ipConfiguration).min(1, "must hold at least one ip configuration").max(16).prefault([]),
   networkSecurityGroup: reference.nullish(),
 });
 
