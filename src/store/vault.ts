@@ -113,7 +113,7 @@ export async function openVault(
   };
   const packHash = store.supports.contentCheck ? "sha256" : keys.nameHash;
   const onTable = async (table: BlobTable): Promise<void> => {
-    await pool?.runEverywhere({ type: "table", table: table.shared });
+    await pool?.tellEverybody({ type: "table", table: table.shared });
   };
   const openPool = (): WorkerPool => {
     closing.signal.throwIfAborted();

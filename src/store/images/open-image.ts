@@ -2,9 +2,11 @@
 
 import type { ReadableFormat } from "./format.ts";
 import type { ImageSource } from "./image-source.ts";
-import { openQemuSource } from "./qemu-source.ts";
 import { openRawSource } from "./raw-source.ts";
 
 export async function openImage(path: string, format: ReadableFormat, signal?: AbortSignal): Promise<ImageSource> {
-  return format === "raw" ? openRawSource(path, signal) : openQemuSource(path, format, signal);
+  if (format === "raw") return openRawSource(path, signal);
+  // Loaded when it is needed: with it come the NBD client and TLS.
+  const { openQemuSource } = await import("./qemu-source.ts");
+  return openQemuSource(path, format, signal);
 }

@@ -13,7 +13,7 @@ export interface PackRecord {
 }
 
 const words = idLength / 4;
-const firstCapacity = 256;
+const firstCapacity = 64;
 
 export class PackRegistry {
   #count = 0;

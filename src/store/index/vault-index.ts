@@ -41,6 +41,8 @@ export interface IndexThreads {
 }
 
 const parallelReads = 8;
+/** Room for what a small backup adds, so that the table need not grow a moment after it was made. */
+const spareBlobs = 8192;
 /** Index objects of so many bytes are worth the start of other threads: about 100,000 blobs. */
 const worthThreads = 4 * 1024 * 1024;
 
@@ -245,7 +247,8 @@ export class VaultIndex {
     const bytes = fresh.reduce((sum, [, size]) => sum + size, 0);
     let unknownPacks = 0;
     for (const number of this.#presentNumbers()) if (!this.#packs.isDescribed(number)) unknownPacks += 1;
-    await this.ensureRoom(Math.ceil(Math.max(0, bytes - unknownPacks * indexedPackLength) / entryLength) + 64);
+    const needed = Math.ceil(Math.max(0, bytes - unknownPacks * indexedPackLength) / entryLength) + 64;
+    if (this.table.room < needed) await this.ensureRoom(needed + spareBlobs);
     const threads = bytes < worthThreads ? undefined : this.#hooks.threads;
     for (let left = fresh; left.length > 0;) {
       const again: [string, number][] = [];

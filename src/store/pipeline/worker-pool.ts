@@ -124,6 +124,22 @@ export class WorkerPool implements AsyncDisposable {
     await Promise.all(this.#members.map((member) => this.#post(member, task, [])));
   }
 
+  /**
+   * Members take it before whatever comes next. Waits for those only that have something to do now, which
+   * may still go by what was true before: not for threads that are just starting.
+   */
+  async tellEverybody(task: Task): Promise<void> {
+    await Promise.all(
+      this.#members.map((member) => {
+        const isIdle = member.pending.size === 0;
+        const told = this.#post(member, task, []);
+        if (!isIdle) return told;
+        told.catch(() => {}); // the next task fails as well
+        return undefined;
+      }),
+    );
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#fail(storeErrors.VaultClosed("The vault was closed."));
     await Promise.all(this.#members.map(({ worker }) => worker.terminate()));

@@ -56,8 +56,8 @@ export async function readDisk(
   const disk = diskOf(point, diskName);
   const map: MapRoot = { root: disk.root === undefined ? undefined : Buffer.from(disk.root, "hex"), level: disk.level };
   const progress = { size: disk.size, bytesWritten: 0, bytesZero: 0 };
+  const pool = vault.pool(); // its threads start while the index is read
   if (vault.index.isEmpty) await vault.index.refresh(signal);
-  const pool = vault.pool();
   for (let from = 0; from < disk.size; from += windowLeaves * leafSize) {
     await readWindow(from, Math.min(disk.size, from + windowLeaves * leafSize));
   }

@@ -57,6 +57,7 @@ export async function beginSession(vault: Vault, options: SessionOptions): Promi
   const id = randomBytes(8).toString("hex");
   const stopped = new AbortController();
   const signal = AbortSignal.any([vault.closed, stopped.signal, ...(outer === undefined ? [] : [outer])]);
+  vault.pool(); // its threads start while we look around
   await vault.learnEpochs(signal);
   const parent = await findParent(vault, options, signal);
   await writeOpen(vault.store, vault.keys, id, parent === undefined ? [] : [parent.name], vault.clock.now(), signal);
