@@ -30,6 +30,8 @@ export interface FunctionSchema {
   readonly name: string;
   readonly parameters: string;
   readonly body: string;
+  /** `a:long, b:string`: the columns of its table, where they are known. Finding them out takes as long as the rest. */
+  readonly returns?: string;
 }
 
 export interface DatabaseSchema {

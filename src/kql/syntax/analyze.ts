@@ -32,8 +32,16 @@ function databaseSymbol(database: DatabaseSchema): KustoObject {
     const columns = table.columns.map(({ name, type }) => construct("ColumnSymbol", "ctor", name, typeSymbol(type)));
     return construct("TableSymbol", "$ctor4", table.name, columns);
   });
-  const functions = database.functions.map(({ name, parameters, body }) =>
-    construct("FunctionSymbol", "$ctor16", name, `(${parameters})`, `{${body}}`, null),
+  // The language service only has to know what a function gives; the binder reads the real body.
+  const functions = database.functions.map(({ name, parameters, body, returns }) =>
+    construct(
+      "FunctionSymbol",
+      "$ctor16",
+      name,
+      `(${parameters})`,
+      returns === undefined ? `{${body}}` : `{datatable(${returns})[]}`,
+      null,
+    ),
   );
   return construct("DatabaseSymbol", "ctor", database.name, [...tables, ...functions]);
 }

@@ -221,6 +221,104 @@ on BackupItemUniqueId_s
     );
   });
 
+  test("every function gives the columns that it says it gives", async () => {
+    for (const { name, parameters, returns } of testWorkspace.functions) {
+      const range = parameters.startsWith("RangeStart:datetime,") ? "datetime(2026-01-10), datetime(2026-01-11)" : "";
+      const columns = await logs.rows(
+        `${name}(${range}) | getschema | project c = strcat(ColumnName, ":", ColumnType)`,
+      );
+      assert.equal(columns.map(({ c }) => c).join(", "), returns, name);
+    }
+  });
+
+  test("given a range, the functions tell every record in it; without all fields, nothing of sizes and points", async () => {
+    const range = "datetime(2026-01-10), datetime(2026-01-11)";
+    const times = (call: string): Promise<unknown[]> =>
+      logs.rows(call).then((rows) => rows.map((row) => [row["FriendlyName"] ?? row["Name"], row["TimeGenerated"]]));
+    const told = ["2026-01-10T11:00:00.0000000Z", "2026-01-10T12:00:00.0000000Z"];
+    assert.deepEqual((await times(`_AzureBackup_GetVaults(${range})`)).toSorted(), [
+      ["main", told[0]],
+      ["main", told[1]],
+    ]);
+    assert.equal((await times(`_AzureBackup_GetBackupInstances(${range})`)).length, 6);
+    assert.equal((await times(`_AzureBackup_GetBillingGroups(${range})`)).length, 6);
+    assert.deepEqual(await times("_AzureBackup_GetVaults()"), [["main", told[1]]]);
+    const lean = await logs.rows('_AzureBackup_GetBackupInstances(BackupInstanceName="web1", DisplayAllFields=false)');
+    assert.deepEqual(
+      lean.map((row) => [
+        row["FriendlyName"],
+        row["SourceSizeInMBs"],
+        row["VaultStore_StorageConsumptionInMBs"],
+        row["LatestRecoveryPoint"],
+      ]),
+      [["web1", null, null, null]],
+    );
+  });
+
+  test("a vault that logs only to AzureDiagnostics is seen by the functions when they are told to look there", async () => {
+    await using legacy = await openLogsUnderTest(now);
+    await legacy.store.append(backupRecords(entries, exampleVault, [diagnostics], now));
+    const both = async (call: (exclude: boolean) => string, ...columns: string[]): Promise<void> => {
+      const shown = (rows: Record<string, unknown>[]): string[] =>
+        rows.map((row) => JSON.stringify(columns.map((column) => row[column]))).sort();
+      assert.deepEqual(shown(await legacy.rows(call(false))), shown(await logs.rows(call(true))), call(false));
+    };
+    const range = "datetime(2026-01-10), datetime(2026-01-11)";
+    await both(
+      (exclude) => `_AzureBackup_GetVaults(ExcludeLegacyEvent=${exclude})`,
+      "UniqueId",
+      "Name",
+      "Location",
+      "SubscriptionId",
+      "Type",
+    );
+    await both(
+      (exclude) => `_AzureBackup_GetPolicies(ExcludeLegacyEvent=${exclude})`,
+      "UniqueId",
+      "Name",
+      "BackupSolution",
+    );
+    await both(
+      (exclude) => `_AzureBackup_GetJobs(${range}, ExcludeLegacyEvent=${exclude}, ExcludeLog=false)`,
+      "UniqueId",
+      "Operation",
+      "Status",
+      "StartTime",
+      "DurationInSecs",
+      "DataTransferredInMBs",
+      "BackupSolution",
+      "RestoreJobRPDateTime",
+    );
+    await both(
+      (exclude) => `_AzureBackup_GetBackupInstances(ExcludeLegacyEvent=${exclude})`,
+      "UniqueId",
+      "FriendlyName",
+      "ProtectionInfo",
+      "LatestRecoveryPoint",
+      "SourceSizeInMBs",
+      "VaultStore_StorageConsumptionInMBs",
+      "VaultUniqueId",
+    );
+    await both(
+      (exclude) => `_AzureBackup_GetBillingGroups(ExcludeLegacyEvent=${exclude})`,
+      "UniqueId",
+      "Type",
+      "BackupSolution",
+    );
+    await both(
+      (exclude) => `_AzureBackup_GetBackupInstancesTrends(${range}, ExcludeLegacyEvent=${exclude})`,
+      "UniqueId",
+      "TimeGenerated",
+      "VaultStore_StorageConsumptionInMBs",
+    );
+    assert.deepEqual(await legacy.rows("_AzureBackup_GetVaults()"), []);
+    // In both forms at once, each is told once.
+    assert.equal(
+      (await logs.rows(`_AzureBackup_GetJobs(${range}, ExcludeLegacyEvent=false, ExcludeLog=false)`)).length,
+      7,
+    );
+  });
+
   test("a resource sees its own rows only", async () => {
     assert.equal((await logs.rows("CoreAzureBackup | take 1", { resource: exampleVault.id.toLowerCase() })).length, 1);
     assert.equal((await logs.rows("CoreAzureBackup | take 1", { resource: "/subscriptions/other" })).length, 0);

@@ -1,7 +1,8 @@
 // The functions that Azure's backup reports call. Every workspace has them; names, parameters and
-// columns are Azure's. They read the tables of their own, not AzureDiagnostics.
+// columns are Azure's. Given a range, they tell every record in it; without one, the latest of each.
 
 import type { FunctionSchema } from "../../kql/index.ts";
+import { ofEveryRecord, withLegacy } from "./legacy-records.ts";
 
 const vaultParameters =
   'VaultSubscriptionList:string="*", VaultLocationList:string="*", VaultList:string="*", VaultTypeList:string="*", ExcludeLegacyEvent:bool=true';
@@ -27,46 +28,101 @@ const vaultColumns = `VaultResourceId = ResourceId, VaultSubscriptionId = Subscr
 const shownOfVault =
   "VaultResourceId, VaultUniqueId, VaultName, VaultTags, VaultSubscriptionId, VaultLocation, VaultStore_StorageReplicationType, VaultType";
 
-const latest = (operation: string, keys: string): string => `CoreAzureBackup
-| where OperationName == "${operation}" and ${inRange}
-| summarize arg_max(TimeGenerated, *) by ${keys}`;
+/** Of which stretch of time one record of each is told: of all of it, of every moment, of every day or so. */
+const never = "datetime(null)";
+const ofRange = "iff(isnull(RangeStart) or isnull(RangeEnd), datetime(null), TimeGenerated)";
+const ofPeriod =
+  'case(AggregationType =~ "Weekly", startofweek(TimeGenerated), AggregationType =~ "Monthly", startofmonth(TimeGenerated), startofday(TimeGenerated))';
 
-const instances = `let Sizes = ${latest("BackupItemFrontEndSizeConsumption", "BackupItemUniqueId")}
-| project BackupItemUniqueId, SourceSizeInMBs = BackupItemFrontEndSize;
-let Points = ${latest("RecoveryPoint", "BackupItemUniqueId")}
-| project BackupItemUniqueId, LatestRecoveryPoint = LatestRecoveryPointTime, OldestRecoveryPoint = OldestRecoveryPointTime;
-let Stored = AddonAzureBackupStorage
-| where OperationName == "StorageAssociation" and ${inRange}
-| summarize arg_max(TimeGenerated, *) by BackupItemUniqueId
-| project BackupItemUniqueId, VaultStore_StorageConsumptionInMBs = StorageConsumedInMBs;
-${latest("BackupItem", "BackupItemUniqueId")}
+const latest = (source: string, operation: string, keys: string, period: string): string => `${source}
+| where OperationName == "${operation}" and ${inRange}
+| extend Period = ${period}
+| summarize arg_max(TimeGenerated, *) by ${keys}, Period`;
+
+const vaults = withLegacy("CoreAzureBackup", [...ofEveryRecord, "StorageReplicationType"]);
+const policies = withLegacy("AddonAzureBackupPolicy", [...ofEveryRecord, "PolicyUniqueId", "PolicyName"]);
+const jobs = withLegacy("AddonAzureBackupJobs", [
+  ...ofEveryRecord,
+  "JobUniqueId",
+  "JobOperation",
+  "JobOperationSubType",
+  "JobStatus",
+  "JobFailureCode",
+  "JobStartDateTime",
+  "JobDurationInSecs",
+  "DataTransferredInMB",
+  "RecoveryJobRPDateTime",
+  "RecoveryJobRPLocation",
+  "BackupItemUniqueId",
+  "BackupItemFriendlyName",
+  "DatasourceFriendlyName",
+  "DatasourceType",
+]);
+const protectedInstances = withLegacy("AddonAzureBackupProtectedInstance", [
+  ...ofEveryRecord,
+  "BackupItemUniqueId",
+  "ProtectedContainerUniqueId",
+]);
+const backupItems = withLegacy("CoreAzureBackup", [
+  ...ofEveryRecord,
+  "BackupItemUniqueId",
+  "BackupItemFriendlyName",
+  "BackupItemProtectionState",
+  "DatasourceFriendlyName",
+  "DatasourceType",
+]);
+const sizes = withLegacy("CoreAzureBackup", ["BackupItemUniqueId", "BackupItemFrontEndSize"]);
+const points = withLegacy("CoreAzureBackup", [
+  "BackupItemUniqueId",
+  "LatestRecoveryPointTime",
+  "OldestRecoveryPointTime",
+]);
+const stored = withLegacy("AddonAzureBackupStorage", ["BackupItemUniqueId", "StorageConsumedInMBs"]);
+
+/** Sizes and recovery points are looked up only where all fields are wanted. */
+function instances(period: string, measured: string): string {
+  const detail = (source: string, operation: string): string =>
+    latest(`${source}\n| where DisplayAllFields`, operation, "BackupItemUniqueId", measured);
+  const on = measured === never ? "BackupItemUniqueId" : "BackupItemUniqueId, Period";
+  return `let Sizes = ${detail(sizes, "BackupItemFrontEndSizeConsumption")}
+| project ${on}, SourceSizeInMBs = BackupItemFrontEndSize;
+let Points = ${detail(points, "RecoveryPoint")}
+| project ${on}, LatestRecoveryPoint = LatestRecoveryPointTime, OldestRecoveryPoint = OldestRecoveryPointTime;
+let Stored = ${detail(stored, "StorageAssociation")}
+| project ${on}, VaultStore_StorageConsumptionInMBs = StorageConsumedInMBs;
+${latest(backupItems, "BackupItem", "BackupItemUniqueId", period)}
 | where State != "Deleted"
-| lookup kind=leftouter Sizes on BackupItemUniqueId
-| lookup kind=leftouter Points on BackupItemUniqueId
-| lookup kind=leftouter Stored on BackupItemUniqueId
+| lookup kind=leftouter Sizes on ${on}
+| lookup kind=leftouter Points on ${on}
+| lookup kind=leftouter Stored on ${on}
 | extend ${vaultColumns}, BackupSolution = ${solution}
 | where ${ofVaults} and ${listed("BackupSolution", "BackupSolutionList")}
 | where ${listed("BackupItemProtectionState", "ProtectionInfoList")} and ${listed("BackupItemFriendlyName", "BackupInstanceName")} and ${listed("DatasourceSetFriendlyName", "DatasourceSetName")}`;
+}
 const instanceColumns = `UniqueId = BackupItemUniqueId, Id = BackupItemId, FriendlyName = BackupItemFriendlyName, ProtectionInfo = BackupItemProtectionState, LatestRecoveryPoint, OldestRecoveryPoint, SourceSizeInMBs, VaultStore_StorageConsumptionInMBs, DataSourceFriendlyName = DatasourceFriendlyName, BackupSolution, DatasourceType, DatasourceResourceId, DatasourceSetFriendlyName, DatasourceSetResourceId, DatasourceSetType, PolicyName, PolicyUniqueId, PolicyId, ${shownOfVault}, TimeGenerated`;
 
-const groups = `AddonAzureBackupProtectedInstance
+const groups = (period: string): string => `${protectedInstances}
 | where OperationName == "ProtectedInstance" and ${inRange}
-| extend UniqueId = iff(BackupItemUniqueId == "", ProtectedContainerUniqueId, BackupItemUniqueId), Type = iff(BackupItemUniqueId == "", "ProtectedContainer", "BackupItem")
-| summarize arg_max(TimeGenerated, *) by UniqueId
+| extend UniqueId = iff(BackupItemUniqueId == "", ProtectedContainerUniqueId, BackupItemUniqueId), Type = iff(BackupItemUniqueId == "", "ProtectedContainer", "BackupItem"), Period = ${period}
+| summarize arg_max(TimeGenerated, *) by UniqueId, Period
 | where State != "Deleted"
 | extend Name = tostring(split(UniqueId, ";")[-1])
 | extend FriendlyName = Name, ${vaultColumns}, BackupSolution = ${solution}
 | where ${ofVaults} and ${listed("BackupSolution", "BackupSolutionList")} and ${listed("FriendlyName", "BillingGroupName")}`;
 const groupColumns = `UniqueId, FriendlyName, Name, Type, SourceSizeInMBs, VaultStore_StorageConsumptionInMBs = StorageConsumedInMBs, BackupSolution, ${shownOfVault}, TimeGenerated, ExtendedProperties = dynamic({})`;
 
-const bucket =
-  'case(AggregationType =~ "Weekly", startofweek(TimeGenerated), AggregationType =~ "Monthly", startofmonth(TimeGenerated), startofday(TimeGenerated))';
+const typesOfVault =
+  "VaultResourceId:string, VaultUniqueId:string, VaultName:string, VaultTags:string, VaultSubscriptionId:string, VaultLocation:string, VaultStore_StorageReplicationType:string, VaultType:string";
+const instanceTypes = `UniqueId:string, Id:string, FriendlyName:string, ProtectionInfo:string, LatestRecoveryPoint:datetime, OldestRecoveryPoint:datetime, SourceSizeInMBs:real, VaultStore_StorageConsumptionInMBs:real, DataSourceFriendlyName:string, BackupSolution:string, DatasourceType:string, DatasourceResourceId:string, DatasourceSetFriendlyName:string, DatasourceSetResourceId:string, DatasourceSetType:string, PolicyName:string, PolicyUniqueId:string, PolicyId:string, ${typesOfVault}, TimeGenerated:datetime`;
+const groupTypes = `UniqueId:string, FriendlyName:string, Name:string, Type:string, SourceSizeInMBs:real, VaultStore_StorageConsumptionInMBs:real, BackupSolution:string, ${typesOfVault}, TimeGenerated:datetime, ExtendedProperties:dynamic`;
 
 export const azureBackupFunctions: readonly FunctionSchema[] = [
   {
     name: "_AzureBackup_GetVaults",
     parameters: `${openRange}, ${vaultParameters}`,
-    body: `${latest("Vault", "VaultUniqueId")}
+    returns:
+      "UniqueId:string, Id:string, Name:string, SubscriptionId:string, Location:string, VaultStore_StorageReplicationType:string, Tags:string, TimeGenerated:datetime, Type:string",
+    body: `${latest(vaults, "Vault", "VaultUniqueId", ofRange)}
 | where State != "Deleted"
 | extend ${vaultColumns}
 | where ${ofVaults}
@@ -75,9 +131,8 @@ export const azureBackupFunctions: readonly FunctionSchema[] = [
   {
     name: "_AzureBackup_GetPolicies",
     parameters: `${openRange}, ${vaultParameters}, ${solutions}`,
-    body: `AddonAzureBackupPolicy
-| where OperationName == "Policy" and ${inRange}
-| summarize arg_max(TimeGenerated, *) by PolicyUniqueId, VaultUniqueId
+    returns: `UniqueId:string, Id:string, Name:string, TimeZone:string, BackupSolution:string, TimeGenerated:datetime, ${typesOfVault}, ExtendedProperties:dynamic`,
+    body: `${latest(policies, "Policy", "PolicyUniqueId, VaultUniqueId", ofRange)}
 | where State != "Deleted"
 | extend ${vaultColumns}, BackupSolution = ${solution}
 | where ${ofVaults} and ${listed("BackupSolution", "BackupSolutionList")}
@@ -86,7 +141,8 @@ export const azureBackupFunctions: readonly FunctionSchema[] = [
   {
     name: "_AzureBackup_GetJobs",
     parameters: `${closedRange}, ${vaultParameters}, ${solutions}, JobOperationList:string="*", JobStatusList:string="*", JobFailureCodeList:string="*", DatasourceSetName:string="*", BackupInstanceName:string="*", ExcludeLog:bool=true`,
-    body: `AddonAzureBackupJobs
+    returns: `UniqueId:string, OperationCategory:string, Operation:string, Status:string, ErrorTitle:string, StartTime:datetime, DurationInSecs:real, DataTransferredInMBs:real, RestoreJobRPDateTime:datetime, RestoreJobRPLocation:string, BackupInstanceUniqueId:string, BackupInstanceId:string, BackupInstanceFriendlyName:string, DatasourceResourceId:string, DatasourceFriendlyName:string, DatasourceType:string, BackupSolution:string, DatasourceSetResourceId:string, DatasourceSetType:string, ${typesOfVault}, TimeGenerated:datetime`,
+    body: `${jobs}
 | where OperationName == "Job" and JobStartDateTime >= RangeStart and JobStartDateTime < RangeEnd
 | summarize arg_max(TimeGenerated, *) by JobUniqueId
 | extend ${vaultColumns}, BackupSolution = ${solution}
@@ -99,37 +155,31 @@ export const azureBackupFunctions: readonly FunctionSchema[] = [
   {
     name: "_AzureBackup_GetBackupInstances",
     parameters: `${openRange}, ${instanceParameters}`,
-    body: `${instances}
+    returns: instanceTypes,
+    body: `${instances(ofRange, never)}
 | project ${instanceColumns}`,
   },
   {
     name: "_AzureBackup_GetBillingGroups",
     parameters: `${openRange}, ${groupParameters}`,
-    body: `${groups}
+    returns: groupTypes,
+    body: `${groups(ofRange)}
 | project ${groupColumns}`,
   },
   {
     name: "_AzureBackup_GetBackupInstancesTrends",
     parameters: `${closedRange}, ${instanceParameters}, AggregationType:string="Daily"`,
-    body: `${trend(instances, "BackupItemUniqueId")}
+    returns: instanceTypes,
+    body: `${instances(ofPeriod, ofPeriod)}
+| extend TimeGenerated = Period
 | project ${instanceColumns}`,
   },
   {
     name: "_AzureBackup_GetBillingGroupsTrends",
     parameters: `${closedRange}, ${groupParameters}, AggregationType:string="Daily"`,
-    body: `${trend(groups, "UniqueId")}
+    returns: groupTypes,
+    body: `${groups(ofPeriod)}
+| extend TimeGenerated = Period
 | project ${groupColumns}`,
   },
 ];
-
-/** The same, with the latest of each day, week or month instead of the latest of all. */
-function trend(body: string, key: string): string {
-  return body
-    .replaceAll(
-      /\| summarize arg_max\(TimeGenerated, \*\) by (\w+)/g,
-      `| extend Period = ${bucket}\n| summarize arg_max(TimeGenerated, *) by $1, Period`,
-    )
-    .replaceAll("| project BackupItemUniqueId,", "| project BackupItemUniqueId, Period,")
-    .replaceAll("on BackupItemUniqueId", "on BackupItemUniqueId, Period")
-    .concat(`\n| summarize arg_max(TimeGenerated, *) by ${key}, Period\n| extend TimeGenerated = Period`);
-}
