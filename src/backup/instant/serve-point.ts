@@ -27,6 +27,9 @@ export async function servePoint(
   const options = { cacheBytes: Math.floor(cacheBytes / Math.max(1, disks.length)) };
   const exports = await Promise.all(disks.map((name) => exportPointDisk(vault, point, name, name, options)));
   const server = await serveNbd({ listen: { socketPath }, exports });
+  // Where QEMU runs as another user, the folder is that user's.
+  const owner = (await disk.status(folder))?.owner;
+  if (owner !== undefined) await disk.changeOwner(socketPath, owner);
   return {
     address: { socketPath },
     exportNames: exports.map(({ name }) => name),

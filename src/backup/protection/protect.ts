@@ -18,6 +18,7 @@ import { tellOfItem } from "./item-events.ts";
 import { findItemOfMachine, itemFromRow, type ProtectedItem } from "./item.ts";
 import { itemNames } from "./names.ts";
 import { newItemRow } from "./new-item.ts";
+import { refuseDeleted } from "./stop.ts";
 
 /** Azure's bound of machines in a vault. */
 const mostItems = 1000;
@@ -128,12 +129,7 @@ function refuseElsewhere(item: ProtectedItem, vault: Vault): void {
       { target: item.machineId },
     );
   }
-  if (item.deletion !== undefined) {
-    throw protectionErrors.BMSUserErrorItemSoftDeleted(
-      `The backups of '${item.friendlyName}' are in the soft-deleted state.`,
-      { target: item.id },
-    );
-  }
+  refuseDeleted(item);
 }
 
 /** Every LUN that is named must be there; the system disk is always in. */

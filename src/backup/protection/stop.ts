@@ -94,7 +94,7 @@ export async function undeleteProtection(trx: Writer, vault: Vault, item: Protec
   return { item: back, job: await jobOn(trx, vault, back, "Undelete", by) };
 }
 
-function refuseDeleted(item: ProtectedItem): void {
+export function refuseDeleted(item: ProtectedItem): void {
   if (item.deletion === undefined) return;
   throw protectionErrors.BMSUserErrorItemSoftDeleted(
     `The backups of '${item.friendlyName}' are in the soft-deleted state.`,

@@ -30,7 +30,7 @@ import type { Point, Vault as Store } from "../../store/index.ts";
 import { oweTransfer, owedTransfers, resendOwed, transferPoint } from "./transfer.ts";
 import { backupInput, takeSnapshotTask, transferTask, type BackupInput } from "./backup-input.ts";
 import { backupFailure, backupWarnings, remarkWarning } from "./failures.ts";
-import { describePoint, detailsOf, pointAttachments, type PointSubject } from "./point-content.ts";
+import { describePoint, detailsOf, mustHaveDetails, pointAttachments, type PointSubject } from "./point-content.ts";
 
 export interface BackupParts {
   readonly database: Database;
@@ -214,9 +214,7 @@ async function recordPoint(
   { vault, item, policy, opened, input }: Recording,
   point: Point,
 ): Promise<void> {
-  const details = detailsOf(point);
-  if (details === undefined) throw new Error(`the point ${point.name} does not tell of its job`);
-  const row = rowOfPoint(point, details, {
+  const row = rowOfPoint(point, mustHaveDetails(point), {
     vaultKey: item.vaultKey,
     itemKey: item.key,
     isInSnapshotTier: opened.hot !== undefined,

@@ -57,6 +57,13 @@ export function detailsOf(point: Point): PointDetails | undefined {
   return parsed.success ? parsed.data : undefined;
 }
 
+/** Of a point that a backup has just made. */
+export function mustHaveDetails(point: Point): PointDetails {
+  const details = detailsOf(point);
+  if (details === undefined) throw new Error(`the point ${point.name} does not tell of its job`);
+  return details;
+}
+
 export interface PointSubject {
   readonly jobId: string;
   readonly vault: Vault;

@@ -2,13 +2,14 @@
 // back. Written when it has changed, and looked at again by each backup, which finds what was missed.
 
 import type { Database } from "../../db/database.ts";
+import { isErrorCode } from "../../lib/errors.ts";
 import { keepDocument, keptDocument, type Vault as Store } from "../../store/index.ts";
 import { vaultStore } from "../stores/store-name.ts";
 import type { Stores } from "../stores/stores.ts";
 import { findVault, type Vault } from "./vaults.ts";
 
-/** The vault as the wire shows it; undefined when it is not there any more. */
-export type DescribeVault = (vault: Vault) => Promise<Readonly<Record<string, unknown>> | undefined>;
+/** The vault as the wire shows it now; undefined when it is not there any more. */
+export type DescribeVault = (vault: Pick<Vault, "id">) => Promise<Readonly<Record<string, unknown>> | undefined>;
 
 export interface VaultDocumentParts {
   readonly database: Database;
@@ -17,16 +18,27 @@ export interface VaultDocumentParts {
   readonly report: (error: unknown) => void;
 }
 
+const mostAttempts = 5;
+
 export async function keepVaultDocument(
   describeVault: DescribeVault,
   store: Store,
   vault: Vault,
   signal?: AbortSignal,
 ): Promise<void> {
-  const described = await describeVault(vault);
-  if (described === undefined) return;
-  const content = Buffer.from(JSON.stringify(described));
-  if ((await keptDocument(store, signal))?.equals(content) !== true) await keepDocument(store, content, signal);
+  for (let attempt = 1; ; attempt += 1) {
+    const described = await describeVault(vault);
+    if (described === undefined) return;
+    const content = Buffer.from(JSON.stringify(described));
+    if ((await keptDocument(store, signal))?.equals(content) === true) return;
+    try {
+      await keepDocument(store, content, signal);
+      return;
+    } catch (error) {
+      // Two backups that end at once: the other one has just written, perhaps the same.
+      if (!isErrorCode(error, "KeptDocumentChanged") || attempt === mostAttempts) throw error;
+    }
+  }
 }
 
 /** For subscribers: the vaults that the events are about, as they are now. */

@@ -7,6 +7,7 @@ import { isErrorCode } from "../../../lib/errors.ts";
 import { defaultRequest, guardedOperations, takeUnlock, type GuardedOperation } from "../../../backup/vaults/guard.ts";
 import { vaultErrors } from "../../../backup/vaults/errors.ts";
 import type { Reader, Vault, Writer } from "../../../backup/vaults/vaults.ts";
+import { mayDo } from "../may-do.ts";
 import type { RecoveryServices } from "../services.ts";
 
 /**
@@ -62,11 +63,7 @@ export async function mayUseGuard(
 ): Promise<void> {
   const action = `Microsoft.DataProtection/resourceGuards/${guardedOperations[operation].requests}/action`;
   try {
-    await services.access.check({
-      principal: { objectId: request.caller.principalId, name: request.caller.name },
-      action,
-      scope: guardId,
-    });
+    await mayDo(services, request, action, guardId);
   } catch (error) {
     if (!isErrorCode(error, "AuthorizationFailed")) throw error;
     throw vaultErrors.UserErrorResourceGuardOperationForbidden(

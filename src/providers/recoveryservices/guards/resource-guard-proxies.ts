@@ -16,6 +16,7 @@ import type { Reader, Vault } from "../../../backup/vaults/vaults.ts";
 import { isoTime } from "../../../lib/clock.ts";
 import { randomBelow, randomBytes } from "../../../lib/random.ts";
 import { isGuarded, mayUseGuard, requireGuard } from "./guard-check.ts";
+import { mayDo } from "../may-do.ts";
 import type { RecoveryServices } from "../services.ts";
 import { changeSettings } from "../vaults/vault-changes.ts";
 import { apiVersions, namespace, vaultIdOf, vaultOf, vaultPath } from "../vaults/vault-paths.ts";
@@ -64,11 +65,7 @@ async function put(services: RecoveryServices, request: ArmRequest): Promise<Arm
   }
   const guardId = properties.resourceGuardResourceId;
   // Who obeys a guard must be able to see it.
-  await services.access.check({
-    principal: { objectId: request.caller.principalId, name: request.caller.name },
-    action: "Microsoft.DataProtection/resourceGuards/read",
-    scope: guardId,
-  });
+  await mayDo(services, request, "Microsoft.DataProtection/resourceGuards/read", guardId);
   const vault = await changeSettings(services, request, async (before, trx) => {
     const guard = await guardOf(trx, guardId);
     const known = before.settings.guard?.resourceGuardResourceId;

@@ -6,8 +6,12 @@ import { ok, parseBody, type ArmReply, type ArmRequest } from "../../../arm/requ
 import { findItemOfMachine } from "../../../backup/protection/item.ts";
 import { itemNames } from "../../../backup/protection/names.ts";
 import { findVault } from "../../../backup/vaults/vaults.ts";
+import { mayDo } from "../may-do.ts";
 import type { RecoveryServices } from "../services.ts";
 import { apiVersions, locationPath, namespace } from "../vaults/vault-paths.ts";
+
+/** Whether a machine is protected is for those who may see the machine. */
+const readMachine = "Microsoft.Compute/virtualMachines/read";
 
 export function backupStatusPart(services: RecoveryServices): Provider {
   return {
@@ -44,7 +48,7 @@ const question = z.object({
 
 async function status(services: RecoveryServices, request: ArmRequest): Promise<ArmReply> {
   const { resourceId } = parseBody(request, question);
-  await mayRead(services, request, resourceId);
+  await mayDo(services, request, readMachine, resourceId);
   const { kysely } = services.database;
   const item = await findItemOfMachine(kysely, resourceId);
   const vault = item && (await findVault(kysely, item.vaultKey));
@@ -68,7 +72,7 @@ async function status(services: RecoveryServices, request: ArmRequest): Promise<
 
 async function preValidate(services: RecoveryServices, request: ArmRequest): Promise<ArmReply> {
   const { resourceId } = parseBody(request, question);
-  await mayRead(services, request, resourceId);
+  await mayDo(services, request, readMachine, resourceId);
   const machine = await services.inventory.findMachine(resourceId);
   const item = await findItemOfMachine(services.database.kysely, resourceId);
   const names = itemNames(machine?.resourceId ?? resourceId);
@@ -103,13 +107,4 @@ function validateFeatures(request: ArmRequest): ArmReply {
   const { featureType } = parseBody(request, featureQuestion);
   const isKnown = (featureType ?? "AzureVMResourceBackup").toLowerCase() === "azurevmresourcebackup";
   return ok({ supportStatus: isKnown ? "Supported" : "NotSupported" });
-}
-
-/** Whether a machine is protected is for those who may see the machine. */
-function mayRead({ access }: RecoveryServices, request: ArmRequest, resourceId: string): Promise<void> {
-  return access.check({
-    principal: { objectId: request.caller.principalId, name: request.caller.name },
-    action: "Microsoft.Compute/virtualMachines/read",
-    scope: resourceId,
-  });
 }

@@ -16,6 +16,7 @@ import type { Vault, Writer } from "../../../backup/vaults/vaults.ts";
 import type { InventoryMachine } from "../../../inventory/inventory.ts";
 import type { MachineHidden } from "../../compute/virtual-machines/shape.ts";
 import { requireGuard } from "../guards/guard-check.ts";
+import { mayDo } from "../may-do.ts";
 import type { RecoveryServices } from "../services.ts";
 import { doerOf } from "../vaults/vault-paths.ts";
 
@@ -117,19 +118,6 @@ export async function machineOf(
   if (machine !== undefined) return machine;
   throw protectionErrors.UserErrorVmNotFoundV2(`There is no machine ${sourceResourceId.slice(0, 300)}.`, {
     target: "properties.sourceResourceId",
-  });
-}
-
-export function mayDo(
-  { access }: RecoveryServices,
-  request: ArmRequest,
-  action: string,
-  scope: string = request.resourceId,
-): Promise<void> {
-  return access.check({
-    principal: { objectId: request.caller.principalId, name: request.caller.name },
-    action,
-    scope,
   });
 }
 

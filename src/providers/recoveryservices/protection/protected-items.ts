@@ -19,7 +19,8 @@ import {
 import { startOnDemandBackup } from "../../../backup/run/start-backup.ts";
 import type { Vault } from "../../../backup/vaults/vaults.ts";
 import { requireGuard } from "../guards/guard-check.ts";
-import { checkType, configure, itemBody, machineOf, mayDo } from "./configure-item.ts";
+import { mayDo } from "../may-do.ts";
+import { checkType, configure, itemBody, machineOf } from "./configure-item.ts";
 import { findItemOf, itemOf, itemPath, machineInPath } from "./item-paths.ts";
 import { operationRoutes } from "../jobs/operation-routes.ts";
 import { jobReply } from "../jobs/operations.ts";
@@ -108,6 +109,8 @@ async function render(services: RecoveryServices, vault: Vault, item: ProtectedI
   return renderItem(vault, item, await policyNames(kysely, vault), clock.now());
 }
 
+const endProtection = `${namespace}/vaults/backupFabrics/protectionContainers/protectedItems/delete`;
+
 async function put(services: RecoveryServices, request: ArmRequest): Promise<ArmReply> {
   const { properties } = parseBody(request, itemBody);
   const { machine, group } = machineInPath(request);
@@ -115,8 +118,7 @@ async function put(services: RecoveryServices, request: ArmRequest): Promise<Arm
   const state = properties.protectionState?.toLowerCase();
   const ends = properties.isRehydrate !== true && (state === "protectionstopped" || state === "backupssuspended");
   // Whoever may only write items may not end their protection: that is a matter of who may delete them.
-  if (ends)
-    await mayDo(services, request, `${namespace}/vaults/backupFabrics/protectionContainers/protectedItems/delete`);
+  if (ends) await mayDo(services, request, endProtection, request.resourceId);
   const known =
     ends || properties.isRehydrate === true
       ? undefined

@@ -14,6 +14,7 @@ import { findVault, type Vault } from "../../../backup/vaults/vaults.ts";
 import { listPage } from "../jobs/jobs.ts";
 import { renderJob } from "../jobs/jobs-shape.ts";
 import { itemOf, pointPath } from "../protection/item-paths.ts";
+import { mayDo } from "../may-do.ts";
 import type { RecoveryServices } from "../services.ts";
 import { apiVersions, locationPath, namespace, vaultOf } from "../vaults/vault-paths.ts";
 
@@ -88,17 +89,9 @@ async function job(services: RecoveryServices, request: ArmRequest): Promise<Arm
   return ok(renderJob(vault, await getJob(kysely, vault, jobName ?? ""), clock.now()));
 }
 
-async function vaultIn(
-  { access, database }: RecoveryServices,
-  { caller }: ArmRequest,
-  resourceId: string,
-): Promise<Vault> {
-  await access.check({
-    principal: { objectId: caller.principalId, name: caller.name },
-    action: `${namespace}/vaults/backupJobs/read`,
-    scope: resourceId,
-  });
-  const vault = await findVault(database.kysely, resourceId);
+async function vaultIn(services: RecoveryServices, request: ArmRequest, resourceId: string): Promise<Vault> {
+  await mayDo(services, request, `${namespace}/vaults/backupJobs/read`, resourceId);
+  const vault = await findVault(services.database.kysely, resourceId);
   if (vault === undefined) throw resourceNotFound(resourceId);
   return vault;
 }

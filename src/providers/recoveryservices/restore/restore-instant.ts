@@ -25,8 +25,10 @@ const againMilliseconds = 2_000;
 export async function restoreInstantly(restoring: Restoring, target: NewMachine): Promise<void> {
   const { services, context, store, point, disks } = restoring;
   const { signal } = context;
-  const folder = join(services.instantFolder, context.job.id.slice(0, 8));
   await context.setCancellable(false);
+  const { host, lifecycle } = await openTargetHost(restoring, target);
+  const name = `instant-${context.job.id.slice(0, 8)}`;
+  const folder = (await lifecycle.makeFolder?.(name)) ?? join(services.instantFolder, context.job.id.slice(0, 8));
   await using served = await servePoint(
     store,
     point,
@@ -34,7 +36,7 @@ export async function restoreInstantly(restoring: Restoring, target: NewMachine)
     folder,
   );
   await context.startTask(createMachineTask);
-  const { machineId, lifecycle } = await ensureMachine(restoring, target, served, folder);
+  const machineId = await ensureMachine(restoring, target, host, served, folder);
   await startUnlessRunning(lifecycle, machineId, signal);
   await services.inventory.refreshMachine(target.machineId, signal);
   context.subStep("The machine runs from the vault; its disks are copied in the background.");
@@ -49,25 +51,36 @@ export async function restoreInstantly(restoring: Restoring, target: NewMachine)
   context.setProperty("Target VM Name", parseResourceId(target.machineId).name);
 }
 
+/** That of the machine, where an earlier attempt has made it. */
+async function openTargetHost(
+  restoring: Restoring,
+  target: NewMachine,
+): Promise<{ readonly host: RegisteredHost; readonly lifecycle: Lifecycle }> {
+  const { inventory } = restoring.services;
+  const known = await inventory.findMachine(target.machineId);
+  const host = known === undefined ? await chooseHost(restoring, target) : await inventory.showHost(known.hostId);
+  const { lifecycle } = await inventory.openHost(host.hostId, restoring.context.signal);
+  if (lifecycle === undefined)
+    throw restoreErrors.UserErrorRestoreNotSupported(`The host ${host.name} cannot run machines.`);
+  return { host, lifecycle };
+}
+
 async function ensureMachine(
   restoring: Restoring,
   target: NewMachine,
+  host: RegisteredHost,
   served: ServedPoint,
   folder: string,
-): Promise<{ readonly machineId: string; readonly lifecycle: Lifecycle }> {
+): Promise<string> {
   const { services, context, store, point, disks, shape } = restoring;
   const { inventory, database } = services;
-  const host = await chooseHost(restoring, target);
-  const { lifecycle } = await inventory.openHost(host.hostId, context.signal);
-  if (lifecycle === undefined)
-    throw restoreErrors.UserErrorRestoreNotSupported(`The host ${host.name} cannot run machines.`);
   // The job's id is the machine's: another attempt finds it again.
   const known = await inventory.findMachine(target.machineId);
   if (known !== undefined) {
     const resource = await findResource<object, { restoreJob?: string }>(database.kysely, target.machineId);
     if (resource?.hidden.restoreJob !== context.job.id)
       throw restoreErrors.UserErrorRestoreTargetExists(`There is a machine ${target.machineId} already.`);
-    return { machineId: known.machineId, lifecycle };
+    return known.machineId;
   }
   const { subscriptionId = "", resourceGroup = "", name } = parseResourceId(target.machineId);
   const { machine } = mustBeCaptured(point);
@@ -107,7 +120,7 @@ async function ensureMachine(
     },
     context.signal,
   );
-  return { machineId: definition.id, lifecycle };
+  return definition.id;
 }
 
 async function chooseHost({ services }: Restoring, { hostId }: NewMachine): Promise<RegisteredHost> {

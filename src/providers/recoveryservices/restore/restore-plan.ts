@@ -11,6 +11,7 @@ import { checkRestoreFolder } from "../../../backup/restore/restore-folder.ts";
 import type { RestoreInput, RestoreTarget } from "../../../backup/restore/restore-input.ts";
 import { getPoint, type RecoveryPoint } from "../../../backup/points/point.ts";
 import { getItem, type ProtectedItem } from "../../../backup/protection/item.ts";
+import { mayDo } from "../may-do.ts";
 import { keyTargetsOf } from "./restore-keys.ts";
 import type { RestoreRequest } from "./restore-request.ts";
 import type { RestoreServices } from "./restore-services.ts";
@@ -211,13 +212,4 @@ async function groupOf({ database }: RestoreServices, id: string): Promise<strin
     target: "targetResourceGroupId",
     remedy: "Create it first: az group create.",
   });
-}
-
-async function mayDo(
-  { access }: RestoreServices,
-  { caller }: ArmRequest,
-  action: string,
-  scope: string,
-): Promise<void> {
-  await access.check({ principal: { objectId: caller.principalId, name: caller.name }, action, scope });
 }

@@ -9,7 +9,12 @@ import { rowOfPoint } from "../../../backup/points/point-row.ts";
 import { openVaultStore } from "../../../backup/points/tiers.ts";
 import { ownDoer } from "../../../backup/protection/item-events.ts";
 import { transferFromVaultTask } from "../../../backup/restore/restore-input.ts";
-import { describePoint, detailsOf, pointAttachments, recoveryPointName } from "../../../backup/run/point-content.ts";
+import {
+  describePoint,
+  mustHaveDetails,
+  pointAttachments,
+  recoveryPointName,
+} from "../../../backup/run/point-content.ts";
 import { findPolicy } from "../../../backup/vaults/policies.ts";
 import { findVault } from "../../../backup/vaults/vaults.ts";
 import type { DiskSource } from "../../../hosts/host.ts";
@@ -109,13 +114,11 @@ async function takeSafetyPoint({ services, context, item }: Restoring, open: Ope
     },
     signal,
   );
-  const details = detailsOf(point);
-  if (details === undefined) throw new Error(`the point ${point.name} does not tell of its job`);
   const tier = { isInSnapshotTier: opened.hot !== undefined, isInVaultTier: opened.hot === undefined };
   await database.transaction(async (trx) => {
     await context.assertHeld(trx);
     const place = { vaultKey: item.vaultKey, itemKey: item.key, ...tier };
-    await insertPoint(trx, rowOfPoint(point, details, place), ownDoer(job.correlationId));
+    await insertPoint(trx, rowOfPoint(point, mustHaveDetails(point), place), ownDoer(job.correlationId));
   });
   context.setProperty("Recovery point of the replaced state", id);
 }

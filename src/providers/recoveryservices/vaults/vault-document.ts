@@ -4,7 +4,7 @@
 import * as z from "zod";
 import { findResource } from "../../../arm/resources/resource-store.ts";
 import type { ArmRequest } from "../../../arm/request.ts";
-import type { Vault } from "../../../backup/vaults/vaults.ts";
+import { findVault, type Vault } from "../../../backup/vaults/vaults.ts";
 import type { Database } from "../../../db/database.ts";
 import type { InProcessClient } from "../../resources/deployments/in-process-client.ts";
 import { apiVersions } from "./vault-paths.ts";
@@ -19,9 +19,13 @@ const documentSchema = z.object({
 });
 type VaultDocument = z.output<typeof documentSchema>;
 
-export async function describeVault({ kysely }: Database, vault: Vault): Promise<VaultDocument | undefined> {
-  const resource = await findResource(kysely, vault.id);
-  if (resource === undefined) return undefined;
+export async function describeVault(
+  { kysely }: Database,
+  { id }: Pick<Vault, "id">,
+): Promise<VaultDocument | undefined> {
+  const resource = await findResource(kysely, id);
+  const vault = await findVault(kysely, id);
+  if (resource === undefined || vault === undefined) return undefined;
   const { tags, identity } = resource.envelope;
   return {
     v: 1,

@@ -8,6 +8,7 @@ import { storeCredential, storeLocation, type StoreLocation } from "../../../bac
 import { vaultStore } from "../../../backup/stores/store-name.ts";
 import { vaultErrors } from "../../../backup/vaults/errors.ts";
 import type { Vault } from "../../../backup/vaults/vaults.ts";
+import { mayDo } from "../may-do.ts";
 import type { RecoveryServices } from "../services.ts";
 import { changeSettings } from "./vault-changes.ts";
 import { namespace, vaultOf, vaultPath } from "./vault-paths.ts";
@@ -87,16 +88,12 @@ async function refuseMove(
 
 /** A folder of the service's own machine is for those who may choose it there. */
 async function mayWriteAt(
-  { access }: RecoveryServices,
+  services: RecoveryServices,
   request: ArmRequest,
   location: StoreLocation | undefined,
 ): Promise<void> {
   if (location?.kind !== "folder" || location.path === undefined) return;
-  await access.check({
-    principal: { objectId: request.caller.principalId, name: request.caller.name },
-    action: `${holdfast}/vaultPlaces/write`,
-    scope: "",
-  });
+  await mayDo(services, request, `${holdfast}/vaultPlaces/write`, "");
 }
 
 function render(vault: Vault): object {

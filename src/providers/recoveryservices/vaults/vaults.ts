@@ -15,6 +15,7 @@ import {
   type Vault,
 } from "../../../backup/vaults/vaults.ts";
 import { appendEvent } from "../../../events/append.ts";
+import { mayDo } from "../may-do.ts";
 import { encryptingRoutes } from "./encryption.ts";
 import { requireGuard } from "../guards/guard-check.ts";
 import { isInUse } from "./vault-changes.ts";
@@ -71,11 +72,7 @@ async function settle(services: RecoveryServices, change: Change<VaultProperties
     resourceId: id,
     name,
     mayAssign: (identityId) =>
-      services.access.check({
-        principal: { objectId: request.caller.principalId, name: request.caller.name },
-        action: "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action",
-        scope: identityId,
-      }),
+      mayDo(services, request, "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action", identityId),
   });
   const settings = mergeSettings(properties, before.settings);
   checkChange(before.settings, settings, await isInUse(services, trx, before));
