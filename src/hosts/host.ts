@@ -153,6 +153,8 @@ export interface Lifecycle {
   restart(machineId: string, signal?: AbortSignal): Promise<void>;
   /** Gives a machine that does not run other images for some of its disks, by their ids. */
   replaceDisks(machineId: string, sources: Readonly<Record<string, DiskSource>>): Promise<void>;
+  /** Makes a folder, if it is not there, whose files a machine's QEMU may use. Absent: it may use any of ours. */
+  makeFolder?(name: string): Promise<string>;
   /** Copies what a disk still reads from a recovery point into its overlay, while the machine runs. */
   bringHome(machineId: string, diskId: string, signal?: AbortSignal): Promise<void>;
 }

@@ -63,6 +63,36 @@ test("the instance view tells of agent, power and disks", async () => {
   assert.equal(instanceView.disks.length, 3);
 });
 
+test("az looks at machines, sizes, usage and extensions from every side", async () => {
+  const at = ["--location", "local"];
+  const image = ["--publisher", "Microsoft.Azure.RecoveryServices", "--name", "VMSnapshotLinux"];
+  const running = "instanceView.statuses[?code=='PowerState/running']";
+  const [details, addresses, resizes, usage, images, shown, missing] = await Promise.all([
+    rack.az("vm", "list", "--show-details"),
+    rack.az("vm", "list-ip-addresses"),
+    rack.az("vm", "list-vm-resize-options", ...where),
+    rack.az("vm", "list-usage", ...at),
+    rack.az("vm", "extension", "image", "list", ...at),
+    rack.az("vm", "extension", "image", "show", ...at, ...image, "--version", "1.9"),
+    azFails(rack.az, "vm", "extension", "image", "show", ...at, ...image, "--version", "7.0"),
+    rack.az("vm", "wait", ...where, "--custom", running, "--interval", "1", "--timeout", "60"),
+  ]);
+  assert.deepEqual(
+    details.map(({ name, powerState }: Record<string, string>) => [name, powerState]),
+    [["web", "VM running"]],
+  );
+  assert.ok(Array.isArray(addresses) && resizes.length > 5 && images.length > 3);
+  assert.deepEqual(
+    usage.map((one: { name: { value: string }; currentValue: string }) => [one.name.value, one.currentValue]),
+    [
+      ["cores", "1"],
+      ["virtualMachines", "1"],
+    ],
+  );
+  assert.deepEqual([shown.name, shown.operatingSystem], ["1.9", "Linux"]);
+  assert.match(missing.text, /ArtifactNotFound[^]*1\.0 and 1\.9/);
+});
+
 test("a script runs in the guest, and what it prints and how it ends comes back", async () => {
   const script = ["--command-id", "RunShellScript", "--scripts", "echo out $1; echo err >&2; exit $code"];
   const good = await rack.az("vm", "run-command", "invoke", ...where, ...script, "--parameters", "word", "code=0");

@@ -4,15 +4,20 @@
 import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { captureMachine } from "../../src/backup/capture/index.ts";
+import { servePoint } from "../../src/backup/instant/serve-point.ts";
 import { runInGuest } from "../../src/guest/programs.ts";
 import type { Host, SnapshotRequest } from "../../src/hosts/host.ts";
 import { openLibvirtHost } from "../../src/hosts/libvirt/host.ts";
 import { run } from "../../src/lib/processes.ts";
 import { newGuid } from "../../src/lib/random.ts";
 import { waitFor } from "../../src/lib/time.ts";
+import { openFsStore } from "../../src/store/backends/fs.ts";
+import { createVault, keyFromBytes, openVault } from "../../src/store/index.ts";
+import { guestImage } from "./guest-image.ts";
 import { tinyDomain } from "./libvirt-session.ts";
 import { isLong } from "./long.ts";
 import { applyChanges, digest, readWhole } from "./rig.ts";
@@ -96,3 +101,56 @@ for (const [name, id] of Object.entries(ids)) {
     assert.equal(await virsh("checkpoint-list", id, "--name"), "holdfast.test.p2");
   });
 }
+
+if (isLong)
+  void test("a machine of the system's libvirt runs from a recovery point, whose folder its QEMU may enter, and comes home", async () => {
+    const { lifecycle } = host;
+    assert.ok(lifecycle?.makeFolder !== undefined);
+    const key = keyFromBytes(Buffer.alloc(32, 7));
+    await using place = await openFsStore(join(folder, "store"), { create: true });
+    await createVault(place, key);
+    await using vault = await openVault(place, key);
+    const { point } = await captureMachine({
+      host,
+      machineId: ids.persistent,
+      vault,
+      item: "system",
+      chain: "home",
+      consistency: "fileSystem",
+    });
+    const restored = await lifecycle.makeFolder("instant-test");
+    const image = await guestImage();
+    const kernel = { path: join(restored, "kernel"), initrdPath: join(restored, "initrd") };
+    copyFileSync(image.kernelPath, kernel.path);
+    copyFileSync(image.initrdPath, kernel.initrdPath);
+    for (const path of Object.values(kernel)) chmodSync(path, 0o600);
+    const id = newGuid();
+    const shell = (command: string): Promise<string> =>
+      host.withAgent(id, async (agent) => (await runInGuest(agent, { path: "/bin/sh", args: ["-c", command] })).stdout);
+    try {
+      {
+        await using served = await servePoint(vault, point, ["sys"], restored);
+        const overlayPath = join(restored, "disk-0.qcow2");
+        await lifecycle.define({
+          name: `holdfast-${id.slice(0, 8)}`,
+          id,
+          memoryBytes: 192 * 1024 * 1024,
+          processors: 1,
+          network: "none",
+          disks: [{ id: "sys", source: { kind: "point", address: served.address, exportName: "sys", overlayPath } }],
+          kernel: { ...kernel, commandLine: image.commandLine },
+        });
+        await lifecycle.start(id);
+        await waitFor("the agent", () => shell("cat /proc/uptime").catch(() => undefined), 300_000);
+        assert.equal(statSync(restored).mode & 0o777, 0o700);
+        assert.notEqual(statSync(restored).uid, 0);
+        await shell("echo kept >/root/note; sync");
+        await lifecycle.bringHome(id, "sys");
+      }
+      assert.equal(await shell("cat /root/note"), "kept\n");
+    } finally {
+      await lifecycle.stop(id, 0).catch(() => {});
+      await lifecycle.undefine(id).catch(() => {});
+      rmSync(restored, { recursive: true, force: true });
+    }
+  });

@@ -139,7 +139,7 @@ export async function openLibvirtHost(settings: LibvirtHostSettings, signal?: Ab
 
   return {
     kind: "libvirt",
-    lifecycle: openLibvirtLifecycle({ virsh, definitions, look }),
+    lifecycle: openLibvirtLifecycle({ virsh, definitions, scratchFolder, look }),
     diskPlug,
     listMachines: async (signal) =>
       (await describeDomains(virsh, await listDomainIds(virsh, signal), () => {}, signal)).map(toMachine),

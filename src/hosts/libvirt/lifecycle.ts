@@ -1,5 +1,6 @@
 // Defines, starts and stops machines through libvirt, and brings restored disks home.
 
+import { join } from "node:path";
 import { monotonicMilliseconds } from "../../lib/clock.ts";
 import { disk as files } from "../../lib/files.ts";
 import { sleep } from "../../lib/time.ts";
@@ -18,13 +19,15 @@ export interface LibvirtLifecycleParts {
   readonly virsh: Virsh;
   /** What was defined here, so that disks can be given other images. */
   readonly definitions: Definitions;
+  /** Belongs to the user that QEMU runs as. */
+  readonly scratchFolder: string;
   look(id: string, signal?: AbortSignal): Promise<DomainState>;
 }
 
 const lookEveryMilliseconds = 500;
 const bringHomeMilliseconds = 24 * 3600 * 1000;
 
-export function openLibvirtLifecycle({ virsh, definitions, look }: LibvirtLifecycleParts): Lifecycle {
+export function openLibvirtLifecycle({ virsh, definitions, scratchFolder, look }: LibvirtLifecycleParts): Lifecycle {
   const define = async (definition: MachineDefinition, signal?: AbortSignal): Promise<void> => {
     const kind = (await workingAccelerator()) === "kvm" ? "kvm" : "qemu";
     await virsh.call(["define"], { documents: { "--file": domainXml(definition, kind) }, signal });
@@ -83,6 +86,13 @@ export function openLibvirtLifecycle({ virsh, definitions, look }: LibvirtLifecy
       const changed = checkDefinition({ ...definition, disks });
       await define(changed);
       await definitions.save(changed);
+    },
+    makeFolder: async (name) => {
+      const folder = join(scratchFolder, name);
+      await files.makeDirectory(folder, 0o700);
+      const owner = (await files.status(scratchFolder))?.owner;
+      if (owner !== undefined) await files.changeOwner(folder, owner);
+      return folder;
     },
     bringHome: async (id, diskId, signal) => {
       const definition = await definitions.find(id);

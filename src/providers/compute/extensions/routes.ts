@@ -17,15 +17,11 @@ import {
   type MachineExtension,
 } from "../../../inventory/extensions.ts";
 import { removeExtension as removeFromGuest } from "../../../guest/vmsnapshot/install.ts";
-import { computeErrors } from "../errors.ts";
+import { checkKind, imageRoutes } from "./images.ts";
 import { renderExtension } from "./shape.ts";
 import { machineApiVersions, type RouteGroup } from "../route-group.ts";
 import type { ComputeServices } from "../services.ts";
 import { findMachine, machinePath } from "../virtual-machines/find-machine.ts";
-
-const publishers = ["Microsoft.Azure.RecoveryServices", "Microsoft.RecoveryServices"];
-const types = ["VMSnapshot", "VMSnapshotLinux"];
-const versions = ["1.0", "1.9"];
 
 const settings = z.record(z.string(), z.unknown());
 const changes = {
@@ -154,61 +150,4 @@ function checkName(name: string): void {
     `The extension name '${name.slice(0, 80)}' is invalid: 1 to 80 letters, digits, '.', '_' and '-'.`,
     { target: "name" },
   );
-}
-
-function checkKind({ publisher, type }: ExtensionProperties): void {
-  const isOurs = isOurPublisher(publisher) && types.some((known) => known.toLowerCase() === type.toLowerCase());
-  if (isOurs) return;
-  throw computeErrors.ArtifactNotFound(
-    `The VM extension with publisher '${publisher}' and type '${type}' could not be found. There is publisher Microsoft.Azure.RecoveryServices with the types ${types.join(" and ")}; to run a script in the guest use az vm run-command invoke.`,
-    { target: "properties.type" },
-  );
-}
-
-function isOurPublisher(name: string): boolean {
-  return publishers.some((known) => known.toLowerCase() === name.toLowerCase());
-}
-
-/** `az vm extension set` without a version asks which there are. */
-function imageRoutes(): RouteGroup["routes"] {
-  const all = "/subscriptions/{subscriptionId}/providers/Microsoft.Compute/locations/{location}/publishers";
-  const artifacts = `${all}/{publisher}/artifacttypes/vmextension/types`;
-  const item = (request: ArmRequest, rest: string, name: string): Record<string, unknown> => ({
-    id: `/Subscriptions/${param(request, "subscriptionId")}/Providers/Microsoft.Compute/Locations/${param(request, "location")}/Publishers/${rest}`,
-    name,
-    location: param(request, "location"),
-  });
-  const action = "Microsoft.Compute/locations/publishers/artifacttypes/types/read";
-  return [
-    {
-      method: "GET",
-      path: all,
-      action: "Microsoft.Compute/locations/publishers/read",
-      handle: async (request) => ok(publishers.map((publisher) => item(request, publisher, publisher))),
-    },
-    {
-      method: "GET",
-      path: artifacts,
-      action,
-      handle: async (request) =>
-        ok(
-          isOurPublisher(param(request, "publisher"))
-            ? types.map((type) =>
-                item(request, `${param(request, "publisher")}/ArtifactTypes/VMExtension/Types/${type}`, type),
-              )
-            : [],
-        ),
-    },
-    {
-      method: "GET",
-      path: `${artifacts}/{extensionType}/versions`,
-      action,
-      handle: async (request) => {
-        const type = param(request, "extensionType");
-        checkKind({ publisher: param(request, "publisher"), type });
-        const base = `${param(request, "publisher")}/ArtifactTypes/VMExtension/Types/${type}/Versions`;
-        return ok(versions.map((version) => item(request, `${base}/${version}`, version)));
-      },
-    },
-  ];
 }

@@ -1,7 +1,8 @@
-// The sizes that clients may ask for, as `az vm list-sizes` and `az vm list-skus` show them.
+// The sizes that clients may ask for, as `az vm list-sizes` and `az vm list-skus` show them, and what is in
+// use of them (`az vm list-usage`).
 
 import { parseFilter, requiredEquals } from "../../../arm/filter.ts";
-import { ok, param, type ArmRequest } from "../../../arm/request.ts";
+import { ok, param, type ArmReply, type ArmRequest } from "../../../arm/request.ts";
 import type { Route } from "../../../arm/routes.ts";
 import type { RouteGroup } from "../route-group.ts";
 import type { ComputeServices } from "../services.ts";
@@ -12,12 +13,15 @@ import { machinePath } from "./find-machine.ts";
 
 const inSubscription = "/subscriptions/{subscriptionId}/providers/Microsoft.Compute";
 
+const noLimit = 2 ** 31 - 1;
+
 export function sizes(services: ComputeServices): RouteGroup {
   const { locations } = services;
   return {
     resourceTypes: [
       { name: "locations", apiVersions: ["2026-04-01", "2022-08-01"] },
       { name: "locations/vmSizes", apiVersions: ["2026-04-01", "2022-08-01"] },
+      { name: "locations/usages", apiVersions: ["2026-04-01", "2022-08-01"] },
       { name: "skus", apiVersions: ["2021-07-01", "2019-04-01"] },
     ],
     routes: [
@@ -28,6 +32,11 @@ export function sizes(services: ComputeServices): RouteGroup {
           locations.canonical(param(request, "location"));
           return ok({ value: machineSizes.map(sizeShape) });
         },
+      },
+      {
+        method: "GET",
+        path: `${inSubscription}/locations/{location}/usages`,
+        handle: (request) => usages(services, request),
       },
       {
         method: "GET",
@@ -51,6 +60,26 @@ export function sizes(services: ComputeServices): RouteGroup {
       },
     ],
   };
+}
+
+/** What the machines of the subscription use; the hosts set no limit, so the answer names the largest number. */
+async function usages({ inventory, locations }: ComputeServices, request: ArmRequest): Promise<ArmReply> {
+  const location = locations.canonical(param(request, "location"));
+  const all = await inventory.listMachines({ subscriptionId: param(request, "subscriptionId") });
+  const machines = all.filter((machine) => machine.location === location);
+  const processors = machines.reduce((sum, { machine }) => sum + (machine.processors ?? 0), 0);
+  const usage = (value: string, localizedValue: string, currentValue: number): Record<string, unknown> => ({
+    unit: "Count",
+    currentValue,
+    limit: noLimit,
+    name: { value, localizedValue },
+  });
+  return ok({
+    value: [
+      usage("cores", "Total Regional vCPUs", processors),
+      usage("virtualMachines", "Virtual Machines", machines.length),
+    ],
+  });
 }
 
 function sizeShape({ name, processors, mebibytes }: MachineSize): Record<string, unknown> {
