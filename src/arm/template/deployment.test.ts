@@ -392,3 +392,19 @@ test("secure outputs are never shown; key vault secrets and linked templates com
   assert.deepEqual(outputs, { hidden: { type: "SecureString" }, list: { type: "String", value: "listKeys of x" } });
   assert.ok(!JSON.stringify(azure.operations).includes("from-vault"));
 });
+
+test("what shall be made only where it is not yet is left as it is, and is read all the same", async () => {
+  const azure = memoryAzure();
+  const template = (color: string): object => ({
+    languageVersion: "2.0",
+    resources: { once: thing("once", { "@options": { onlyIfNotExists: true }, properties: { color } }) },
+    outputs: {
+      color: { type: "string", value: "[reference('once').color]" },
+      name: { type: "string", value: "[resourceInfo('once').name]" },
+    },
+  });
+  for (const color of ["red", "blue"]) {
+    assert.deepEqual(await outputsOf({ template: template(color) }, azure), { color: "red", name: "once" });
+  }
+  assert.deepEqual(azure.puts, [idOf("once")]);
+});

@@ -9,6 +9,7 @@ import { deleteOthers } from "./complete-mode.ts";
 import type { DeploymentHost, DeploymentRecorder, DeploymentResult, ProviderReply } from "./deployment-host.ts";
 import { evaluateTree } from "./expression/evaluate.ts";
 import { ExpressionError } from "./expression/expression-error.ts";
+import { findResource } from "./find-resource.ts";
 import { type LiveValues, liveValues } from "./live-values.ts";
 import { evaluateNested, nestedRequest } from "./nested.ts";
 import { recordStep, type Step, stepId } from "./operation-record.ts";
@@ -169,6 +170,8 @@ async function deployResource(run: Run, resource: PlannedResource): Promise<void
 }
 
 async function putResource(run: Run, resource: PlannedResource): Promise<ProviderReply> {
+  const found = resource.onlyIfNotExists ? await findResource(run.host, resource, run.signal) : undefined;
+  if (found !== undefined) return { statusCode: 200, body: found };
   const body = await run.values.resolve(() => resourceBody(run, resource), run.signal);
   return run.host.put(resource.id, resource.apiVersion, toPlain(body), run.signal);
 }

@@ -143,8 +143,14 @@ function identify(
     parentKey: parent?.key,
     isDeployed: condition === undefined || toText(condition).toLowerCase() === "true",
     isExisting,
+    onlyIfNotExists: isOnlyIfNotExists(source, context),
     nestedTarget,
   };
+}
+
+function isOnlyIfNotExists(source: TemplateResource["source"], context: EvaluationContext): boolean {
+  const options = evaluated(source, "@options", context);
+  return isObject(options) && memberOf(options, "onlyIfNotExists") === true;
 }
 
 function checkSegments(type: string, name: string, position: Parameters<typeof placed>[0]): void {

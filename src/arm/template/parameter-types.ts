@@ -1,5 +1,5 @@
 // Types of parameters: the plain ones of every template, and with languageVersion 2.0 the ones
-// that are declared under `definitions` (`$ref`, nullable, properties, items).
+// that are declared under `definitions` (`$ref`, nullable, properties, items, discriminator, prefixItems).
 
 import { findMember, isObject, type Json, type JsonObject, memberOf } from "../relaxed-json/json.ts";
 import { typeName, valuesEqual } from "./expression/values.ts";
@@ -99,15 +99,40 @@ function checkRange(value: Json, type: JsonObject): Complaint | undefined {
 }
 
 function checkParts(value: Json, type: JsonObject, definitions: JsonObject): Complaint | undefined {
-  const items = memberOf(type, "items");
-  if (Array.isArray(value) && isObject(items)) {
-    for (const [index, element] of value.entries()) {
-      const complaint = checkType(element, items, definitions);
-      if (complaint !== undefined) return `Element ${index}: ${complaint}`;
-    }
+  if (Array.isArray(value)) return checkElements(value, type, definitions);
+  return isObject(value) ? checkMembers(value, variantOf(value, type, definitions), definitions) : undefined;
+}
+
+/** `prefixItems` are the types of the first elements, `items` that of all others; `false` allows none. */
+function checkElements(value: readonly Json[], type: JsonObject, definitions: JsonObject): Complaint | undefined {
+  const [prefix, items] = [memberOf(type, "prefixItems"), memberOf(type, "items")];
+  const first = Array.isArray(prefix) ? prefix : [];
+  if (value.length < first.length) return `The array has ${value.length} of its ${first.length} elements.`;
+  for (const [index, element] of value.entries()) {
+    const declared = index < first.length ? first[index] : items;
+    if (declared === false) return `The array has more than ${first.length} element(s).`;
+    const complaint = isObject(declared) ? checkType(element, declared, definitions) : undefined;
+    if (complaint !== undefined) return `Element ${index}: ${complaint}`;
   }
-  const properties = memberOf(type, "properties");
-  if (!isObject(value) || !isObject(properties)) return undefined;
+  return undefined;
+}
+
+/** Of a type with a discriminator the variant that the value names; a complaint when there is none. */
+function variantOf(value: JsonObject, type: JsonObject, definitions: JsonObject): JsonObject | Complaint {
+  const discriminator = memberOf(type, "discriminator");
+  if (!isObject(discriminator)) return type;
+  const [property, mapping] = [textMember(discriminator, "propertyName") ?? "", memberOf(discriminator, "mapping")];
+  const variants = isObject(mapping) ? mapping : {};
+  const chosen = textMember(value, property);
+  const variant = chosen === undefined ? undefined : variants[chosen];
+  const resolved = isObject(variant) ? resolveType(variant, definitions) : undefined;
+  return resolved ?? `Property '${property}' must be one of '${Object.keys(variants).join(", ")}'.`;
+}
+
+function checkMembers(value: JsonObject, type: JsonObject | Complaint, definitions: JsonObject): Complaint | undefined {
+  if (typeof type === "string") return type;
+  const declared = memberOf(type, "properties");
+  const properties = isObject(declared) ? declared : {};
   for (const [name, declaration] of Object.entries(properties)) {
     if (!isObject(declaration)) continue;
     const found = findMember(value, name);
@@ -117,9 +142,12 @@ function checkParts(value: Json, type: JsonObject, definitions: JsonObject): Com
     const complaint = checkType(value[found] ?? null, declaration, definitions);
     if (complaint !== undefined) return `Property '${name}': ${complaint}`;
   }
-  if (memberOf(type, "additionalProperties") === false) {
-    const extra = Object.keys(value).find((name) => findMember(properties, name) === undefined);
-    if (extra !== undefined) return `Property '${extra}' is not one of '${Object.keys(properties).join(", ")}'.`;
+  const others = memberOf(type, "additionalProperties");
+  for (const name of Object.keys(value)) {
+    if (findMember(properties, name) !== undefined) continue;
+    if (others === false) return `Property '${name}' is not one of '${Object.keys(properties).join(", ")}'.`;
+    const complaint = isObject(others) ? checkType(value[name] ?? null, others, definitions) : undefined;
+    if (complaint !== undefined) return `Property '${name}': ${complaint}`;
   }
   return undefined;
 }

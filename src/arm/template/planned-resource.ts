@@ -23,6 +23,8 @@ export interface PlannedResource {
   readonly isDeployed: boolean;
   /** Only read, never written. */
   readonly isExisting: boolean;
+  /** Where it is already, it is left as it is (`@options.onlyIfNotExists`). */
+  readonly onlyIfNotExists: boolean;
   /** For nested deployments: where they go. */
   readonly nestedTarget: DeploymentTarget | undefined;
 }

@@ -20,6 +20,31 @@ const nested = (name: string, template: object, more: object = {}): object => ({
   ...more,
 });
 
+function shaped(shape: object, pair: unknown[] = ["a", 1], counts: object = {}): TestDeployment {
+  const variant = (kind: string, size: string): object => ({
+    type: "object",
+    properties: { kind: { type: "string", allowedValues: [kind] }, [size]: { type: "int" } },
+  });
+  const mapping = { circle: variant("circle", "r"), square: variant("square", "side") };
+  return {
+    parameters: { p: { shape, pair, counts } },
+    template: {
+      languageVersion: "2.0",
+      definitions: { shape: { type: "object", discriminator: { propertyName: "kind", mapping } } },
+      parameters: {
+        p: {
+          type: "object",
+          properties: {
+            shape: { $ref: "#/definitions/shape" },
+            pair: { type: "array", prefixItems: [{ type: "string" }, { type: "int" }], items: false },
+            counts: { type: "object", additionalProperties: { type: "int" } },
+          },
+        },
+      },
+    },
+  };
+}
+
 const refusals: Record<string, readonly [TestDeployment, RegExp]> = {
   "an unknown function": [
     { template: { resources: [thing("[nosuch('a')]")] } },
@@ -103,6 +128,23 @@ const refusals: Record<string, readonly [TestDeployment, RegExp]> = {
   "an output of unknown type": [
     { template: { outputs: { o: { type: "number", value: 1 } } } },
     /The template output 'o' is not valid: the type 'number' is unknown/,
+  ],
+  "a value of no variant": [
+    shaped({ kind: "hexagon", r: 1 }),
+    /Property 'shape': Property 'kind' must be one of 'circle, square'/,
+  ],
+  "a value that does not fit its variant": [
+    shaped({ kind: "square", r: 1 }),
+    /Property 'shape': Property 'side' is required and is not there/,
+  ],
+  "a tuple that is too long": [shaped({ kind: "circle", r: 1 }, ["a", 1, 2]), /The array has more than 2 element/],
+  "a tuple of wrong types": [
+    shaped({ kind: "circle", r: 1 }, ["a", "b"]),
+    /'pair': Element 1: Expected a value of type/,
+  ],
+  "a further property of the wrong type": [
+    shaped({ kind: "circle", r: 1 }, ["a", 1], { other: "x" }),
+    /Property 'counts': Property 'other': Expected a value of type 'Integer'/,
   ],
   "an output with an unknown function": [
     { template: { outputs: { o: { type: "string", value: "[if(true(), 'x', nosuch('a'))]" } } } },

@@ -1,12 +1,12 @@
 // What a deployment would do, told without doing it.
 
-import { HoldfastError } from "../../lib/errors.ts";
-import { fromPlain, isObject, type Json, type JsonObject, newObject, toPlain } from "../relaxed-json/json.ts";
+import { isObject, type Json, type JsonObject, newObject, toPlain } from "../relaxed-json/json.ts";
 import { surplus } from "./complete-mode.ts";
 import type { DeploymentHost } from "./deployment-host.ts";
 import { evaluateText } from "./expression/evaluate.ts";
 import { ExpressionError } from "./expression/expression-error.ts";
 import { type EvaluationContext, RuntimeValueNeeded } from "./expression/scope.ts";
+import { findResource } from "./find-resource.ts";
 import { bodyContext, type DeploymentPlan } from "./plan.ts";
 import { engineMembers, type PlannedResource } from "./planned-resource.ts";
 import { type PropertyChange, propertyDelta } from "./property-delta.ts";
@@ -70,9 +70,9 @@ async function compareOne(
     apiVersion: resource.apiVersion,
     ...(toPlain(body) as JsonObject),
   };
-  const before = await existing(resource, host, signal);
+  const before = await findResource(host, resource, signal);
   if (before === undefined) return { resourceId: resource.id, changeType: "Create", after };
-  const delta = propertyDelta(before, body);
+  const delta = resource.onlyIfNotExists ? [] : propertyDelta(before, body);
   return {
     resourceId: resource.id,
     changeType: delta.length === 0 ? "NoChange" : "Modify",
@@ -80,20 +80,6 @@ async function compareOne(
     after,
     delta,
   };
-}
-
-async function existing(
-  resource: PlannedResource,
-  host: Pick<DeploymentHost, "get">,
-  signal: AbortSignal,
-): Promise<JsonObject | undefined> {
-  try {
-    const found = fromPlain(await host.get(resource.id, resource.apiVersion, signal));
-    return isObject(found) ? found : undefined;
-  } catch (error) {
-    if (error instanceof HoldfastError && error.status === 404) return undefined;
-    throw error;
-  }
 }
 
 /** Evaluates what is known; the rest stays an expression. */

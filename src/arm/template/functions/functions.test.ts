@@ -320,6 +320,7 @@ const cases: Record<string, readonly (readonly [expression: string, result: unkn
   ],
   reference: [],
   references: [],
+  resourceInfo: [],
   providers: [],
   pickZones: [],
 };

@@ -1,6 +1,6 @@
 // Ids of resources, and what only a provider can answer: reference, list*, providers, pickZones.
 
-import { isObject, type Json, memberOf } from "../../relaxed-json/json.ts";
+import { isObject, type Json, memberOf, newObject } from "../../relaxed-json/json.ts";
 import type { EvaluationContext } from "../expression/scope.ts";
 import { integerAt, optionalTextAt, refuse, textAt } from "./arguments.ts";
 import { any, type BuiltIn, type BuiltInTable, eager } from "./built-in.ts";
@@ -47,6 +47,13 @@ export const resourceFunctions: BuiltInTable = {
     const id = named?.id ?? identifier(name, target, context);
     const apiVersion = optionalTextAt(name, args, 1) ?? named?.apiVersion;
     return context.runtime.value({ kind: "reference", id, apiVersion, full: option !== undefined });
+  }),
+  resourceInfo: eager(1, 1, (args, context, name) => {
+    const named = context.scope.resourceNamed(textAt(name, args, 0), context);
+    if (named === undefined) throw refuse(name, `the template has no resource '${textAt(name, args, 0)}'`);
+    const info = newObject();
+    for (const key of ["id", "name", "type", "apiVersion"] as const) info[key] = named[key] ?? null;
+    return info;
   }),
   references: eager(1, 2, (args, context, name) => {
     onlyAtRuntime(context, name);

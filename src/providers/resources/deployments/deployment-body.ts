@@ -9,6 +9,7 @@ import type { DeploymentTarget } from "../../../arm/template/deployment-target.t
 import { type LoadTemplate } from "./linked-templates.ts";
 import { loadParameters, loadTemplateOf, readMode } from "../../../arm/template/nested.ts";
 import type { DeploymentMode, DeploymentRequest } from "../../../arm/template/plan.ts";
+import { templateErrors } from "../../../arm/template/template-errors.ts";
 import { textMember } from "../../../arm/template/template.ts";
 
 export interface DeploymentBody {
@@ -42,6 +43,11 @@ export async function readDeploymentBody(request: ArmRequest, load: LoadTemplate
   if (parametersLink !== undefined && object("parameters") !== undefined) {
     throw invalid("'parameters' and 'parametersLink' can't both be given", "properties.parametersLink");
   }
+  if (object("onErrorDeployment") !== undefined)
+    throw templateErrors.InvalidDeployment(
+      "'onErrorDeployment' is not supported: nothing goes back to an earlier deployment by itself. Leave it out (az: --rollback-on-error).",
+      { target: "properties.onErrorDeployment" },
+    );
   const host = { loadTemplate: load };
   const loaded = await loadTemplateOf(properties, templateLink, undefined, host, request.signal);
   const settings = object("whatIfSettings");
