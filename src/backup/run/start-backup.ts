@@ -8,6 +8,7 @@ import { createJob } from "../jobs/create-job.ts";
 import type { Job } from "../jobs/job.ts";
 import { protectionErrors } from "../protection/errors.ts";
 import type { ProtectedItem } from "../protection/item.ts";
+import { refuseDeleted } from "../protection/stop.ts";
 import type { Doer } from "../vaults/policies.ts";
 import type { Vault, Writer } from "../vaults/vaults.ts";
 import { backupTasks, type BackupInput } from "./backup-input.ts";
@@ -29,12 +30,7 @@ export interface OnDemandBackup {
 export async function startOnDemandBackup(trx: Writer, request: OnDemandBackup): Promise<Job> {
   const { item, vault, by } = request;
   const now = scopeOf(trx).clock.now();
-  if (item.deletion !== undefined) {
-    throw protectionErrors.BMSUserErrorItemSoftDeleted(
-      `The backups of '${item.friendlyName}' are in the soft-deleted state.`,
-      { target: item.id },
-    );
-  }
+  refuseDeleted(item);
   if (item.policyKey === undefined || item.state === "BackupsSuspended") {
     throw protectionErrors.BMSUserErrorProtectionNotConfigured(
       `The protection of '${item.friendlyName}' is stopped (${item.state}); it cannot be backed up.`,
