@@ -5,7 +5,7 @@ import { execFile } from "node:child_process";
 import { closeSync, openSync, readSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { startRig, writeDisk, type Rig } from "./rig.ts";
+import { startRig, writeDisk, type Rig, type WireJob } from "./rig.ts";
 import { holdfast } from "../support/service.ts";
 
 let rig: Rig;
@@ -99,6 +99,12 @@ test("one flipped byte is found by either look, and the point is named with its 
   assert.equal(broken?.point, point?.name);
   assert.equal(Date.parse(broken?.time ?? ""), Date.parse(point?.properties.recoveryPointTime ?? "-"));
   assert.ok((broken?.problems[0] ?? "").length > 0);
+  const [newest] = (await rig.vault("GET", "/backupJobs?$filter=operation%20eq%20'Verify'")).json.value as WireJob[];
+  const job = (await rig.vault("GET", `/backupJobs/${newest?.name}`)).json as WireJob;
+  assert.deepEqual(
+    job.properties.errorDetails.map(({ errorString }) => errorString.split(":")[0]),
+    ["VaultObjectDamaged", "UserErrorRecoveryPointBroken"],
+  );
 
   const deep = await verify("--deep");
   assert.equal(deep.code, 4, deep.output);
