@@ -11,6 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { backUpAll } from "./back-up-all.ts";
+import { waitFor } from "../../src/lib/time.ts";
 import { makeMachine, startRig, writeDisk, type Rig, type WireJob } from "./rig.ts";
 
 const mebibyte = 1024 ** 2;
@@ -33,7 +34,11 @@ before(async () => {
   const image = (suffix: string): string => join(bad, `disk0.${suffix}`);
   execFileSync("qemu-img", ["convert", "-f", "raw", "-O", "qcow2", image("raw"), image("qcow2")]);
   rmSync(image("raw"));
+  // A look that takes longer than the answer may goes on behind it.
   assert.equal((await rig.vault("POST", "/backupFabrics/Azure/refreshContainers")).status, 202);
+  const isFound = async (): Promise<true | undefined> =>
+    (await rig.call("GET", rig.machineId("bad"))).status === 200 || undefined;
+  await waitFor("bad to be found", isFound, 120_000);
   attic = join(places, "attic");
   makeMachine(attic, "lost");
   const host = await rig.call("PUT", `${rig.group}/providers/Microsoft.Holdfast/hosts/attic`, {
