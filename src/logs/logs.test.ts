@@ -47,6 +47,15 @@ describe("logs in their thread", () => {
       const many = [...jobs(100, "many"), { Nonsense: 1 }];
       await assert.rejects(append(logs, many), { code: "RecordInvalid", status: 400, target: "Nonsense" });
       await append(logs, jobs(100, "hundred"));
+      // The workspace is told what was dropped, once for each reason.
+      assert.deepEqual(await ask(logs, "_LogOperation | project Category, Operation, Level, Detail"), [
+        [
+          "Ingestion",
+          "Data dropped",
+          "Error",
+          "Data of type AddonAzureBackupJobs was dropped: The table AddonAzureBackupJobs has no column 'Nonsense'.",
+        ],
+      ]);
     }
     await using logs = openIn("kept");
     assert.deepEqual(

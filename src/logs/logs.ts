@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { ColumnSchema, QueryResult } from "../kql/index.ts";
 import { offsetFileClock, systemClock } from "../lib/clock.ts";
 import type { FileSystem } from "../lib/files.ts";
+import { createRefusals } from "./azure/operation-record.ts";
 import type { WireAnswer, WireQuery } from "./http/wire.ts";
 import type { LookUp, QueryWorkspace } from "./query/query-workspace.ts";
 import { logTable } from "./schema/tables.ts";
@@ -46,12 +47,21 @@ export interface LogsOptions {
 
 export function openLogs({ folder, disk, testClock, memoryLimitMiB, report }: LogsOptions): Logs {
   const clock = testClock === undefined ? systemClock : offsetFileClock(testClock);
+  const refusals = createRefusals();
   const thread = createLogThread({ folder, testClock, memoryLimitMiB }, report);
   const hasRecords = async (): Promise<boolean> =>
     thread.isRunning || (await disk.status(join(folder, "journal"))) !== undefined;
 
   return {
-    append: async (batch, origin) => thread.call("append", { batch: typeFixedTables(batch, clock.now()), origin }),
+    append: async (batch, origin) => {
+      try {
+        await thread.call("append", { batch: typeFixedTables(batch, clock.now()), origin });
+      } catch (error) {
+        const rows = refusals.tell(batch, error, clock.now());
+        if (rows.length > 0) await thread.call("append", { batch: rows, origin: undefined });
+        throw error;
+      }
+    },
     columnsOf: async (workspace, table) => {
       if (await hasRecords()) return thread.call("columnsOf", { workspace, table });
       return logTable(table)?.columns ?? [];

@@ -15,6 +15,10 @@ export interface Origin {
 
 export interface JournalEntry {
   readonly origin: Origin | undefined;
+  /** When it came. */
+  readonly at?: number | undefined;
+  /** Which counts of usage its rows tell. */
+  readonly told?: Readonly<Record<string, number>> | undefined;
   readonly blocks: readonly RowBlock[];
 }
 
@@ -23,6 +27,8 @@ const prefixLength = 5;
 
 const headSchema = z.object({
   origin: z.object({ source: z.string(), position: z.number() }).optional(),
+  at: z.number().optional(),
+  told: z.record(z.string(), z.number()).optional(),
   blocks: z.array(
     z.object({
       workspace: z.string(),
@@ -33,10 +39,12 @@ const headSchema = z.object({
   ),
 });
 
-export function entryFrame({ origin, blocks }: JournalEntry): Buffer {
+export function entryFrame({ origin, at: arrived, told, blocks }: JournalEntry): Buffer {
   let bytes = 0;
   const head: z.input<typeof headSchema> = {
     origin,
+    at: arrived,
+    told,
     blocks: blocks.map((block) => ({
       ...block,
       columns: block.columns.map(({ name, text, isEscaped }) => {
@@ -66,6 +74,8 @@ export function readEntry(payload: Buffer): JournalEntry {
   const head = headSchema.parse(JSON.parse(payload.toString("utf8", prefixLength, at)));
   return {
     origin: head.origin,
+    at: head.at,
+    told: head.told,
     blocks: head.blocks.map((block) => ({
       ...block,
       columns: block.columns.map(({ name, bytes, isEscaped }) => {

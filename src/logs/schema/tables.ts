@@ -4,8 +4,14 @@ import { azureActivity } from "./azure-activity.ts";
 import { azureBackupTables } from "./azure-backup.ts";
 import { azureDiagnostics } from "./azure-diagnostics.ts";
 import type { LogTable } from "./log-table.ts";
+import { workspaceTables } from "./workspace-tables.ts";
 
-export const logTables: readonly LogTable[] = [...azureBackupTables, azureDiagnostics, azureActivity];
+export const logTables: readonly LogTable[] = [
+  ...azureBackupTables,
+  azureDiagnostics,
+  azureActivity,
+  ...workspaceTables,
+];
 
 const byName = new Map(logTables.map((table) => [table.name, table]));
 

@@ -37,7 +37,10 @@ export function createIntake(state: StoreState, journal: Journal, wrote: () => v
   let failed: unknown;
 
   const apply = async (entries: readonly JournalEntry[]): Promise<void> => {
-    for (const [key, blocks] of Map.groupBy(untaken(state.positions, entries), keyOf)) {
+    const fresh = untaken(state.positions, entries);
+    for (const entry of fresh) state.usage.note(entry);
+    const arrived = fresh.flatMap(({ blocks }) => blocks);
+    for (const [key, blocks] of Map.groupBy(arrived, keyOf)) {
       const [{ workspace, table } = { workspace: "", table: "" }] = blocks;
       for (const { columns } of blocks)
         state.columns.grow(
@@ -117,14 +120,13 @@ function keyOf({ workspace, table }: RowBlock): string {
   return `${workspace}/${table}`;
 }
 
-/** The rows of the entries whose position has not been taken in, which it is from now on. */
-function untaken(positions: Map<string, number>, entries: readonly JournalEntry[]): RowBlock[] {
-  return entries.flatMap(({ origin, blocks }) => {
-    if (origin !== undefined) {
-      if (origin.position <= (positions.get(origin.source) ?? -1)) return [];
-      positions.set(origin.source, origin.position);
-    }
-    return blocks;
+/** The entries whose position has not been taken in, which it is from now on. */
+function untaken(positions: Map<string, number>, entries: readonly JournalEntry[]): JournalEntry[] {
+  return entries.filter(({ origin }) => {
+    if (origin === undefined) return true;
+    if (origin.position <= (positions.get(origin.source) ?? -1)) return false;
+    positions.set(origin.source, origin.position);
+    return true;
   });
 }
 

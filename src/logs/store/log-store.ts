@@ -20,6 +20,7 @@ import { tableSource, type Slice } from "./sources.ts";
 import type { StoreState } from "./state.ts";
 import { createTableColumns } from "./table-columns.ts";
 import { createUpkeep } from "./upkeep.ts";
+import { createUsage, usageRecords, type UsageCounts } from "./usage.ts";
 
 export interface LogStore extends AsyncDisposable {
   readonly duckdb: DuckDBInstance;
@@ -32,6 +33,8 @@ export interface LogStore extends AsyncDisposable {
   source(workspaces: readonly string[], table: string, slice: Slice, needed?: TimeBounds): TableSource;
   /** Between this and the call that it returns, nothing that `source` named goes away. */
   enter(): () => void;
+  /** Writes down how much came in during the hours that have ended. */
+  tellUsage(resourceUri: (workspace: string) => string | undefined): Promise<void>;
   /** Moves what is in memory to Parquet. */
   seal(): Promise<void>;
   /** Joins the files of days that have many. */
@@ -73,6 +76,7 @@ export async function openLogStore(options: LogStoreOptions): Promise<LogStore> 
     generations: [await beginGeneration(writing, 1)],
     positions: new Map(Object.entries(manifest.positions)),
     columns: createTableColumns(manifest.grown),
+    usage: createUsage(manifest.usage),
   };
 
   const oneAtATime = createSerial();
@@ -91,15 +95,25 @@ export async function openLogStore(options: LogStoreOptions): Promise<LogStore> 
   const upkeep = createUpkeep({ state, folder, disk, journal, intake, readers, writing, sealing });
   await intake.replay(replay());
 
+  const append = async (batch: readonly (Records | RowBlock)[], origin?: Origin, told?: UsageCounts): Promise<void> => {
+    const at = clock.now();
+    await intake.add({ origin, at, told, blocks: typeBatch(state.columns.of, batch, at) });
+  };
+
   return {
     duckdb,
-    append: async (batch, origin) => intake.add({ origin, blocks: typeBatch(state.columns.of, batch, clock.now()) }),
+    append,
     columnsOf: state.columns.of,
     get schemaVersion() {
       return state.columns.version;
     },
     source: (workspaces, table, slice, needed) => tableSource(state, folder, workspaces, table, slice, needed),
     enter: readers.enter,
+    tellUsage: (resourceUri) =>
+      oneAtATime(async () => {
+        const told = state.usage.finished(clock.now());
+        if (Object.keys(told).length > 0) await append(usageRecords(told, resourceUri), undefined, told);
+      }),
     seal: () => oneAtATime(upkeep.seal),
     compact: () => oneAtATime(() => upkeep.compact(options.compactFrom ?? 8)),
     retain: (retention) => oneAtATime(() => upkeep.retain(retention, clock.now())),

@@ -29,13 +29,15 @@ const manifestSchema = z.object({
   positions: z.record(z.string(), z.number()),
   /** Columns that tables have grown, by `workspace/table`. */
   grown: z.record(z.string(), z.array(z.string())),
+  /** What came in and was not told yet. */
+  usage: z.record(z.string(), z.number()).default({}),
   parts: z.array(partSchema),
 });
 
 export type Part = z.output<typeof partSchema>;
 export type Manifest = z.output<typeof manifestSchema>;
 
-export const emptyManifest: Manifest = { version: 1, through: 0, positions: {}, grown: {}, parts: [] };
+export const emptyManifest: Manifest = { version: 1, through: 0, positions: {}, grown: {}, usage: {}, parts: [] };
 
 export async function readManifest(disk: FileSystem, folder: string): Promise<Manifest> {
   const path = join(folder, "manifest.json");

@@ -6,6 +6,8 @@ export interface Retention {
 }
 
 export interface WorkspaceRetention {
+  /** Of its ARM resource, while it is not deleted. */
+  readonly resourceId?: string;
   readonly days: number;
   /** Tables with a time of their own. */
   readonly tables: ReadonlyMap<string, number>;

@@ -91,7 +91,9 @@ function selectFrom(
     ...(end === undefined ? [] : [`TimeGenerated < make_timestamp(${end * 1000})`]),
     ...(resource === undefined
       ? []
-      : [`(_ResourceId = ${quoteText(resource)} OR starts_with(_ResourceId, ${quoteText(`${resource}/`)}))`]),
+      : !present.has("_ResourceId")
+        ? ["false"]
+        : [`(_ResourceId = ${quoteText(resource)} OR starts_with(_ResourceId, ${quoteText(`${resource}/`)}))`]),
   ];
   return `SELECT ${list.join(", ")} FROM ${from}${bounds.length === 0 ? "" : ` WHERE ${bounds.join(" AND ")}`}`;
 }

@@ -4,6 +4,7 @@
 import type { Generation } from "./recent.ts";
 import type { Manifest } from "./manifest.ts";
 import type { TableColumns } from "./table-columns.ts";
+import type { Usage } from "./usage.ts";
 
 export interface StoreState {
   manifest: Manifest;
@@ -12,4 +13,5 @@ export interface StoreState {
   /** Up to which position each source has been taken in. */
   readonly positions: Map<string, number>;
   readonly columns: TableColumns;
+  readonly usage: Usage;
 }

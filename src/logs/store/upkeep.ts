@@ -15,6 +15,7 @@ import { beginGeneration, type Generation } from "./recent.ts";
 import { daysKept, type Retention } from "./retention.ts";
 import { partSelects, recentSelects, unionOf } from "./sources.ts";
 import type { StoreState } from "./state.ts";
+import type { UsageCounts } from "./usage.ts";
 
 export interface Upkeep {
   /** Moves what is in memory to Parquet. */
@@ -66,6 +67,7 @@ export function createUpkeep(parts: UpkeepParts): Upkeep {
         through: journal.last,
         positions: Object.fromEntries(state.positions),
         grown: state.columns.grown(),
+        usage: state.usage.counts(),
       };
       const next = await beginGeneration(writing, (old.at(-1)?.number ?? 0) + 1);
       await journal.roll();
@@ -90,11 +92,11 @@ export function createUpkeep(parts: UpkeepParts): Upkeep {
     seal: async () => {
       const turned = await turn();
       if (turned === undefined) return;
-      const { old, through, positions, grown } = turned;
+      const { old, through, positions, grown, usage } = turned;
       const written: Part[] = [];
       for (const generation of old) written.push(...(await writeGeneration(generation)));
       const all = [...state.manifest.parts, ...written];
-      await adopt({ ...state.manifest, through, positions, grown, parts: all }, old);
+      await adopt({ ...state.manifest, through, positions, grown, usage, parts: all }, old);
       await intake.still(() => journal.forget(through));
     },
     compact: async (from) => {
@@ -124,4 +126,5 @@ interface Turned {
   readonly through: number;
   readonly positions: Record<string, number>;
   readonly grown: Record<string, string[]>;
+  readonly usage: UsageCounts;
 }

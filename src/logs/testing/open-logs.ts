@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { toJsonValue } from "../../kql/index.ts";
 import { manualClock, type ManualClock } from "../../lib/clock.ts";
 import { disk } from "../../lib/files.ts";
-import { azureBackupFunctions } from "../functions/azure-backup.ts";
+import { builtInFunctions } from "../functions/built-in.ts";
 import { createLogQueries } from "../query/log-queries.ts";
 import type { QueryWorkspace } from "../query/query-workspace.ts";
 import { openLogStore, type LogStore } from "../store/log-store.ts";
@@ -17,7 +17,7 @@ export const testWorkspace: QueryWorkspace = {
   id: "/subscriptions/s/resourceGroups/ops/providers/Microsoft.OperationalInsights/workspaces/central",
   name: "central",
   location: "local",
-  functions: azureBackupFunctions,
+  functions: builtInFunctions,
 };
 
 export interface LogsUnderTest extends AsyncDisposable {

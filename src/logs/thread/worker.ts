@@ -50,6 +50,7 @@ const offers: ThreadOffers = {
     answerQuery((await opened).queries, clock.now(), wire, lookUpFor(asking), signal),
   maintain: async (retention) => {
     const { store } = await opened;
+    await store.tellUsage((workspace) => retention.workspaces.get(workspace)?.resourceId);
     await store.seal();
     await store.compact();
     await store.retain(retention);

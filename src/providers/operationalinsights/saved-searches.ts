@@ -11,7 +11,7 @@ import {
 } from "../../arm/resources/resource-store.ts";
 import type { Resource } from "../../arm/resources/resource.ts";
 import type { Route } from "../../arm/routes.ts";
-import { azureBackupFunctions } from "../../logs/functions/azure-backup.ts";
+import { builtInFunctions } from "../../logs/functions/built-in.ts";
 import type { QueryWorkspace } from "../../logs/query/query-workspace.ts";
 import type { Services } from "../services.ts";
 
@@ -91,5 +91,5 @@ export async function functionsOf(reader: Reader, workspaceId: string): Promise<
       : [{ name: functionAlias, parameters: functionParameters ?? "", body: query }],
   );
   const names = new Set(own.map(({ name }) => name));
-  return [...own, ...azureBackupFunctions.filter(({ name }) => !names.has(name))];
+  return [...own, ...builtInFunctions.filter(({ name }) => !names.has(name))];
 }

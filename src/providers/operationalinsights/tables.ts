@@ -138,7 +138,7 @@ export async function retentionOf(reader: Reader, now: number): Promise<Retentio
         ? [[table.name, table.properties.retentionInDays]]
         : [],
     );
-    return [properties.customerId, { days: properties.retentionInDays, tables: new Map(tables) }];
+    return [properties.customerId, { resourceId: id, days: properties.retentionInDays, tables: new Map(tables) }];
   });
   const deleted = (await deletedRetention(reader, now)).map(([customerId, days]): [string, WorkspaceRetention] => [
     customerId,
