@@ -1,6 +1,7 @@
 // What watches the service and tells of it, all the time: records into workspaces, built-in alerts,
 // scheduled rules.
 
+import type { Blobs } from "../blobs/blobs.ts";
 import type { Database } from "../db/database.ts";
 import type { Access } from "../identity/access/access.ts";
 import type { Logs } from "../logs/logs.ts";
@@ -9,6 +10,7 @@ import { runRules } from "../monitor/rules/run-rules.ts";
 import { runPeriodically } from "../monitor/schedule.ts";
 import { raiseBackupAlerts } from "../providers/alertsmanagement/backup-alerts.ts";
 import { raiseAlert } from "../providers/alertsmanagement/processing-rules.ts";
+import { openArchive } from "../providers/insights/archive.ts";
 import { pushInventories, routeBackupRecords } from "../providers/insights/backup-routing.ts";
 import { routeDiagnostics } from "../providers/insights/diagnostic-routing.ts";
 import { askForRule, findRule } from "../providers/insights/scheduled-query-rules.ts";
@@ -19,6 +21,7 @@ export interface MonitoringParts {
   readonly database: Database;
   readonly access: Access;
   readonly logs: Logs;
+  readonly blobs: Blobs;
   readonly holder: string;
   readonly log: Log;
 }
@@ -28,7 +31,7 @@ const alertDays = 30;
 
 /** Works until `signal`; resolves when all of it has ended. */
 export async function runMonitoring(
-  { database, access, logs, holder, log }: MonitoringParts,
+  { database, access, logs, blobs, holder, log }: MonitoringParts,
   signal: AbortSignal,
 ): Promise<void> {
   const reporting = (what: string) => ({
@@ -37,9 +40,10 @@ export async function runMonitoring(
     report: (error: unknown) => log.error({ err: error }, `${what}; it is tried again`),
   });
   const services = { database, access, logs };
+  const archive = openArchive(blobs, reporting("records were not kept in a storage account").report, signal);
   await Promise.all([
-    routeDiagnostics({ ...reporting("diagnostics were not routed"), logs }, signal),
-    routeBackupRecords({ ...reporting("records of backups were not written"), logs }, signal),
+    routeDiagnostics({ ...reporting("diagnostics were not routed"), logs, archive }, signal),
+    routeBackupRecords({ ...reporting("records of backups were not written"), logs, archive }, signal),
     raiseBackupAlerts(reporting("alerts of backups were not raised"), signal),
     runRules(
       {
@@ -52,7 +56,11 @@ export async function runMonitoring(
     ),
     runPeriodically(
       reporting("the daily records were not written"),
-      { name: "inventories", everyMilliseconds: dayMilliseconds, run: () => pushInventories({ database, logs }) },
+      {
+        name: "inventories",
+        everyMilliseconds: dayMilliseconds,
+        run: () => pushInventories({ database, logs, archive }),
+      },
       signal,
     ),
     runPeriodically(

@@ -19,17 +19,21 @@ import { getItem } from "../../backup/protection/item.ts";
 import { itemIdOf, itemNames } from "../../backup/protection/names.ts";
 import { removePolicy, savePolicy } from "../../backup/vaults/policies.ts";
 import { createVault, saveSettings, type Vault } from "../../backup/vaults/vaults.ts";
+import { openBlobs, type Blobs } from "../../blobs/blobs.ts";
+import { insertAccount } from "../../blobs/rows/account.ts";
 import type { Database } from "../../db/database.ts";
 import { temporaryDatabase } from "../../db/testing/temporary-database.ts";
 import { disk } from "../../lib/files.ts";
-import { newGuid } from "../../lib/random.ts";
+import { newGuid, randomBytes } from "../../lib/random.ts";
+import { secretBox } from "../../lib/secret-box.ts";
 import { waitFor } from "../../lib/time.ts";
 import { openLogs, type Logs } from "../../logs/logs.ts";
 import { testWorkspace } from "../../logs/testing/open-logs.ts";
 import { listAlerts } from "../../monitor/alerts.ts";
 import { builtInAlerts } from "../../monitor/built-in.ts";
 import { raiseBackupAlerts } from "../alertsmanagement/backup-alerts.ts";
-import { pushInventories, routeBackupRecords } from "./backup-routing.ts";
+import { openArchive } from "./archive.ts";
+import { pushInventories, routeBackupRecords, type BackupRoutingOptions } from "./backup-routing.ts";
 import { diagnosticSettingType } from "./settings-of-resource.ts";
 
 const subscriptionId = "00000000-0000-4000-8000-000000000001";
@@ -43,6 +47,8 @@ describe("records and alerts of what happens in a vault", () => {
   let folder = "";
   let database: Database;
   let logs: Logs;
+  let blobs: Blobs;
+  let routing: BackupRoutingOptions;
   let engine: JobEngine;
   let vault: Vault;
   const ending = new AbortController();
@@ -121,7 +127,16 @@ describe("records and alerts of what happens in a vault", () => {
       },
     });
     engine.start();
-    const options = { database, logs, holder: "node", report };
+    blobs = await openBlobs({
+      database,
+      secretBox: secretBox(randomBytes(32)),
+      folder: join(folder, "blobs"),
+      origin: () => "https://localhost",
+      report,
+    });
+    const archive = openArchive(blobs, report, ending.signal);
+    routing = { database, logs, archive, holder: "node", report };
+    const options = routing;
     working = Promise.all([routeBackupRecords(options, ending.signal), raiseBackupAlerts(options, ending.signal)]);
     // Both begin with what happens from now on.
     await waitFor(
@@ -136,6 +151,7 @@ describe("records and alerts of what happens in a vault", () => {
     await working;
     await engine[Symbol.asyncDispose]();
     await logs[Symbol.asyncDispose]();
+    await blobs[Symbol.asyncDispose]();
     await database.close();
     await rm(folder, { recursive: true, force: true });
     assert.deepEqual(reported, []);
@@ -191,7 +207,7 @@ describe("records and alerts of what happens in a vault", () => {
       ),
       [[12, "Scheduled", "web1", "IaaSVM"]],
     );
-    await pushInventories({ database, logs });
+    await pushInventories(routing);
     const successful = `AzureDiagnostics
 | where Category == "AzureBackupReport"
 | where SchemaVersion_s == "V2"
@@ -329,5 +345,48 @@ on BackupItemUniqueId_s
       told.find(({ rule }) => rule === "Modify Protection with Shorter Retention")?.description ?? "",
       /^The policy Short in place of Long keeps points for less long \(.*50 Days to 15 Days\): web1\.$/,
     );
+  });
+
+  test("a storage account is given the records of each hour, line by line and each once", async () => {
+    const id = `${group}/Microsoft.Storage/storageAccounts/kept`;
+    await database.transaction((trx) =>
+      insertAccount(trx, blobs.store.secretBox, { name: "kept", scope: id, allowsSharedKey: true }),
+    );
+    await put(id, {});
+    await put(`${vaultId}/providers/${diagnosticSettingType}/kept`, {
+      storageAccountId: id,
+      logs: [{ category: "AddonAzureBackupJobs", enabled: true }],
+    });
+    const ids = [(await backUp()).id, (await backUp()).id];
+    await until(`AddonAzureBackupJobs | where JobUniqueId in ("${ids.join('", "')}") | count`, [[2]]);
+    const kept = await database.kysely
+      .selectFrom("blobs")
+      .select(["container", "name"])
+      .where("account", "=", "kept")
+      .execute();
+    const lines: string[] = [];
+    for (const { container, name } of kept) {
+      assert.equal(container, "insights-logs-addonazurebackupjobs");
+      assert.match(
+        name,
+        /^resourceId=\/SUBSCRIPTIONS\/.*\/VAULTS\/MAIN\/y=\d{4}\/m=\d\d\/d=\d\d\/h=\d\d\/m=00\/PT1H\.json$/,
+      );
+      const { body } = await blobs.read({ account: "kept", container, name }, ending.signal);
+      const pieces: Uint8Array[] = [];
+      for await (const piece of body) pieces.push(piece);
+      const text = Buffer.concat(pieces).toString("utf8");
+      lines.push(...text.trim().split("\n"));
+    }
+    const told = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+    const jobIds = told.map(({ properties }) => (properties as { JobUniqueId: string }).JobUniqueId);
+    assert.deepEqual(
+      jobIds.filter((id) => ids.includes(id)),
+      ids,
+    );
+    for (const { time, resourceId, category } of told) {
+      assert.ok(!Number.isNaN(Date.parse(String(time))));
+      assert.equal(resourceId, vaultId.toUpperCase());
+      assert.equal(category, "AddonAzureBackupJobs");
+    }
   });
 });

@@ -22,6 +22,7 @@ import { policyEntries } from "../../logs/azure/policy-entries.ts";
 import type { Logs } from "../../logs/logs.ts";
 import type { Alert } from "../../monitor/alert.ts";
 import { alertFired, alertResolved, alertStateChanged } from "../../monitor/alerts.ts";
+import type { Archive } from "./archive.ts";
 import { alertFacts, findItemFacts, inventoryOf, itemFacts, jobFacts, vaultFacts } from "./backup-facts.ts";
 import { diagnosticSettingsOf, wantsCategory } from "./settings-of-resource.ts";
 
@@ -30,6 +31,7 @@ const source = "backup-records";
 export interface BackupRoutingOptions {
   readonly database: Database;
   readonly logs: Logs;
+  readonly archive: Archive;
   readonly holder: string;
   readonly report: (error: unknown) => void;
 }
@@ -103,7 +105,7 @@ const tellers: Readonly<Record<string, Teller>> = {
 
 /** Works until `signal`. */
 export function routeBackupRecords(
-  { database, logs, holder, report }: BackupRoutingOptions,
+  { database, logs, archive, holder, report }: BackupRoutingOptions,
   signal: AbortSignal,
 ): Promise<void> {
   const reader = database.kysely;
@@ -111,12 +113,13 @@ export function routeBackupRecords(
     const key = vaultKeyIn(event);
     const teller = tellers[event.type];
     if (key === undefined || teller === undefined) return;
-    const destinations = await destinationsOf(reader, key);
+    const destinations = await destinationsOf(reader, archive, key);
     if (destinations.length === 0) return;
     const found = await vaultFacts(reader, key);
     if (found === undefined) return;
     const entries = await teller(reader, found, event);
-    const batch = backupRecords(entries, found.facts, destinations, database.clock.now());
+    const told = { resourceId: found.facts.id, at: event.occurredAt, number: event.position };
+    const batch = await archive.keep(backupRecords(entries, found.facts, destinations, database.clock.now()), told);
     if (batch.length > 0) await logs.append(batch, { source, position: event.position });
   };
   return runSubscriber(
@@ -149,27 +152,33 @@ export function routeBackupRecords(
 export async function pushInventories({
   database,
   logs,
-}: Pick<BackupRoutingOptions, "database" | "logs">): Promise<void> {
+  archive,
+}: Pick<BackupRoutingOptions, "database" | "logs" | "archive">): Promise<void> {
   const reader = database.kysely;
   for (const { key } of await listVaults(reader)) {
-    const destinations = await destinationsOf(reader, key);
+    const destinations = await destinationsOf(reader, archive, key);
     const found = destinations.length === 0 ? undefined : await vaultFacts(reader, key);
     if (found === undefined) continue;
     const entries = inventoryEntries(await inventoryOf(reader, found.vault, found.facts));
-    await logs.append(backupRecords(entries, found.facts, destinations, database.clock.now()));
+    const at = database.clock.now();
+    const told = { resourceId: found.facts.id, at, number: at };
+    await logs.append(await archive.keep(backupRecords(entries, found.facts, destinations, at), told));
   }
 }
 
-async function destinationsOf(reader: Reader, vaultKey: string): Promise<Destination[]> {
+async function destinationsOf(reader: Reader, archive: Archive, vaultKey: string): Promise<Destination[]> {
   const destinations: Destination[] = [];
   for (const { properties } of await diagnosticSettingsOf(reader, vaultKey)) {
     const workspace = await findResource<{ customerId: string }>(reader, properties.workspaceId ?? "");
-    if (workspace === undefined) continue;
-    destinations.push({
-      workspace: workspace.properties.customerId,
-      isDedicated: properties.logAnalyticsDestinationType === "Dedicated",
-      wants: (category) => wantsCategory(properties, category),
-    });
+    const wants = (category: string): boolean => wantsCategory(properties, category);
+    if (workspace !== undefined) {
+      const isDedicated = properties.logAnalyticsDestinationType === "Dedicated";
+      destinations.push({ workspace: workspace.properties.customerId, isDedicated, wants });
+    }
+    // The form is a matter of workspaces: an account is given every category as it is.
+    const kept = await archive.keyOf(reader, properties);
+    if (kept === undefined) continue;
+    for (const isDedicated of [true, false]) destinations.push({ workspace: kept, isDedicated, wants });
   }
   return destinations;
 }

@@ -9,6 +9,7 @@ import { runSubscriber } from "../../events/subscribe.ts";
 import { activityRecord, type ActivityEntry } from "../../logs/azure/activity-record.ts";
 import type { Logs } from "../../logs/logs.ts";
 import type { Records } from "../../logs/rows/type-batch.ts";
+import type { Archive } from "./archive.ts";
 import { diagnosticSettingsOf, wantsCategory } from "./settings-of-resource.ts";
 
 const source = "diagnostics";
@@ -16,18 +17,20 @@ const source = "diagnostics";
 export interface RoutingOptions {
   readonly database: Database;
   readonly logs: Logs;
+  readonly archive: Archive;
   readonly holder: string;
   readonly report: (error: unknown) => void;
 }
 
 /** Works until `signal`. */
 export function routeDiagnostics(
-  { database, logs, holder, report }: RoutingOptions,
+  { database, logs, archive, holder, report }: RoutingOptions,
   signal: AbortSignal,
 ): Promise<void> {
   const deliver = async (events: readonly StoredEvent[]): Promise<void> => {
     for (const event of events) {
-      const batch = await recordsOf(database, event);
+      const told = { resourceId: subscriptionOf(event), at: event.occurredAt, number: event.position };
+      const batch = await archive.keep(await recordsOf(database, archive, event), told);
       if (batch.length > 0) await logs.append(batch, { source, position: event.position });
     }
   };
@@ -39,12 +42,14 @@ export function routeDiagnostics(
 }
 
 /** A subscription's settings choose among the categories of its activity log. */
-async function recordsOf(database: Database, event: StoredEvent): Promise<Records[]> {
+async function recordsOf(database: Database, archive: Archive, event: StoredEvent): Promise<Records[]> {
   const record = activityRecord(event.data as ActivityEntry);
-  const settings = await diagnosticSettingsOf(database.kysely, `/subscriptions/${String(record["SubscriptionId"])}`);
+  const settings = await diagnosticSettingsOf(database.kysely, subscriptionOf(event));
   const batch = new Map<string, Records>();
   for (const { properties } of settings) {
     const wanted = wantsCategory(properties, String(record["CategoryValue"]));
+    const kept = wanted ? await archive.keyOf(database.kysely, properties) : undefined;
+    if (kept !== undefined) batch.set(kept, { workspace: kept, table: "AzureActivity", records: [record] });
     const workspace = wanted
       ? await findResource<{ customerId: string }>(database.kysely, properties.workspaceId ?? "")
       : undefined;
@@ -57,4 +62,8 @@ async function recordsOf(database: Database, event: StoredEvent): Promise<Record
     });
   }
   return [...batch.values()];
+}
+
+function subscriptionOf({ data }: StoredEvent): string {
+  return `/subscriptions/${String((data as ActivityEntry)["subscriptionId"])}`;
 }

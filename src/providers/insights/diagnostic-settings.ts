@@ -15,9 +15,15 @@ import { diagnosticSettingsOf, diagnosticSettingType, type DiagnosticSetting } f
 const largestCount = 5;
 
 const retentionPolicy = z.object({ enabled: z.boolean(), days: z.number().int().min(0) }).nullish();
+const notServed = (what: string) =>
+  z.literal("", `records are not sent to ${what}: name a workspace or a storage account`).nullish();
 const bodySchema = z.object({
   properties: z.object({
     workspaceId: z.string().nullish(),
+    storageAccountId: z.string().nullish(),
+    eventHubAuthorizationRuleId: notServed("event hubs"),
+    serviceBusRuleId: notServed("service buses"),
+    marketplacePartnerId: notServed("partner solutions"),
     logAnalyticsDestinationType: z.enum(["Dedicated", "AzureDiagnostics"]).nullish(),
     logs: z
       .array(
@@ -34,6 +40,12 @@ const bodySchema = z.object({
       .nullish(),
   }),
 });
+
+/** Whoever sends records somewhere must be able to read the keys of where he sends them. */
+const destinations = [
+  { property: "workspaceId", type: "Microsoft.OperationalInsights/workspaces", action: "sharedKeys" },
+  { property: "storageAccountId", type: "Microsoft.Storage/storageAccounts", action: "listKeys" },
+] as const;
 
 export function diagnosticSettingsProvider({ database, access }: Services): Provider {
   const render = ({ id, name, properties }: Resource<DiagnosticSetting>): object => ({
@@ -65,24 +77,22 @@ export function diagnosticSettingsProvider({ database, access }: Services): Prov
         { target: "properties.logs" },
       );
     }
-    if (properties.workspaceId === undefined || properties.workspaceId === null) {
+    const named = destinations.filter(({ property }) => (properties[property] ?? "") !== "");
+    if (named.length === 0) {
       throw armErrors.BadRequest(
-        "A diagnostic setting needs a destination: set properties.workspaceId to the id of a Log Analytics workspace.",
+        "A diagnostic setting needs a destination: set properties.workspaceId to the id of a Log Analytics workspace, or properties.storageAccountId to that of a storage account.",
         { target: "properties.workspaceId" },
       );
     }
-    const workspace = await findResource(database.kysely, properties.workspaceId);
-    if (workspace?.type.toLowerCase() !== "microsoft.operationalinsights/workspaces") {
-      throw armErrors.ResourceNotFound(`The workspace '${properties.workspaceId}' was not found.`, {
-        target: "properties.workspaceId",
-      });
+    for (const { property, type, action } of named) {
+      const id = properties[property] ?? "";
+      const target = `properties.${property}`;
+      const destination = await findResource(database.kysely, id);
+      if (destination?.type.toLowerCase() !== type.toLowerCase())
+        throw armErrors.ResourceNotFound(`The destination '${id}' is no ${type}, or was not found.`, { target });
+      const principal = { objectId: request.caller.principalId, name: request.caller.name };
+      await access.check({ principal, action: `${type}/${action}/action`, scope: destination.id });
     }
-    const principal = { objectId: request.caller.principalId, name: request.caller.name };
-    await access.check({
-      principal,
-      action: "Microsoft.OperationalInsights/workspaces/sharedKeys/action",
-      scope: workspace.id,
-    });
     const others = (await settingsOf(scope)).filter(({ id }) => idKey(id) !== idKey(request.resourceId));
     if (others.length >= largestCount)
       throw armErrors.Conflict(`A resource has at most ${largestCount} diagnostic settings; delete one first.`);

@@ -8,6 +8,7 @@ export const diagnosticSettingType = "Microsoft.Insights/diagnosticSettings";
 
 export interface DiagnosticSetting {
   readonly workspaceId?: string | null | undefined;
+  readonly storageAccountId?: string | null | undefined;
   readonly logAnalyticsDestinationType?: "Dedicated" | "AzureDiagnostics" | null | undefined;
   readonly logs?: readonly CategorySetting[] | null | undefined;
   readonly metrics?: readonly CategorySetting[] | null | undefined;
