@@ -69,6 +69,17 @@ test("a full table says so", () => {
   assert.deepEqual([table.count, table.room], [count, 0]);
 });
 
+test("a slot that a dead thread was writing is an error, for whoever looks for it and for whoever records it", () => {
+  const table = filled(100);
+  const { shared } = table;
+  const location = 4 + table.find(id(7)) * 12 + 8;
+  new Int32Array(shared.slots)[location] = -1;
+  const impatient = new BlobTable(shared, 110);
+  assert.throws(() => impatient.find(id(7)), { code: "WorkerFailed" });
+  assert.throws(() => impatient.put(id(7), 1, 0, 16, 1), { code: "WorkerFailed" });
+  assert.equal(impatient.location(impatient.find(id(8))).offset, 8);
+});
+
 test("threads that record the same blobs at once meet in one slot for each", async () => {
   const count = 30_000;
   const table = BlobTable.create(count);

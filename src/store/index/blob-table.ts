@@ -52,8 +52,6 @@ export const maxPacks = 1 << 22;
 const firstPacks = 1 << 12;
 /** How many entries are looked for in memory at a time. */
 export const entriesAtOnce = 64;
-/** A thread that still writes a slot after so many milliseconds has died meanwhile. */
-const longestWrite = 30_000;
 
 export class BlobTable {
   readonly shared: SharedTable;
@@ -62,11 +60,14 @@ export class BlobTable {
   readonly #packs: Uint8Array;
   readonly #limit: number;
   readonly #scale: number;
+  /** A thread that still writes a slot after so many milliseconds has died meanwhile. */
+  readonly #longestWrite: number;
   /** Free slots that were counted as taken in advance. */
   #reserved = 0;
 
-  constructor(shared: SharedTable) {
+  constructor(shared: SharedTable, longestWrite = 30_000) {
     this.shared = shared;
+    this.#longestWrite = longestWrite;
     this.#words = new Int32Array(shared.slots);
     this.#packs = new Uint8Array(shared.packs);
     this.capacity = (this.#words.length - headWords) / slotWords;
@@ -263,7 +264,7 @@ export class BlobTable {
       const present = Atomics.load(this.#words, at + locationWord);
       if (present !== busy) return present;
       if (attempt < 100) continue;
-      if (attempt > longestWrite) throw storeErrors.WorkerFailed("A thread died while it recorded a blob.");
+      if (attempt > this.#longestWrite) throw storeErrors.WorkerFailed("A thread died while it recorded a blob.");
       Atomics.wait(this.#words, at + locationWord, busy, 1);
     }
   }

@@ -9,7 +9,7 @@ import { indexName, packName, prefixes } from "../format/object-names.ts";
 import { makeShape, type PackEntry } from "../format/pack.ts";
 import { headerLength, seal } from "../format/sealed.ts";
 import { newTestVault, openTestVault } from "../testing/vaults.ts";
-import type { Vault } from "../vault.ts";
+import { withFreshIndex, type Vault } from "../vault.ts";
 
 const sha256 = (text: string | Uint8Array): Buffer => createHash("sha256").update(text).digest();
 const blobsPerPack = 24;
@@ -74,6 +74,10 @@ test("a large index is read by other threads, whole, also where there was less r
     const found = vault.index.find(id);
     assert.equal(found?.offset, headerLength + (number % blobsPerPack) * storedLength);
   }
+  const fresh = withFreshIndex(vault).index;
+  await fresh.refresh();
+  assert.notEqual(fresh.table, vault.index.table);
+  for (const id of ids) assert.ok(fresh.find(id) !== undefined);
 });
 
 test("an index object with impossible entries is passed over and named, the others are read", async () => {
