@@ -20,6 +20,7 @@ const failureCodes: Readonly<Record<string, UserErrorCode>> = {
   ImageInUse: "VmNotInDesirableState",
   SnapshotInProgress: "VmNotInDesirableState",
   MachineChangedMeanwhile: "VmNotInDesirableState",
+  MachineMoved: "VmNotInDesirableState",
   SnapshotOverlayFull: "BackupStoreFull",
   StoreFull: "BackupStoreFull",
   AgentUnreachable: "UserErrorGuestAgentStatusUnavailable",
