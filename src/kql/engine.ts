@@ -1,13 +1,15 @@
 // The engine: text -> plan (in a thread) -> SQL -> rows, with limits all the way.
 
-import type { DuckDBConnection, DuckDBInstance, DuckDBValue } from "@duckdb/node-api";
+import type { DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import { fromMilliseconds } from "./values/ticks.ts";
 import { monotonicMilliseconds, type Clock } from "../lib/clock.ts";
 import type { KnownColumn, SchemaQuestion } from "./bind/session.ts";
 import type { FindSource } from "./duckdb/context.ts";
 import { asExecutionError, isOverflow, runStatement } from "./duckdb/executor.ts";
+import { readValue } from "./duckdb/read-value.ts";
 import { emitStatement, type Statement } from "./duckdb/statement.ts";
 import { supportedNames } from "./duckdb/supported.ts";
+import { Budget } from "./budget.ts";
 import { kqlErrors } from "./errors.ts";
 import { HoldfastError } from "../lib/errors.ts";
 import type { LiteralExpression } from "./plan/expression.ts";
@@ -226,7 +228,7 @@ async function deliver(
       const statement = emit(wrap);
       for await (const chunk of runStatement(duckdb, connection, statement, signal)) {
         const rows = budget.admit(
-          chunk.map((row) => row.map((value, index) => output(value, statement.columns[index]))),
+          chunk.map((row) => row.map((value, index) => readValue(value, statement.columns[index]))),
         );
         await sink.rows(rows);
         if (budget.exceeded !== undefined) return;
@@ -247,55 +249,6 @@ function asEngineError(error: unknown): Error {
     return kqlErrors.Unsupported(error.message, { cause: error });
   }
   return asExecutionError(error);
-}
-
-function output(value: DuckDBValue | undefined, column: Statement["columns"][number] | undefined): Value {
-  if (value === null || value === undefined) return column?.type === "string" ? "" : null;
-  if (column?.timestamp === true) return storedTicks(value);
-  if (column?.type === "int" && typeof value === "number") return BigInt(value);
-  if (column?.type === "long" && typeof value === "number") return BigInt(value);
-  if (typeof value === "object") return String(value);
-  return value;
-}
-
-function storedTicks(value: DuckDBValue): bigint | null {
-  if (typeof value !== "object" || value === null || !("micros" in value) || typeof value.micros !== "bigint")
-    return null;
-  return (value.micros + 62_135_596_800_000_000n) * 10n;
-}
-
-/** Counts rows and bytes; what goes beyond is left out and reported. */
-class Budget {
-  readonly #limits: EngineLimits;
-  rows = 0;
-  #bytes = 0;
-  exceeded: HoldfastError | undefined;
-
-  constructor(limits: EngineLimits) {
-    this.#limits = limits;
-  }
-
-  admit(rows: readonly (readonly Value[])[]): readonly (readonly Value[])[] {
-    const admitted: (readonly Value[])[] = [];
-    for (const row of rows) {
-      if (this.rows >= this.#limits.maxRows) {
-        this.exceeded = kqlErrors.ResourceLimit(
-          `The result has more than ${this.#limits.maxRows} rows; the rest is left out.`,
-        );
-        break;
-      }
-      for (const value of row) this.#bytes += typeof value === "string" ? value.length : 8;
-      if (this.#bytes > this.#limits.maxBytes) {
-        this.exceeded = kqlErrors.ResourceLimit(
-          `The result has more than ${this.#limits.maxBytes} bytes; the rest is left out.`,
-        );
-        break;
-      }
-      this.rows += 1;
-      admitted.push(row);
-    }
-    return admitted;
-  }
 }
 
 /** The names in workspace("…"), app("…") and database("…"), so that the caller can look them up. */

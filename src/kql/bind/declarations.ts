@@ -35,7 +35,7 @@ export function savedFunction(
   return binding;
 }
 
-export function functionBinding(declaration: SyntaxNode, scope: Scope): FunctionBinding {
+function functionBinding(declaration: SyntaxNode, scope: Scope): FunctionBinding {
   return {
     kind: "function",
     parameters: items(child(declaration, "Parameters"), "Parameters"),

@@ -144,7 +144,7 @@ function converted(value: LiteralExpression, type: ScalarType): LiteralExpressio
 }
 
 /** One row without columns, for print. */
-export function singleRow(session: Session): Bound {
+function singleRow(session: Session): Bound {
   const column = session.newColumn("ordinal", "long");
   return {
     relation: relation({ kind: "values", rows: [[literal("long", 0n)]], columns: [column] }),

@@ -32,7 +32,7 @@ const transferTypes: Readonly<Record<ReturnType<typeof transferType>, DuckDBType
   VARCHAR,
 };
 
-export function registerRuntime(
+function registerRuntime(
   instance: DuckDBInstance,
   connection: DuckDBConnection,
   uses: readonly RuntimeUse[],

@@ -12,9 +12,9 @@ export interface Sql {
   readonly nullable: boolean;
   /** Known to be there in every row. */
   readonly present?: boolean;
-  /** The value of a literal, where functions can prepare for it. */
   /** A path into a JSON value that was not walked yet: the whole way is one call. */
   readonly path?: { readonly base: string; readonly steps: string };
+  /** The value of a literal, where functions can prepare for it. */
   readonly constant?: string | bigint | number | boolean | null;
 }
 

@@ -20,7 +20,7 @@ interface Value {
   readonly gaps: readonly string[];
 }
 
-export const mostReducedTexts = 100_000;
+const mostReducedTexts = 100_000;
 
 /** What no pattern fits. */
 const others = "others";

@@ -144,26 +144,3 @@ function partsOf(expression: Expression): readonly Expression[] {
 export function containsNode(expression: Expression, test: (node: Expression) => boolean): boolean {
   return test(expression) || partsOf(expression).some((part) => containsNode(part, test));
 }
-
-/** The same tree with every node replaced that `change` answers for. */
-export function rewrite(expression: Expression, change: (node: Expression) => Expression | undefined): Expression {
-  const replaced = change(expression);
-  if (replaced !== undefined) return replaced;
-  const each = (items: readonly Expression[]): Expression[] => items.map((item) => rewrite(item, change));
-  switch (expression.kind) {
-    case "call":
-      return Object.freeze({ ...expression, args: each(expression.args) });
-    case "window":
-      return Object.freeze({ ...expression, args: each(expression.args) });
-    case "aggregate":
-      return Object.freeze({
-        ...expression,
-        args: each(expression.args),
-        predicate: expression.predicate === undefined ? undefined : rewrite(expression.predicate, change),
-      });
-    case "inQuery":
-      return Object.freeze({ ...expression, value: rewrite(expression.value, change) });
-    default:
-      return expression;
-  }
-}

@@ -8,7 +8,7 @@ export interface TestEngine extends AsyncDisposable {
   readonly duckdb: DuckDBInstance;
 }
 
-export const testNow = Date.UTC(2026, 0, 15, 12);
+const testNow = Date.UTC(2026, 0, 15, 12);
 
 /** Tables of the schema are tables of DuckDB with the same names; datetimes are TIMESTAMP there. */
 export async function openTestEngine(

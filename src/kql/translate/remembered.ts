@@ -10,7 +10,7 @@ export interface RememberedSizes {
   readonly allPlans: number;
 }
 
-export const usualSizes: RememberedSizes = { largestPlan: 20_000, allPlans: 200_000 };
+const usualSizes: RememberedSizes = { largestPlan: 20_000, allPlans: 200_000 };
 
 interface Remembered {
   readonly translation: Translation;

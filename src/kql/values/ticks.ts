@@ -6,7 +6,7 @@ export const ticksPerMinute = 600_000_000n;
 export const ticksPerHour = 36_000_000_000n;
 export const ticksPerDay = 864_000_000_000n;
 /** 1970-01-01 in ticks. */
-export const epochTicks = 621_355_968_000_000_000n;
+const epochTicks = 621_355_968_000_000_000n;
 /** One tick after 9999-12-31T23:59:59.9999999. */
 export const endOfTime = 3_155_378_976_000_000_000n;
 

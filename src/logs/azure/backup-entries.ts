@@ -14,7 +14,7 @@ const time = (at: number | undefined): string | undefined => (at === undefined ?
 type ItemName = Pick<ItemFacts, "name">;
 
 /** `region;vault;VM;iaasvmcontainerv2;group;machine` */
-export function itemUniqueId(vault: VaultFacts, { name }: ItemName): string {
+function itemUniqueId(vault: VaultFacts, { name }: ItemName): string {
   return `${vaultUniqueId(vault)};${name.toLowerCase()}`;
 }
 
@@ -34,7 +34,7 @@ export function inventoryEntries({ vault, policies, items }: VaultInventory): Ba
   ];
 }
 
-export function vaultEntries(vault: VaultFacts, items: readonly ItemFacts[]): BackupEntry[] {
+function vaultEntries(vault: VaultFacts, items: readonly ItemFacts[]): BackupEntry[] {
   const state = vault.isDeleted ? "Deleted" : "Active";
   const stored = items.reduce((sum, { storedBytes }) => sum + (storedBytes ?? 0), 0);
   const base = { state, management: undefined } as const;

@@ -37,7 +37,7 @@ const manifestSchema = z.object({
 export type Part = z.output<typeof partSchema>;
 export type Manifest = z.output<typeof manifestSchema>;
 
-export const emptyManifest: Manifest = { version: 1, through: 0, positions: {}, grown: {}, usage: {}, parts: [] };
+const emptyManifest: Manifest = { version: 1, through: 0, positions: {}, grown: {}, usage: {}, parts: [] };
 
 export async function readManifest(disk: FileSystem, folder: string): Promise<Manifest> {
   const path = join(folder, "manifest.json");

@@ -4,8 +4,8 @@
 import type { Aggregation, Criterion, Dimension } from "./rule.ts";
 
 /** Names that the rule's own columns cannot collide with. */
-export const periodColumn = "HoldfastPeriod";
-export const valueColumn = "HoldfastValue";
+const periodColumn = "HoldfastPeriod";
+const valueColumn = "HoldfastValue";
 
 /** More combinations than this are not looked at: Azure's own bound. */
 const mostCombinations = 6000;

@@ -20,7 +20,7 @@ export function bindSummarize(session: Session, node: SyntaxNode, input: Bound, 
   return aggregateBy(session, items(node, "Aggregates"), keys, input, environment);
 }
 
-export function aggregateBy(
+function aggregateBy(
   session: Session,
   nodes: readonly SyntaxNode[],
   keys: readonly Item[],

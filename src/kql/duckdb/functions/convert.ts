@@ -38,11 +38,11 @@ function realText(text: string): string {
   return `coalesce(CASE WHEN isfinite(${text}) AND abs(${text}) >= 0.0001 AND abs(${text}) < 1e15 THEN ${text}::VARCHAR WHEN isnan(${text}) THEN 'NaN' WHEN isinf(${text}) THEN (CASE WHEN ${text} > 0 THEN 'Infinity' ELSE '-Infinity' END) WHEN ${text} = 0 THEN '0.0' ELSE regexp_replace(upper(${text}::VARCHAR), '^(-?\\d+)E', '\\1E') END, '')`;
 }
 
-export function dynamicText(text: string): string {
+function dynamicText(text: string): string {
   return `coalesce(json_extract_string(${text}, '$'), '')`;
 }
 
-export function timespanText(text: string): string {
+function timespanText(text: string): string {
   const size = `abs(${text})`;
   const part = (unit: string, modulo: string): string => `lpad(((${size} // ${unit}) % ${modulo})::VARCHAR, 2, '0')`;
   return (
@@ -53,7 +53,7 @@ export function timespanText(text: string): string {
   );
 }
 
-export function datetimeText(value: Sql): string {
+function datetimeText(value: Sql): string {
   if (value.timestamp) {
     return `coalesce(strftime(${value.text}, '%Y-%m-%dT%H:%M:%S.%f') || '0Z', '')`;
   }

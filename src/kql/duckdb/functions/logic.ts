@@ -30,7 +30,7 @@ export function compareSql(operator: string, left: Sql, right: Sql): string {
   return `(${left.text} ${operator} ${right.text})`;
 }
 
-export function timestampLiteral(value: bigint): string {
+function timestampLiteral(value: bigint): string {
   return `make_timestamp(${value / 10n - 62_135_596_800_000_000n})`;
 }
 
@@ -45,7 +45,7 @@ export function inList(value: Sql, list: readonly Sql[]): string {
 
 const isNull = (value: Sql): string => (value.type === "dynamic" ? dynamicIsNull(value) : `${value.text} IS NULL`);
 
-export function dynamicIsNull(value: Sql): string {
+function dynamicIsNull(value: Sql): string {
   return `coalesce(json_type(${value.text}) = 'NULL', true)`;
 }
 

@@ -24,7 +24,7 @@ const unicodeClasses: Readonly<Record<string, readonly [bare: string, inClass: s
 };
 
 /** Classes of letters, digits and blanks mean all of Unicode in KQL and only ASCII in RE2. */
-export function unicodeRegex(pattern: string): string {
+function unicodeRegex(pattern: string): string {
   let inClass = false;
   return pattern.replaceAll(/\\(.)|\[\^?|\]/gs, (piece: string, escaped: string | undefined) => {
     if (escaped === undefined) {
