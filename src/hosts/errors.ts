@@ -17,6 +17,10 @@ export const hostErrors = defineErrors({
   MachineNotFound: { status: 404, remedy: "Look at `./holdfast host show` for the machines of the host." },
   MachineExists: { status: 409, remedy: "Choose another name, or remove the other machine first." },
   MachineRunning: { status: 409, remedy: "Stop the machine first." },
+  MachineMoved: {
+    status: 409,
+    remedy: "Add the host that it runs on now with ./holdfast host add, and end the QEMU that it left.",
+  },
   MachineNotDefined: { status: 409, remedy: "Start the machine by hand, or define it through Holdfast." },
   DiskNotFound: { status: 404, remedy: "Compare the disks with those of the machine." },
   NoPlaceForDisk: {

@@ -9,6 +9,7 @@ import { after, before, test } from "node:test";
 import { z } from "zod";
 import type { SnapshotRequest, SnapshotSession } from "../../src/hosts/host.ts";
 import { connectQmp } from "../../src/hosts/qemu/qmp.ts";
+import { waitFor } from "../../src/lib/time.ts";
 import { controlSocket, startGuest } from "./running-guest.ts";
 import { openDisk, readWhole, startRig, untilAgentAnswers, type Rig } from "./rig.ts";
 
@@ -142,6 +143,29 @@ test("a guest that reboots in the middle loses nothing", async () => {
   await rig.shell("dd if=/dev/urandom of=/mnt/a/after bs=64k count=16 2>/dev/null; sync");
   assert.ok((await readWhole(disk)).equals(first));
   await session.commit();
+});
+
+test("a guest cannot be migrated in the middle and runs on; one that has moved is not read where it was", async () => {
+  const session = await take({ disks: ["a"] });
+  using qmp = await connectQmp(controlSocket(rig.folder));
+  const status = z.object({ status: z.string() });
+  const migrate = async (): Promise<string> => {
+    await qmp.command("migrate", { uri: "exec:cat >/dev/null" });
+    const ended = async (): Promise<string | undefined> => {
+      const now = status.parse(await qmp.command("query-migrate")).status;
+      return now === "completed" || now === "failed" ? now : undefined;
+    };
+    return waitFor("the end of the migration", ended, 120_000);
+  };
+  assert.equal(await migrate(), "failed");
+  await guestWrites();
+  await readWhole(session.disks[0]!);
+  await session.commit();
+  assert.equal(await migrate(), "completed");
+  await assert.rejects(take(), { code: "MachineMoved" });
+  // Nobody took it over.
+  await qmp.command("cont");
+  await guestWrites();
 });
 
 test("QEMU killed in the middle: the session says so, leaves no files, and the next start is backed up in full", async () => {

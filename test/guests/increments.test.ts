@@ -52,7 +52,7 @@ test("every point of a chain under load equals its snapshot, abandoned attempts 
           false,
         );
       const taken = await takePoint(rig.host, rig.machine.id, copies, { chain, point, since, consistency }, true);
-      assert.equal(taken.level, consistency);
+      assert.equal(taken.consistency.level, consistency);
       if (number === 1)
         assert.deepEqual(taken.reasons, {
           sys: "FirstPoint",

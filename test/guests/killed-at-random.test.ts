@@ -58,7 +58,7 @@ class Chain {
     const point = `good-${(this.#number += 1)}`;
     const request = { chain, point, since: this.since, consistency: "fileSystem" as const };
     const taken = await takePoint(host, machineId, this.copies, request, true);
-    assert.equal(taken.level, "fileSystem");
+    assert.equal(taken.consistency.level, "fileSystem", JSON.stringify(taken.consistency));
     this.since = { point, sizes: sizesOf(this.copies) };
     return Object.keys(taken.reasons).length === 0;
   }

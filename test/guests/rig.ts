@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { GuestAgent } from "../../src/guest/agent.ts";
 import { runInGuest } from "../../src/guest/programs.ts";
-import type { Host, Machine, SnapshotDisk, SnapshotRequest } from "../../src/hosts/host.ts";
+import type { Host, Machine, ReachedConsistency, SnapshotDisk, SnapshotRequest } from "../../src/hosts/host.ts";
 import { openQemuHost, type QemuHostSettings } from "../../src/hosts/qemu/host.ts";
 import { HoldfastError } from "../../src/lib/errors.ts";
 import { waitFor } from "../../src/lib/time.ts";
@@ -130,7 +130,7 @@ export async function takePoint(
   copies: Map<string, Buffer>,
   request: SnapshotRequest,
   commits: boolean,
-): Promise<{ reasons: Record<string, string>; readBytes: number; level: string }> {
+): Promise<{ reasons: Record<string, string>; readBytes: number; consistency: ReachedConsistency }> {
   await using session = await host.snapshot(machineId, request);
   const reasons: Record<string, string> = {};
   let readBytes = 0;
@@ -148,7 +148,7 @@ export async function takePoint(
     if (commits) copies.set(id, whole);
   }
   if (commits) await session.commit();
-  return { reasons, readBytes, level: session.consistency.level };
+  return { reasons, readBytes, consistency: session.consistency };
 }
 
 export const sizesOf = (copies: ReadonlyMap<string, Buffer>): Record<string, number> =>

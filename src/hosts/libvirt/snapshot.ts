@@ -25,6 +25,7 @@ import { backupXml, changesBitmap, checkpointXml, endBackup, findBackup } from "
 import { checkpointsOf, isRefusal, type Checkpoints } from "./checkpoints.ts";
 import { toDisks, type DomainDisk, type DomainState } from "./domain.ts";
 import { readGuestWrites } from "./guest-writes.ts";
+import { untilFree } from "./free-machine.ts";
 import type { Virsh } from "./virsh.ts";
 
 export interface LibvirtSnapshotPlace extends CutPlace {
@@ -108,6 +109,7 @@ class LibvirtSnapshot implements SnapshotSession {
 
   async begin(signal: AbortSignal | undefined): Promise<void> {
     const { virsh, state, scratchFolder } = this.#place;
+    await untilFree(virsh, state.domain.id, signal);
     await this.#findChanges();
     await this.#removeStale();
     faultPoint("snapshot.before-cut");

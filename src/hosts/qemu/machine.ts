@@ -16,6 +16,11 @@ export async function isStoppedByFailure(qmp: QmpConnection): Promise<boolean> {
   return (await queryStatus(qmp)).status === "io-error";
 }
 
+/** The machine was migrated: its disks are those of another QEMU now. */
+export async function hasMoved(qmp: QmpConnection): Promise<boolean> {
+  return (await queryStatus(qmp)).status === "postmigrate";
+}
+
 export async function describeMachine(
   qmp: QmpConnection,
   name: string,

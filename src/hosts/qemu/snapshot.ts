@@ -22,7 +22,7 @@ import type {
 import { listBlockDevices, type BlockDevice } from "./block-devices.ts";
 import { readGuestWrites } from "./guest-writes.ts";
 import { removeOurs } from "./leftovers.ts";
-import { describeDisks, isStoppedByFailure } from "./machine.ts";
+import { describeDisks, hasMoved, isStoppedByFailure } from "./machine.ts";
 import { chainPrefix, checkPointName, newSessionId, pointBitmap, sessionNames, type SessionNames } from "./names.ts";
 import { scratchReserve, watchOverlays, type OverlayWatch } from "../overlay-watch.ts";
 import type { QmpConnection } from "./qmp.ts";
@@ -53,6 +53,7 @@ export async function openSnapshot(
   checkPointName("chain", request.chain);
   checkPointName("point", request.point);
   const { qmp, scratchFolder } = place;
+  if (await hasMoved(qmp)) throw hostErrors.MachineMoved("The machine was migrated away from this QEMU.");
   await files.makeDirectory(scratchFolder, 0o770);
   for (const path of (await removeOurs(qmp, signal)).overlayPaths) await files.remove(path);
   const devices = await listBlockDevices(qmp, { signal });
