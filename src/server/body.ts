@@ -1,6 +1,7 @@
 // Request bodies, never more than the limit in memory.
 
 import { armErrors } from "../arm/errors.ts";
+import { HoldfastError } from "../lib/errors.ts";
 
 export async function readText(request: Request, limit: number): Promise<string> {
   const tooLarge = (): Error =>
@@ -12,10 +13,16 @@ export async function readText(request: Request, limit: number): Promise<string>
   if (request.body === null) return "";
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of request.body) {
-    size += chunk.byteLength;
-    if (size > limit) throw tooLarge();
-    chunks.push(chunk);
+  try {
+    for await (const chunk of request.body) {
+      size += chunk.byteLength;
+      if (size > limit) throw tooLarge();
+      chunks.push(chunk);
+    }
+  } catch (cause) {
+    if (cause instanceof HoldfastError) throw cause;
+    // A client that left is no failure of ours.
+    throw armErrors.InvalidRequestContent("The request ended before its content did.", { cause });
   }
   const bytes = chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
   try {

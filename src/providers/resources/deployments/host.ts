@@ -5,7 +5,6 @@ import { getGroup } from "../../../arm/groups.ts";
 import { fromPlain, type JsonObject, toPlain } from "../../../arm/relaxed-json/json.ts";
 import type { Caller } from "../../../arm/request.ts";
 import { deleteResource, findResource, listResources, putResource } from "../../../arm/resources/resource-store.ts";
-import { renderResource } from "../../../arm/resources/resource.ts";
 import type { DeploymentHost, SecretReference } from "../../../arm/template/deployment-host.ts";
 import { type DeploymentTarget, targetScope } from "../../../arm/template/deployment-target.ts";
 import { typeAndName } from "../../../arm/template/live-values.ts";
@@ -18,6 +17,7 @@ import type { InProcessClient } from "./in-process-client.ts";
 import type { LoadTemplate } from "./linked-templates.ts";
 import { type OnBehalf, providerCalls } from "./provider-calls.ts";
 import { recorderFor, type RecordingTerms } from "./recorder.ts";
+import { renderGroup } from "../resource-groups.ts";
 
 export interface DeploymentParts {
   readonly services: Services;
@@ -144,7 +144,7 @@ async function groupFact(
       tags: {},
       properties: {},
     });
-  return object({ tags: {}, ...renderResource(group) });
+  return object({ tags: {}, ...renderGroup(group) });
 }
 
 function environmentFact(origin: string, tenantId: string): JsonObject {
