@@ -71,16 +71,17 @@ async function inGuest(...script: string[]): Promise<string> {
   const sent = await rig.call("POST", `${rig.machineId("web")}/runCommand`, { commandId: "RunShellScript", script });
   assert.equal(sent.status, 202, sent.text);
   const path = new URL(String(sent.headers["location"])).pathname;
-  const json = await waitFor(
+  const answer = await waitFor(
     "the script",
     async () => {
-      const answer = await rig.call("GET", path);
-      return answer.status === 200 ? answer.json : undefined;
+      const said = await rig.call("GET", path);
+      return said.status === 202 ? undefined : said;
     },
     120_000,
     50,
   );
-  return JSON.stringify(json);
+  assert.equal(answer.status, 200, answer.text);
+  return JSON.stringify(answer.json);
 }
 
 /** The codes that the job's errors and warnings begin with. */
@@ -169,6 +170,7 @@ test("a freeze that the agent's hook refuses: UserErrorFsFreezeFailed, and the p
   await waitFor(
     "the agent with its hook",
     async () => {
+      // What was said to the agent that ended comes to nothing.
       const said = await inGuest("tr '\\0' ' ' </proc/$(pidof qemu-ga)/cmdline").catch(() => "");
       return said.includes("-F/etc/freeze-hook") ? true : undefined;
     },
