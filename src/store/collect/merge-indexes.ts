@@ -2,13 +2,13 @@
 // pack is kept: it is how the loss is noticed. A reader that comes in between sees the old ones, the
 // new ones or both: their union is the same.
 
-import { createHash } from "node:crypto";
-import { decodeIndex, encodeIndex, type IndexedPackEntries } from "../format/index-object.ts";
+import { decodeIndex, type IndexedPackEntries } from "../format/index-object.ts";
 import { maxIndexSize, objectKinds } from "../format/layout.ts";
 import { hashOfName, indexName } from "../format/object-names.ts";
 import { decodeEntries } from "../format/pack.ts";
-import { seal, unseal } from "../format/sealed.ts";
+import { unseal } from "../format/sealed.ts";
 import { isDamage } from "../damage.ts";
+import { putIndex } from "../session/put-index.ts";
 import type { Vault } from "../vault.ts";
 
 const entriesPerIndex = 100_000;
@@ -53,11 +53,7 @@ export async function mergeIndexes(
 
   async function flush(): Promise<void> {
     if (small.length === 0) return;
-    if (packs.length > 0) {
-      const sealed = seal(vault.keys, objectKinds.index, "", encodeIndex(small, packs));
-      const hash = createHash("sha256").update(sealed).digest("hex");
-      await vault.store.put(indexName(hash), sealed, { sha256: Buffer.from(hash, "hex"), signal });
-    }
+    if (packs.length > 0) await putIndex(vault, small, packs, { signal });
     replaced.push(...small.splice(0));
     packs = [];
     entries = 0;

@@ -2,15 +2,12 @@
 // lacks are sent, whole and unchanged. It is a session of the target like a backup: a collection there
 // neither takes what the copy relies on, nor is it held up by one that died.
 
-import { createHash } from "node:crypto";
 import { faultPoint } from "../../lib/faults.ts";
 import { randomBytes } from "../../lib/random.ts";
 import { storeErrors } from "../errors.ts";
 import { contentName } from "../format/content-name.ts";
-import { encodeIndex, type IndexedPackEntries } from "../format/index-object.ts";
-import { objectKinds } from "../format/layout.ts";
-import { indexName, packName, prefixes, type PointName } from "../format/object-names.ts";
-import { seal } from "../format/sealed.ts";
+import type { IndexedPackEntries } from "../format/index-object.ts";
+import { packName, prefixes, type PointName } from "../format/object-names.ts";
 import { packStates } from "../index/blob-table.ts";
 import { readPackDirectory } from "../index/pack-directory.ts";
 import { listPointNames, readPoint } from "../points/points.ts";
@@ -18,6 +15,7 @@ import type { Vault } from "../vault.ts";
 import { commitPoint } from "./commit-point.ts";
 import { finishOthers } from "./finish-committed.ts";
 import { missingBlobs } from "./missing-blobs.ts";
+import { putIndex } from "./put-index.ts";
 import { putOnce } from "./put-once.ts";
 import { keepBeating, removeSession, writeOpen } from "./session-records.ts";
 
@@ -116,9 +114,7 @@ async function copyPacks(
     bytes += size;
     onProgress?.({ bytes, totalBytes });
     if (unindexed.length < packsPerIndex && number + 1 < packs.length) continue;
-    const sealed = seal(to.keys, objectKinds.index, "", encodeIndex([], unindexed));
-    const name = createHash("sha256").update(sealed).digest("hex");
-    await putOnce(to.store, indexName(name), sealed, name, { lockedUntil, signal });
+    await putIndex(to, [], unindexed, { lockedUntil, signal });
     faultPoint("store.after-index");
     unindexed = [];
   }

@@ -2,15 +2,13 @@
 // is slower than the workers, they wait for a buffer, then the slabs fill, then the reader waits.
 
 import { faultPoint } from "../../lib/faults.ts";
-import { encodeIndex, type IndexedPackEntries } from "../format/index-object.ts";
-import { objectKinds } from "../format/layout.ts";
-import { indexName, packName } from "../format/object-names.ts";
-import { seal } from "../format/sealed.ts";
-import { createHash } from "node:crypto";
+import type { IndexedPackEntries } from "../format/index-object.ts";
+import { packName } from "../format/object-names.ts";
 import type { FinishedPack } from "../pipeline/pack-builder.ts";
 import { openSemaphore } from "../pipeline/semaphore.ts";
 import type { PackReceiver } from "../pipeline/worker-pool.ts";
 import type { Vault } from "../vault.ts";
+import { putIndex } from "./put-index.ts";
 import { putOnce } from "./put-once.ts";
 
 const packsPerIndex = 64;
@@ -103,10 +101,7 @@ export function packUploads(
     if (unindexed.length === 0) return;
     const packs = unindexed;
     unindexed = [];
-    const sealed = seal(vault.keys, objectKinds.index, "", encodeIndex([], packs));
-    const hash = createHash("sha256").update(sealed).digest("hex");
-    await putOnce(vault.store, indexName(hash), sealed, hash, lock);
-    vault.index.noteIndex(hash);
+    vault.index.noteIndex(await putIndex(vault, [], packs, lock));
     faultPoint("store.after-index");
   }
 }
