@@ -282,7 +282,10 @@ export async function startService(settings: Settings): Promise<Service> {
   ends.defer(() => listener.drain(drainMilliseconds));
   origins = originsOf(listener.port, settings.hostNames);
 
-  const monitoring = runMonitoring({ database, access: identity.access, logs, blobs, holder: node, log }, ending.signal);
+  const monitoring = runMonitoring(
+    { database, access: identity.access, logs, blobs, holder: node, log },
+    ending.signal,
+  );
   ends.defer(() => {
     ending.abort(new Error("the service is ending"));
     return monitoring;

@@ -32,11 +32,7 @@ const transferTypes: Readonly<Record<ReturnType<typeof transferType>, DuckDBType
   VARCHAR,
 };
 
-function registerRuntime(
-  instance: DuckDBInstance,
-  connection: DuckDBConnection,
-  uses: readonly RuntimeUse[],
-): void {
+function registerRuntime(instance: DuckDBInstance, connection: DuckDBConnection, uses: readonly RuntimeUse[]): void {
   const known = registered.get(instance) ?? new Set();
   registered.set(instance, known);
   for (const use of uses) {
