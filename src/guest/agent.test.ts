@@ -62,6 +62,14 @@ test("an agent that is silent, or answers the synchronisation with other numbers
   await assert.rejects(connectAgent("/nonexistent/agent"), { code: "AgentUnreachable" });
 });
 
+test("a guest that takes longer for each answer than the first attempt waits is reached all the same", async () => {
+  await using agent = await fakeAgent((question, socket) => {
+    setTimeout(() => afterSync((_question, socket) => reply(socket, "late"))(question, socket), 700);
+  });
+  using connected = await connectAgent(agent.path);
+  assert.equal(await connected.command("guest-ping"), "late");
+});
+
 test("stale answers before the synchronisation are not taken for the next command's", async () => {
   await using agent = await fakeAgent((question, socket) => {
     if (question.execute === "guest-sync-delimited")

@@ -30,8 +30,9 @@ export interface AgentOptions {
 const longestLine = 8 * 1024 * 1024;
 /** A guest that sends more than this while nobody asked is cut off. */
 const mostUnaskedBytes = 64 * 1024 * 1024;
-const syncAttemptMilliseconds = 500;
-const defaultSync = 5_000;
+/** Doubled with each attempt: a busy guest answers, only later than that, and answers what was asked last. */
+const firstSyncMilliseconds = 500;
+const defaultSync = 10_000;
 const defaultTimeout = 10_000;
 
 const replySchema = z.union([
@@ -125,13 +126,13 @@ class SocketAgent implements GuestAgent {
     const deadline = AbortSignal.timeout(this.#syncMilliseconds);
     const stop = signal === undefined ? deadline : AbortSignal.any([deadline, signal]);
     this.#unaskedBytes = 0;
-    while (!stop.aborted) {
+    for (let patience = firstSyncMilliseconds; !stop.aborted; patience *= 2) {
       const id = 1 + randomBelow(2 ** 31 - 1);
       const question = JSON.stringify({ execute: "guest-sync-delimited", arguments: { id } });
       this.#send(Buffer.concat([Buffer.from([0xff]), Buffer.from(`${question}\n`)]));
-      const attempt = AbortSignal.any([stop, AbortSignal.timeout(syncAttemptMilliseconds)]);
+      const attempt = AbortSignal.any([stop, AbortSignal.timeout(patience)]);
       try {
-        await this.#nextLine(syncAttemptMilliseconds, "synchronise", attempt, (line) => this.#isAnswer(line, id));
+        await this.#nextLine(patience, "synchronise", attempt, (line) => this.#isAnswer(line, id));
         this.#isSynchronised = true;
         return;
       } catch (error) {

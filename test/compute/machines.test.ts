@@ -183,6 +183,7 @@ test("the Compute SDK lists, looks, runs a script, changes disks and restarts", 
     ["web_b", 1],
   ];
   const { tenantId, clientId, clientSecret, subscriptionId } = rack.service.admin;
+  await rack.untilAgentReady("web");
   const { stdout } = await execute(process.execPath, [`${projectRoot}/test/compute/sdk-program.ts`], {
     env: {
       ...process.env,
