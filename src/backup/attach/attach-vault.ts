@@ -3,6 +3,7 @@
 
 import type { Database } from "../../db/database.ts";
 import { HoldfastError } from "../../lib/errors.ts";
+import { isDamage } from "../../store/damage.ts";
 import {
   keptDocument,
   listPoints,
@@ -83,8 +84,19 @@ export async function attachVault(
       said.push(`The point ${point.name}: ${error.message}`);
     }
   }
-  const document = isFirst ? await keptDocument(opened.vault, signal) : undefined;
+  const document = isFirst ? await readDocument(opened.vault, said, signal) : undefined;
   return { items: items.size, points: count, policies: [...policies].toSorted(), document, problems: said };
+}
+
+/** The points count without it: damage is said, and the attach goes on. */
+async function readDocument(store: Store, said: string[], signal?: AbortSignal): Promise<Buffer | undefined> {
+  try {
+    return await keptDocument(store, signal);
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    said.push("What the store keeps of the vault's settings is damaged: set the vault as it was before.");
+    return undefined;
+  }
 }
 
 /** A vault that has points of its own is not mixed with another one's. */

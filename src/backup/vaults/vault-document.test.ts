@@ -29,3 +29,16 @@ test("what has not changed is not written again, and a vault that is gone writes
   for await (const { name } of objects.list("kept/")) names.push(name);
   assert.deepEqual(names, ["kept/00000001"]);
 });
+
+test("a document that was damaged is written anew", async () => {
+  const objects = memoryStore();
+  await using store = await newTestVault(objects);
+  const describe = async (): Promise<{ days: number }> => ({ days: 14 });
+  await keepVaultDocument(describe, store, vault);
+  const bent = Buffer.from(await objects.get("kept/00000001"));
+  bent.writeUInt8(bent.readUInt8(60) ^ 1, 60);
+  await objects.put("kept/00000001", bent);
+  await assert.rejects(keptDocument(store), { code: "ObjectDamaged" });
+  await keepVaultDocument(describe, store, vault);
+  assert.equal(String(await keptDocument(store)), '{"days":14}');
+});

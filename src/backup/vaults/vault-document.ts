@@ -3,6 +3,7 @@
 
 import type { Database } from "../../db/database.ts";
 import { isErrorCode } from "../../lib/errors.ts";
+import { isDamage } from "../../store/damage.ts";
 import { keepDocument, keptDocument, type Vault as Store } from "../../store/index.ts";
 import { vaultStore } from "../stores/store-name.ts";
 import type { Stores } from "../stores/stores.ts";
@@ -30,7 +31,7 @@ export async function keepVaultDocument(
     const described = await describeVault(vault);
     if (described === undefined) return;
     const content = Buffer.from(JSON.stringify(described));
-    if ((await keptDocument(store, signal))?.equals(content) === true) return;
+    if ((await usableDocument(store, signal))?.equals(content) === true) return;
     try {
       await keepDocument(store, content, signal);
       return;
@@ -38,6 +39,16 @@ export async function keepVaultDocument(
       // Two backups that end at once: the other one has just written, perhaps the same.
       if (!isErrorCode(error, "KeptDocumentChanged") || attempt === mostAttempts) throw error;
     }
+  }
+}
+
+/** One that is damaged is written anew. */
+async function usableDocument(store: Store, signal?: AbortSignal): Promise<Buffer | undefined> {
+  try {
+    return await keptDocument(store, signal);
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    return undefined;
   }
 }
 

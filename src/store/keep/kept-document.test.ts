@@ -40,3 +40,18 @@ test("a document that was changed, or put under another number, does not open", 
   await assert.rejects(keptDocument(vault), { code: "ObjectDamaged" });
   await assert.rejects(keepDocument(vault, Buffer.alloc(2 * 1024 ** 2)), { code: "KeptDocumentTooLarge" });
 });
+
+test("a document that is listed and never there is an error, not an endless search", async () => {
+  const store = memoryStore();
+  await using vault = await newTestVault(store);
+  await keepDocument(vault, Buffer.from("settings"));
+  await store.delete("kept/00000001");
+  const listing: typeof store.list = async function* (prefix, signal) {
+    yield* store.list(prefix, signal);
+    if (prefix === "kept/") yield { name: "kept/00000001", size: 100, modified: 0 } as never;
+  };
+  const lying = new Proxy(store, { get: (target, key) => (key === "list" ? listing : Reflect.get(target, key)) });
+  await assert.rejects(keptDocument({ ...vault, store: lying, keys: vault.keys } as typeof vault), {
+    code: "ObjectMissing",
+  });
+});

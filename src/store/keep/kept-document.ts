@@ -24,18 +24,21 @@ export async function keepDocument({ store, keys }: Vault, content: Uint8Array, 
   for (const older of present) await store.delete(keptDocumentName(older), signal);
 }
 
+/** A document that was listed and is gone was replaced meanwhile, but not for ever. */
+const mostLooks = 5;
+
 /** The newest document; undefined when none was kept. */
 export async function keptDocument(vault: Vault, signal?: AbortSignal): Promise<Buffer | undefined> {
-  const newest = (await documentNumbers(vault, signal)).at(-1);
-  if (newest === undefined) return undefined;
-  const name = keptDocumentName(newest);
-  try {
-    const sealed = await vault.store.get(name, { signal });
-    return unseal(vault.keys, objectKinds.keptDocument, name, sealed, maxKeptDocument);
-  } catch (error) {
-    // Whoever writes a new one removes the old one.
-    if (!isErrorCode(error, "ObjectMissing")) throw error;
-    return keptDocument(vault, signal);
+  for (let look = 1; ; look += 1) {
+    const newest = (await documentNumbers(vault, signal)).at(-1);
+    if (newest === undefined) return undefined;
+    const name = keptDocumentName(newest);
+    try {
+      const sealed = await vault.store.get(name, { signal });
+      return unseal(vault.keys, objectKinds.keptDocument, name, sealed, maxKeptDocument);
+    } catch (error) {
+      if (!isErrorCode(error, "ObjectMissing") || look === mostLooks) throw error;
+    }
   }
 }
 
