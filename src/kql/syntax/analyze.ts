@@ -27,6 +27,11 @@ export function globalsFor(databases: readonly DatabaseSchema[]): GlobalState {
   return globals.WithFunctions(listOf("FunctionSymbol", functions));
 }
 
+/** What the analyser works out about functions and tables stays with these; without, each query begins anew. */
+export function withMemory(globals: GlobalState): GlobalState {
+  return globals.WithCache();
+}
+
 function databaseSymbol(database: DatabaseSchema): KustoObject {
   const tables = database.tables.map((table) => {
     const columns = table.columns.map(({ name, type }) => construct("ColumnSymbol", "ctor", name, typeSymbol(type)));
@@ -78,19 +83,15 @@ export function analyze(text: string, globals: GlobalState, limits: Limits): Ana
     });
   }
   const code = kusto.KustoCode.ParseAndAnalyze(text, globals);
-  refuseDiagnostics(toArray((code["GetSyntaxDiagnostics"] as () => unknown).call(code)), "SyntaxError", new Set());
-  const objection = refusalOf(
-    toArray((code["GetDiagnostics"] as () => unknown).call(code)),
-    "SemanticError",
-    tolerated,
-  );
-  return { statements: statementsOf(code), objection };
+  const diagnostics = toArray((code["GetDiagnostics"] as () => unknown).call(code));
+  if (diagnostics.length > 0) refuseSyntax(code);
+  return { statements: statementsOf(code), objection: refusalOf(diagnostics, "SemanticError", tolerated) };
 }
 
 /** Syntax alone, for the text of a saved function. */
 export function parseOnly(text: string): SyntaxNode[] {
   const code = kusto.KustoCode.Parse(text);
-  refuseDiagnostics(toArray((code["GetSyntaxDiagnostics"] as () => unknown).call(code)), "SyntaxError", new Set());
+  refuseSyntax(code);
   return statementsOf(code);
 }
 
@@ -137,12 +138,9 @@ function refuseHugeText(text: string, limits: Limits): void {
   }
 }
 
-function refuseDiagnostics(
-  diagnostics: readonly KustoObject[],
-  code: "SyntaxError" | "SemanticError",
-  accepted: ReadonlySet<string>,
-): void {
-  const refusal = refusalOf(diagnostics, code, accepted);
+function refuseSyntax(code: KustoObject): void {
+  const diagnostics = toArray((code["GetSyntaxDiagnostics"] as () => unknown).call(code));
+  const refusal = refusalOf(diagnostics, "SyntaxError", new Set());
   if (refusal !== undefined) throw refusal;
 }
 

@@ -32,7 +32,7 @@ export interface GlobalState extends KustoObject {
   WithCluster(cluster: KustoObject): GlobalState;
   WithDatabase(database: KustoObject): GlobalState;
   WithFunctions(list: unknown): GlobalState;
-  WithParameters(list: unknown): GlobalState;
+  WithCache(): GlobalState;
 }
 
 interface NetRuntime {

@@ -55,7 +55,8 @@ export function createTranslator(options: TranslatorOptions): Translator {
     };
     const worker = new Worker(new URL("worker.ts", import.meta.url), {
       workerData: settings,
-      resourceLimits: { maxOldGenerationSizeMb: 1024, stackSizeMb: 4 },
+      // Young objects get little room: a translation is no faster with more, and the process 70 MB larger.
+      resourceLimits: { maxOldGenerationSizeMb: 1024, maxYoungGenerationSizeMb: 32, stackSizeMb: 4 },
     });
     const ready = readiness(worker, options.startMilliseconds);
     // Whoever asks the thread hears of it.

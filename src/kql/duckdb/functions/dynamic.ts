@@ -7,8 +7,9 @@ import { jsonOf } from "./convert.ts";
 
 const asJson = (value: Sql): string => (value.type === "dynamic" ? value.text : jsonOf(value));
 
-/** `."key"` with the key quoted; a key that holds quotes goes another way. */
+/** A quoted key is read character by character for each row, so plain names stand bare; a key that holds quotes goes another way. */
 function keyStep(key: string): string | undefined {
+  if (/^[A-Za-z_]\w*$/.test(key)) return `.${key}`;
   return /["\\*]/.test(key) || key === "" ? undefined : `."${key}"`;
 }
 
