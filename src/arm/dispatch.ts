@@ -59,8 +59,11 @@ interface DispatchState extends DispatchParts {
 export interface Dispatcher {
   readonly table: RouteTable;
   handle(request: WireRequest): Promise<WireReply>;
-  /** Throws what the request would be refused with whoever sends it: no such type, no such method, a wrong api-version. */
-  checkRoute(method: string, path: string, apiVersion: string): void;
+  /**
+   * Throws what a PUT would be refused with whoever sends it: no such type, a wrong api-version, and, where
+   * its body is known, a name or a body that is no such resource's. Answers the right that it needs.
+   */
+  checkPut(path: string, apiVersion: string, body: unknown): Promise<{ readonly action: string }>;
 }
 
 /** Namespaces whose absence from the registrations never refuses a request. */
@@ -72,9 +75,11 @@ export function createDispatcher(parts: DispatchParts): Dispatcher {
   return {
     table,
     handle: (request) => handle(state, request),
-    checkRoute: (method, path, apiVersion) => {
-      const match = routeOf(state, method, pathSegments(path));
-      checkApiVersion(apiVersion, parts.directory.apiVersionsOf(match.route.resourceType));
+    checkPut: async (path, apiVersion, body) => {
+      const { route, params } = routeOf(state, "PUT", pathSegments(path));
+      checkApiVersion(apiVersion, parts.directory.apiVersionsOf(route.resourceType));
+      if (body !== undefined) await route.check?.({ path, resourceId: path, params, body });
+      return route;
     },
   };
 }

@@ -37,6 +37,9 @@ export interface ArmRequest {
   readonly body: unknown;
 }
 
+/** What of a request can be judged whatever else is there: what a deployment is going to send. */
+export type Draft = Pick<ArmRequest, "path" | "resourceId" | "params" | "body">;
+
 export interface ArmQuery {
   get(name: string): string | undefined;
   entries(): Iterable<readonly [string, string]>;
@@ -61,14 +64,14 @@ export function noContent(): ArmReply {
 }
 
 /** A parameter of the route's path. Asking for one that the route does not have is our own mistake. */
-export function param(request: ArmRequest, name: string): string {
+export function param(request: Draft, name: string): string {
   const value = request.params[name];
   if (value === undefined) throw new Error(`the route of ${request.path} has no parameter ${name}`);
   return value;
 }
 
 /** The body, parsed by a schema; every wrong field is named in `details`. */
-export function parseBody<Schema extends z.ZodType>(request: ArmRequest, schema: Schema): z.output<Schema> {
+export function parseBody<Schema extends z.ZodType>(request: Pick<Draft, "body">, schema: Schema): z.output<Schema> {
   if (request.body === undefined) {
     throw armErrors.InvalidRequestContent(`The request has no body. Send JSON with Content-Type application/json.`);
   }

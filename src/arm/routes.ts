@@ -4,7 +4,7 @@
 // on any resource, group or subscription (role assignments, locks, diagnostic settings).
 // What a route does to which type (`action`, for access checks) follows from its path.
 
-import type { ArmReply, ArmRequest } from "./request.ts";
+import type { ArmReply, ArmRequest, Draft } from "./request.ts";
 
 export type Method = "GET" | "HEAD" | "PUT" | "PATCH" | "POST" | "DELETE";
 
@@ -12,6 +12,8 @@ export interface Route {
   readonly method: Method;
   readonly path: string;
   readonly handle: (request: ArmRequest) => Promise<ArmReply>;
+  /** Throws (or rejects with) what a PUT would be refused with for its name and body alone. It changes nothing: deployments ask it of all that they are going to make. */
+  readonly check?: (draft: Draft) => unknown;
   /** The permission that it needs; derived from the path unless given. "" = everybody signed in. */
   readonly action?: string;
   /** What locks care about; by default from the method (a POST counts as a write). */

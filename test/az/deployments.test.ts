@@ -198,7 +198,7 @@ test("mistakes in a template are told with line, expression and name", async () 
   const failing = await file(
     "failing.json",
     `{ "$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#", "contentVersion": "1.0.0.0", "resources": [
-      { "type": "Microsoft.ManagedIdentity/userAssignedIdentities", "apiVersion": "2023-01-31", "name": "x", "location": "local" } ] }`,
+      { "type": "Microsoft.Authorization/roleAssignments", "apiVersion": "2022-04-01", "name": "[guid('x')]", "properties": { "principalId": "[guid('nobody')]", "roleDefinitionId": "[subscriptionResourceId('Microsoft.Authorization/roleDefinitions', 'acdd72a7-3385-48ef-bd42-f606fba81ae7')]" } } ] }`,
   );
   const refused = await azFails(
     az,
@@ -212,7 +212,7 @@ test("mistakes in a template are told with line, expression and name", async () 
     "--template-file",
     failing,
   );
-  assert.match(refused.text, /identity name 'x' is invalid/);
+  assert.match(refused.text, /PrincipalNotFound/);
   assert.equal(
     (await az("deployment", "group", "show", "--resource-group", "deploy", "--name", "failing")).properties
       .provisioningState,

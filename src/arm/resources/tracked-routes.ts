@@ -10,7 +10,16 @@ import type { Locations } from "../locations.ts";
 import type { Paging } from "../paging.ts";
 import { checkPreconditions, preconditionsOf } from "../preconditions.ts";
 import type { ResourceLifecycle } from "../provider.ts";
-import { noContent, ok, param, parseBody, type ArmReply, type ArmRequest, type Caller } from "../request.ts";
+import {
+  noContent,
+  ok,
+  param,
+  parseBody,
+  type ArmReply,
+  type ArmRequest,
+  type Caller,
+  type Draft,
+} from "../request.ts";
 import type { Route } from "../routes.ts";
 import {
   deleteResource,
@@ -108,10 +117,15 @@ export function trackedRoutes<Properties extends object>(
     return ok(render(resource), { ETag: resource.etag });
   };
 
+  const asked = (draft: Draft) => {
+    type.checkName(param(draft, "name"));
+    const body = parseBody(draft, envelopeSchema.extend({ properties: type.properties.optional() }));
+    if (body.location) services.locations.canonical(body.location);
+    return { body, properties: body.properties ?? checkedProperties(type.properties, {}) };
+  };
+
   const put = async (request: ArmRequest): Promise<ArmReply> => {
-    type.checkName(param(request, "name"));
-    const body = parseBody(request, envelopeSchema.extend({ properties: type.properties.optional() }));
-    const properties = body.properties ?? checkedProperties(type.properties, {});
+    const { body, properties } = asked(request);
     return change(request, (existing) => ({
       location: locationOf(services, type.isGlobal === true, body.location, existing),
       envelope: toEnvelope(body),
@@ -184,7 +198,7 @@ export function trackedRoutes<Properties extends object>(
     { method: "GET", path: inSubscription, handle: list },
     { method: "GET", path: inGroup, handle: list },
     { method: "GET", path: one, handle: read },
-    { method: "PUT", path: one, handle: put },
+    { method: "PUT", path: one, handle: put, check: asked },
     { method: "PATCH", path: one, handle: patch },
     { method: "DELETE", path: one, handle: remove },
   ];

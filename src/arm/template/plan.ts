@@ -56,6 +56,8 @@ export interface DeploymentPlan {
 export interface TreeBudget {
   readonly budget: Budget;
   resources: number;
+  /** Told of each resource that would be written, with its body where no provider need be asked for it. */
+  readonly planned?: (resource: PlannedResource, body: JsonObject | undefined) => void;
 }
 
 export function planDeployment(request: DeploymentRequest, facts: SurroundingFacts, tree: TreeBudget): DeploymentPlan {
@@ -120,7 +122,7 @@ function plan(request: DeploymentRequest, facts: SurroundingFacts, tree: TreeBud
   const contextOf = (resource: PlannedResource): EvaluationContext => ({ ...context, copies: resource.copies });
   const graph = buildGraph(resources, index, contextOf);
   const made: DeploymentPlan = { request, template, templateHash: hash, parameters, context, resources, graph };
-  checkExpressions(made);
+  checkExpressions(made, tree);
   return made;
 }
 
@@ -184,19 +186,15 @@ function loopsOf(template: Template, resources: readonly PlannedResource[]): Map
 }
 
 /** Evaluates all that needs no provider, so that mistakes are told before anything is deployed. */
-function checkExpressions(made: DeploymentPlan): void {
+function checkExpressions(made: DeploymentPlan, { planned }: TreeBudget): void {
   for (const parameter of made.parameters.values()) parameter.value(made.context);
   if (made.request.outer === undefined)
     for (const name of Object.keys(made.template.variables))
       if (name !== "copy") probe(() => made.context.scope.variable(name, made.context));
   for (const resource of made.resources) {
     if (!resource.isDeployed || resource.isExisting) continue;
-    attempt(resource.name, resource.position, () => {
-      for (const [member, value] of Object.entries(resource.source)) {
-        if (!engineMembers.has(member.toLowerCase()) && !holdsTemplate(resource, member))
-          probe(() => evaluateTree(value, bodyContext(made, resource)));
-      }
-    });
+    const body = attempt(resource.name, resource.position, () => knownBody(made, resource));
+    planned?.(resource, body);
   }
   for (const output of outputEntries(made.template)) {
     if (!output.isValid)
@@ -207,6 +205,19 @@ function checkExpressions(made: DeploymentPlan): void {
       );
     checkOutput(made, output);
   }
+}
+
+/** What the provider would be sent; undefined when a part of it is known only while deploying. */
+function knownBody(made: DeploymentPlan, resource: PlannedResource): JsonObject | undefined {
+  const body = newObject();
+  let isKnown = true;
+  for (const [member, value] of Object.entries(resource.source)) {
+    if (engineMembers.has(member.toLowerCase()) || holdsTemplate(resource, member)) continue;
+    const evaluated = probe(() => evaluateTree(value, bodyContext(made, resource)));
+    if (evaluated === undefined) isKnown = false;
+    else body[member] = evaluated;
+  }
+  return isKnown ? body : undefined;
 }
 
 /** What it evaluates to is known after the deployment; that it can be evaluated at all must be known before. */
@@ -228,11 +239,12 @@ function holdsTemplate(resource: PlannedResource, member: string): boolean {
   return resource.nestedTarget !== undefined && member.toLowerCase() === "properties";
 }
 
-function probe(work: () => unknown): void {
+function probe<Value>(work: () => Value): Value | undefined {
   try {
-    work();
+    return work();
   } catch (error) {
-    if (!(error instanceof RuntimeValueNeeded)) throw error;
+    if (error instanceof RuntimeValueNeeded) return undefined;
+    throw error;
   }
 }
 

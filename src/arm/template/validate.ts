@@ -14,8 +14,8 @@ export interface ValidatedDeployment {
   readonly nested: readonly ValidatedDeployment[];
 }
 
-export function newTreeBudget(): TreeBudget {
-  return { budget: newBudget(), resources: 0 };
+export function newTreeBudget(planned?: TreeBudget["planned"]): TreeBudget {
+  return { budget: newBudget(), resources: 0, ...(planned === undefined ? {} : { planned }) };
 }
 
 type ValidationHost = Pick<DeploymentHost, "facts" | "loadTemplate" | "secret">;

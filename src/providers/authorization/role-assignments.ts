@@ -3,7 +3,16 @@
 import { z } from "zod";
 import { allowOnly, parseFilter, requiredEquals, type Filter } from "../../arm/filter.ts";
 import { armErrors } from "../../arm/errors.ts";
-import { created, noContent, ok, param, parseBody, type ArmReply, type ArmRequest } from "../../arm/request.ts";
+import {
+  created,
+  noContent,
+  ok,
+  param,
+  parseBody,
+  type ArmReply,
+  type ArmRequest,
+  type Draft,
+} from "../../arm/request.ts";
 import type { Route } from "../../arm/routes.ts";
 import {
   assignmentKey,
@@ -74,21 +83,26 @@ export function roleAssignmentRoutes({ database, paging }: Services): Route[] {
     return ok(render(assignment, scope));
   };
 
-  const put = async (request: ArmRequest): Promise<ArmReply> => {
-    const name = param(request, "roleAssignmentName");
+  const asked = (draft: Draft) => {
+    const name = param(draft, "roleAssignmentName");
     if (!guidPattern.test(name)) {
       throw armErrors.InvalidParameter(
         `The role assignment ID '${name.slice(0, 100)}' is not valid. The role assignment ID must be a GUID.`,
         { target: "roleAssignmentName" },
       );
     }
-    const { properties } = parseBody(request, assignmentBody);
+    const { properties } = parseBody(draft, assignmentBody);
     if (!guidPattern.test(properties.principalId)) {
       throw accessErrors.InvalidPrincipalId(
         `A valid principal ID must be provided for role assignment; '${properties.principalId}' is not a GUID.`,
         { target: "properties.principalId" },
       );
     }
+    return { name, properties };
+  };
+
+  const put = async (request: ArmRequest): Promise<ArmReply> => {
+    const { name, properties } = asked(request);
     const scope = requestScope(request);
     const assignment = await database.transaction((trx) =>
       putAssignment(trx, {
@@ -117,7 +131,7 @@ export function roleAssignmentRoutes({ database, paging }: Services): Route[] {
   return [
     { method: "GET", path: collection, handle: list },
     { method: "GET", path: one, handle: get },
-    { method: "PUT", path: one, handle: put },
+    { method: "PUT", path: one, handle: put, check: asked },
     { method: "DELETE", path: one, handle: remove },
   ];
 }

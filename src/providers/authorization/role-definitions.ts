@@ -3,7 +3,16 @@
 import { z } from "zod";
 import { allowOnly, filterPredicate, parseFilter, type Filter } from "../../arm/filter.ts";
 import { armErrors } from "../../arm/errors.ts";
-import { created, noContent, ok, param, parseBody, type ArmReply, type ArmRequest } from "../../arm/request.ts";
+import {
+  created,
+  noContent,
+  ok,
+  param,
+  parseBody,
+  type ArmReply,
+  type ArmRequest,
+  type Draft,
+} from "../../arm/request.ts";
 import type { Route } from "../../arm/routes.ts";
 import {
   deleteRole,
@@ -67,14 +76,18 @@ export function roleDefinitionRoutes({ database, access }: Services): Route[] {
     return ok(render(role, requestScope(request)));
   };
 
-  const put = async (request: ArmRequest): Promise<ArmReply> => {
-    const name = param(request, "roleDefinitionId");
+  const asked = (draft: Draft) => {
+    const name = param(draft, "roleDefinitionId");
     if (!guidPattern.test(name)) {
       throw armErrors.InvalidParameter(`The role definition ID '${name.slice(0, 100)}' is not a GUID.`, {
         target: "roleDefinitionId",
       });
     }
-    const { properties } = parseBody(request, roleBody);
+    return { name, properties: parseBody(draft, roleBody).properties };
+  };
+
+  const put = async (request: ArmRequest): Promise<ArmReply> => {
+    const { name, properties } = asked(request);
     const mayWrite = await writerOf(request);
     await database.transaction((trx) =>
       putRole(
@@ -113,7 +126,7 @@ export function roleDefinitionRoutes({ database, access }: Services): Route[] {
   return [
     { method: "GET", path: collection, handle: list },
     { method: "GET", path: one, handle: get },
-    { method: "PUT", path: one, handle: put },
+    { method: "PUT", path: one, handle: put, check: asked },
     { method: "DELETE", path: one, handle: remove },
   ];
 }

@@ -14,7 +14,9 @@ const path =
 const body = z.object({ properties: z.object({ accessPolicies: z.array(accessPolicySchema).max(1024) }) });
 
 export function accessPolicyRoutes(services: KeyVaultServices): Route[] {
-  return [{ method: "PUT", path, handle: (request) => change(services, request) }];
+  return [
+    { method: "PUT", path, handle: (request) => change(services, request), check: (draft) => parseBody(draft, body) },
+  ];
 }
 
 async function change({ database, tenantId }: KeyVaultServices, request: ArmRequest): Promise<ArmReply> {

@@ -27,7 +27,12 @@ export function vaultObjectRoutes(services: KeyVaultServices): Route[] {
   return [
     { method: "GET", path: `${vault}/secrets`, handle: (request) => list(services, request, "secret") },
     { method: "GET", path: `${vault}/secrets/{object}`, handle: (request) => show(services, request, "secret") },
-    { method: "PUT", path: `${vault}/secrets/{object}`, handle: (request) => putSecret(services, request) },
+    {
+      method: "PUT",
+      path: `${vault}/secrets/{object}`,
+      handle: (request) => putSecret(services, request),
+      check: (draft) => parseBody(draft, secretBody),
+    },
     { method: "GET", path: `${vault}/keys`, handle: (request) => list(services, request, "key") },
     { method: "GET", path: `${vault}/keys/{object}`, handle: (request) => show(services, request, "key") },
     { method: "GET", path: `${vault}/keys/{object}/versions`, handle: (request) => versions(services, request) },
@@ -36,7 +41,12 @@ export function vaultObjectRoutes(services: KeyVaultServices): Route[] {
       path: `${vault}/keys/{object}/versions/{version}`,
       handle: (request) => show(services, request, "key"),
     },
-    { method: "PUT", path: `${vault}/keys/{object}`, handle: (request) => putKey(services, request) },
+    {
+      method: "PUT",
+      path: `${vault}/keys/{object}`,
+      handle: (request) => putKey(services, request),
+      check: (draft) => parseBody(draft, keyBody),
+    },
   ];
 }
 

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { armErrors } from "../../arm/errors.ts";
 import { lockType, type LockProperties } from "../../arm/locks.ts";
 import type { Provider } from "../../arm/provider.ts";
-import { noContent, ok, param, parseBody, type ArmReply, type ArmRequest } from "../../arm/request.ts";
+import { noContent, ok, param, parseBody, type ArmReply, type ArmRequest, type Draft } from "../../arm/request.ts";
 import { enclosingScopes, idKey } from "../../arm/resource-id.ts";
 import {
   deleteResource,
@@ -29,12 +29,18 @@ const lockSchema = z.object({
 });
 
 export function locksProvider({ database }: Services): Provider {
-  const put = async (request: ArmRequest): Promise<ArmReply> => {
-    const { properties } = parseBody(request, lockSchema);
-    const scope = param(request, "scope");
-    if (!/^[^<>%&\\?/#]{1,260}$/.test(param(request, "name"))) {
-      throw armErrors.InvalidResourceName(`'${param(request, "name")}' is not a lock name.`, { target: "lockName" });
+  const asked = (draft: Draft) => {
+    const { properties } = parseBody(draft, lockSchema);
+    const name = param(draft, "name");
+    if (!/^[^<>%&\\?/#]{1,260}$/.test(name)) {
+      throw armErrors.InvalidResourceName(`'${name}' is not a lock name.`, { target: "lockName" });
     }
+    return properties;
+  };
+
+  const put = async (request: ArmRequest): Promise<ArmReply> => {
+    const properties = asked(request);
+    const scope = param(request, "scope");
     const { resource, created } = await database.transaction(async (trx) => {
       const isSubscription = /^\/subscriptions\/[^/]+$/i.test(scope);
       if (!isSubscription && (await findResource(trx, scope)) === undefined) throw resourceNotFound(scope);
@@ -87,7 +93,7 @@ export function locksProvider({ database }: Services): Provider {
         path: one,
         handle: async (request) => ok(render(await getResource(database.kysely, request.resourceId))),
       },
-      { method: "PUT", path: one, handle: put },
+      { method: "PUT", path: one, handle: put, check: asked },
       { method: "DELETE", path: one, handle: remove },
     ],
   };

@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import { armErrors } from "../../arm/errors.ts";
-import { noContent, ok, param, parseBody, type ArmReply, type ArmRequest } from "../../arm/request.ts";
+import { noContent, ok, param, parseBody, type ArmReply, type ArmRequest, type Draft } from "../../arm/request.ts";
 import { parseResourceId } from "../../arm/resource-id.ts";
 import { getResource, putResource, resourceNotFound } from "../../arm/resources/resource-store.ts";
 import type { Resource } from "../../arm/resources/resource.ts";
@@ -42,11 +42,15 @@ export function subnetRoutes(services: NetworkServices): Route[] {
       return subnets;
     });
 
-  const put = async (request: ArmRequest): Promise<ArmReply> => {
-    const name = param(request, "subnet");
+  const asked = (draft: Draft) => {
+    const name = param(draft, "subnet");
     if (!/^[A-Za-z0-9]([A-Za-z0-9._-]{0,78}[A-Za-z0-9_])?$/.test(name))
       throw armErrors.InvalidResourceName(`The subnet name '${name.slice(0, 100)}' is invalid.`, { target: "name" });
-    const { properties } = parseBody(request, bodySchema);
+    return { name, properties: parseBody(draft, bodySchema).properties };
+  };
+
+  const put = async (request: ArmRequest): Promise<ArmReply> => {
+    const { name, properties } = asked(request);
     let isNew = true;
     const subnets = await change(request, (before, networkId) => {
       const others = before.filter((subnet) => !isNamed(subnet, name));
@@ -71,7 +75,7 @@ export function subnetRoutes(services: NetworkServices): Route[] {
         return ok(subnet);
       },
     },
-    { method: "PUT", path: one, handle: put },
+    { method: "PUT", path: one, handle: put, check: asked },
     {
       method: "DELETE",
       path: one,

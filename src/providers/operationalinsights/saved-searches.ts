@@ -64,6 +64,7 @@ export function savedSearchRoutes({ database }: Services): Route[] {
     {
       method: "PUT",
       path: one,
+      check: (draft) => parseBody(draft, bodySchema),
       handle: async (request) => {
         const { properties } = parseBody(request, bodySchema);
         const resource = await database.transaction(async (trx) => {

@@ -123,7 +123,7 @@ export function tableRoutes({ database, logs }: LogServices): Route[] {
       },
     },
     { method: "GET", path: one, handle: read },
-    { method: "PUT", path: one, handle: change },
+    { method: "PUT", path: one, handle: change, check: (draft) => parseBody(draft, bodySchema) },
     { method: "PATCH", path: one, handle: change },
   ];
 }

@@ -13,7 +13,7 @@ import {
   type Container,
 } from "../../blobs/rows/container.ts";
 import { isoTime } from "../../lib/clock.ts";
-import { noContent, ok, param, parseBody, type ArmReply, type ArmRequest } from "../../arm/request.ts";
+import { noContent, ok, param, parseBody, type ArmReply, type ArmRequest, type Draft } from "../../arm/request.ts";
 import type { Route } from "../../arm/routes.ts";
 import type { StorageServices } from "./services.ts";
 import { accountOf } from "./account-keys.ts";
@@ -27,7 +27,7 @@ export function containerRoutes(services: StorageServices): Route[] {
   return [
     { method: "GET", path: containers, handle: (request) => list(services, request) },
     { method: "GET", path: `${containers}/{container}`, handle: (request) => show(services, request) },
-    { method: "PUT", path: `${containers}/{container}`, handle: put },
+    { method: "PUT", path: `${containers}/{container}`, handle: put, check: asked },
     { method: "PATCH", path: `${containers}/{container}`, handle: put },
     { method: "DELETE", path: `${containers}/{container}`, handle: (request) => remove(services, request) },
   ];
@@ -71,12 +71,17 @@ const containerBody = z.object({
     .nullish(),
 });
 
+function asked(draft: Draft) {
+  const body = draft.body === undefined ? undefined : parseBody(draft, containerBody);
+  const container = param(draft, "container");
+  checkContainerName(container);
+  return { container, metadata: body?.properties?.metadata ?? undefined };
+}
+
 async function putContainer(services: StorageServices, request: ArmRequest): Promise<ArmReply> {
   const { name, scope } = await accountOf(services, request);
-  const body = request.body === undefined ? undefined : parseBody(request, containerBody);
-  const metadata = body?.properties?.metadata ?? undefined;
-  const address = { account: name, container: param(request, "container") };
-  checkContainerName(address.container);
+  const { container: named, metadata } = asked(request);
+  const address = { account: name, container: named };
   const { container, created } = await services.database.transaction(async (trx) => {
     const existing = await findContainer(trx, address);
     if (existing === undefined && request.method === "PATCH")

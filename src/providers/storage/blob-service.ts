@@ -2,7 +2,7 @@
 // beyond plain blobs is off.
 
 import { z } from "zod";
-import { ok, type ArmReply, type ArmRequest } from "../../arm/request.ts";
+import { ok, type ArmReply, type ArmRequest, type Draft } from "../../arm/request.ts";
 import type { Route } from "../../arm/routes.ts";
 import { withSchemaNames } from "../../lib/property-names.ts";
 import { accountOf } from "./account-keys.ts";
@@ -21,7 +21,7 @@ export function blobServiceRoutes(services: StorageServices): Route[] {
       handle: async (request) => ok({ value: [await blobService(services, request)] }),
     },
     { method: "GET", path: one, handle: async (request) => ok(await blobService(services, request)) },
-    { method: "PUT", path: one, handle: (request) => setBlobService(services, request) },
+    { method: "PUT", path: one, handle: (request) => setBlobService(services, request), check: checkBlobService },
   ];
 }
 
@@ -48,13 +48,17 @@ const blobServiceBody = z.object({
     .nullish(),
 });
 
-async function setBlobService(services: StorageServices, request: ArmRequest): Promise<ArmReply> {
-  const parsed = blobServiceBody.safeParse(withSchemaNames(blobServiceBody, request.body ?? {}));
+function checkBlobService({ body }: Draft): void {
+  const parsed = blobServiceBody.safeParse(withSchemaNames(blobServiceBody, body ?? {}));
   const issue = parsed.error?.issues[0];
   if (issue !== undefined)
     throw storageErrors.FeatureNotSupportedForAccount(`'${issue.path.join(".")}': ${issue.message}.`, {
       target: issue.path.join("."),
     });
+}
+
+async function setBlobService(services: StorageServices, request: ArmRequest): Promise<ArmReply> {
+  checkBlobService(request);
   return ok(await blobService(services, request));
 }
 

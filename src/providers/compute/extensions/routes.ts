@@ -4,7 +4,7 @@
 
 import { z } from "zod";
 import { armErrors } from "../../../arm/errors.ts";
-import { noContent, ok, param, parseBody, type ArmReply, type ArmRequest } from "../../../arm/request.ts";
+import { noContent, ok, param, parseBody, type ArmReply, type ArmRequest, type Draft } from "../../../arm/request.ts";
 import { parseResourceId } from "../../../arm/resource-id.ts";
 import { resourceNotFound } from "../../../arm/resources/resource-store.ts";
 import { envelopeSchema } from "../../../arm/resources/tracked-routes.ts";
@@ -86,9 +86,15 @@ export function extensions(services: ComputeServices): RouteGroup {
     return { status: created ? 201 : 200, body: renderExtension(await get(request)) };
   };
 
+  const asked = (draft: Draft) => {
+    checkName(param(draft, "extensionName"));
+    const body = parseBody(draft, putSchema);
+    checkKind(body.properties);
+    return body;
+  };
+
   const put = async (request: ArmRequest): Promise<ArmReply> => {
-    checkName(param(request, "extensionName"));
-    const { properties, tags } = parseBody(request, putSchema);
+    const { properties, tags } = asked(request);
     const { protectedSettings, settings: given, ...rest } = properties;
     return store(
       request,
@@ -128,7 +134,7 @@ export function extensions(services: ComputeServices): RouteGroup {
         path: one,
         handle: async (request) => ok(renderExtension(await get(request), wantsView(request))),
       },
-      { method: "PUT", path: one, handle: put },
+      { method: "PUT", path: one, handle: put, check: asked },
       { method: "PATCH", path: one, handle: patch },
       { method: "DELETE", path: one, handle: remove },
       ...imageRoutes(),

@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import { startOperation } from "../../../arm/operations/operation.ts";
-import { noContent, ok, param, parseBody, type ArmReply, type ArmRequest } from "../../../arm/request.ts";
+import { noContent, ok, param, parseBody, type ArmReply, type ArmRequest, type Draft } from "../../../arm/request.ts";
 import {
   deleteResource,
   findResource,
@@ -39,7 +39,7 @@ export function restorePointRoutes(services: DiskServices): Route[] {
     return getResource(database.kysely, id);
   };
   return [
-    { method: "PUT", path: one, handle: (request) => create(services, request) },
+    { method: "PUT", path: one, handle: (request) => create(services, request), check: asked },
     {
       method: "GET",
       path: one,
@@ -81,14 +81,19 @@ const pointBody = z.object({
     .nullish(),
 });
 
-async function create(services: DiskServices, request: ArmRequest): Promise<ArmReply> {
-  const { database, operations } = services;
-  checkResourceName(param(request, "point"));
-  const asked = (request.body === undefined ? {} : parseBody(request, pointBody)).properties ?? {};
-  if (asked.sourceRestorePoint)
+function asked(draft: Draft) {
+  checkResourceName(param(draft, "point"));
+  const properties = (draft.body === undefined ? {} : parseBody(draft, pointBody)).properties ?? {};
+  if (properties.sourceRestorePoint)
     throw diskResourceErrors.RestorePointCopyUnsupported("Restore points are not copied between collections.", {
       target: "sourceRestorePoint",
     });
+  return properties;
+}
+
+async function create(services: DiskServices, request: ArmRequest): Promise<ArmReply> {
+  const { database, operations } = services;
+  const { excludeDisks: excluded, consistencyMode } = asked(request);
   const collection = await getResource(database.kysely, request.resourceId.split("/restorePoints/")[0] ?? "");
   const { source } = collection.properties as { source: { id: string } };
   const machine = await services.inventory.findMachine(source.id);
@@ -96,13 +101,13 @@ async function create(services: DiskServices, request: ArmRequest): Promise<ArmR
     throw diskResourceErrors.SourceInvalid(
       `The virtual machine '${source.id}' of the collection is not there any more.`,
     );
-  const excludeDisks = asked.excludeDisks ?? [];
+  const excludeDisks = excluded ?? [];
   const input: CreateRestorePointInput = {
     collectionId: collection.id,
     machineId: machine.resourceId,
     excludedLuns: excludeDisks.map(({ id }) => lunOf(machine, id)),
     // Azure tries for the best when nothing is said.
-    wanted: levelOfMode[asked.consistencyMode ?? "ApplicationConsistent"],
+    wanted: levelOfMode[consistencyMode ?? "ApplicationConsistent"],
   };
   const { point, operationId } = await database.transaction(async (trx) => {
     await refuseCreation(trx, request, collection);
@@ -120,7 +125,7 @@ async function create(services: DiskServices, request: ArmRequest): Promise<ArmR
         id: request.resourceId,
         properties: {
           excludeDisks,
-          ...(asked.consistencyMode ? { consistencyMode: asked.consistencyMode } : {}),
+          ...(consistencyMode ? { consistencyMode } : {}),
         },
         hidden: { operationId },
         provisioningState: "Creating",

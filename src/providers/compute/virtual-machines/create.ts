@@ -1,8 +1,7 @@
 // A new virtual machine from managed disks: what `az vm create --attach-os-disk` and the templates of
 // a restore ask for. It is defined on a host that runs machines, and started.
 
-import type { ArmRequest } from "../../../arm/request.ts";
-import { param } from "../../../arm/request.ts";
+import { param, type ArmRequest, type Draft } from "../../../arm/request.ts";
 import { tryParseResourceId } from "../../../arm/resource-id.ts";
 import { findResource } from "../../../arm/resources/resource-store.ts";
 import { armErrors } from "../../../arm/errors.ts";
@@ -17,16 +16,15 @@ import { machineSizes, sizeNamed } from "./sizes.ts";
 import type { ComputeServices } from "../services.ts";
 import type { MachineBody } from "./body.ts";
 
-export async function createMachine(services: ComputeServices, request: ArmRequest, body: MachineBody): Promise<void> {
-  const { database, inventory, locations } = services;
-  const name = param(request, "vmName");
+/** What a new machine is asked to be, as far as the request alone can tell. */
+export function askedMachine(draft: Draft, body: MachineBody) {
+  const name = param(draft, "vmName");
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name) || /[.-]$/.test(name)) {
     throw armErrors.InvalidResourceName(
       `The virtual machine name '${name.slice(0, 80)}' is invalid: 1 to 64 letters, digits, '.', '_' and '-', beginning with a letter or digit.`,
       { target: "name" },
     );
   }
-  const location = locations.canonical(body.location ?? "");
   const wanted = disksWanted(body);
   const asked = body.properties?.hardwareProfile?.vmSize ?? "";
   const size = sizeNamed(asked);
@@ -36,6 +34,13 @@ export async function createMachine(services: ComputeServices, request: ArmReque
       { target: "vmSize" },
     );
   }
+  return { name, wanted, size };
+}
+
+export async function createMachine(services: ComputeServices, request: ArmRequest, body: MachineBody): Promise<void> {
+  const { database, inventory, locations } = services;
+  const { name, wanted, size } = askedMachine(request, body);
+  const location = locations.canonical(body.location ?? "");
   const interfaces = interfacesIn(body.properties?.kept ?? {});
   for (const id of interfaces) {
     if ((await findResource(database.kysely, id)) !== undefined) continue;

@@ -3,7 +3,7 @@
 // a host that runs machines.
 
 import { checkPreconditions, preconditionsOf, type Preconditions } from "../../../arm/preconditions.ts";
-import { parseBody, type ArmReply, type ArmRequest } from "../../../arm/request.ts";
+import { parseBody, type ArmReply, type ArmRequest, type Draft } from "../../../arm/request.ts";
 import { findResource, getResource, putResource } from "../../../arm/resources/resource-store.ts";
 import type { Envelope } from "../../../arm/resources/resource.ts";
 import { appendEvent } from "../../../events/append.ts";
@@ -11,10 +11,15 @@ import { listExtensions } from "../../../inventory/extensions.ts";
 import type { ComputeServices } from "../services.ts";
 import { machineBodySchema, type MachineBody } from "./body.ts";
 import { chosenKeys } from "./disk-encryption.ts";
-import { createMachine } from "./create.ts";
+import { askedMachine, createMachine } from "./create.ts";
 import { reshapeMachine } from "./reshape.ts";
 import { renderMachine, type MachineHidden } from "./shape.ts";
 import { findMachine } from "./find-machine.ts";
+
+export async function checkMachine({ database }: ComputeServices, draft: Draft): Promise<void> {
+  const body = parseBody(draft, machineBodySchema);
+  if ((await findResource(database.kysely, draft.resourceId)) === undefined) askedMachine(draft, body);
+}
 
 export async function putMachine(services: ComputeServices, request: ArmRequest): Promise<ArmReply> {
   const body = parseBody(request, machineBodySchema);

@@ -18,7 +18,7 @@ import type { ComputeServices } from "../services.ts";
 import { attachDetachRoute } from "./attach-detach.ts";
 import { machinePatchSchema } from "./body.ts";
 import { powerRoutes } from "./power.ts";
-import { putMachine, storeMachine } from "./put.ts";
+import { checkMachine, putMachine, storeMachine } from "./put.ts";
 import { reshapeMachine } from "./reshape.ts";
 import { renderMachine } from "./shape.ts";
 
@@ -56,7 +56,12 @@ export function virtualMachines(services: ComputeServices): RouteGroup {
         action: `${machineType}/instanceView/read`,
         handle: bound(showInstanceView),
       },
-      { method: "PUT", path: machinePath, handle: bound(putMachine) },
+      {
+        method: "PUT",
+        path: machinePath,
+        handle: bound(putMachine),
+        check: (draft) => checkMachine(services, draft),
+      },
       { method: "PATCH", path: machinePath, handle: bound(patch) },
       { method: "DELETE", path: machinePath, handle: bound(remove) },
       attachDetachRoute(services),

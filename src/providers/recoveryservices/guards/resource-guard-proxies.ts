@@ -32,7 +32,12 @@ export function resourceGuardProxiesPart(services: RecoveryServices): Provider {
     routes: [
       { method: "GET", path: proxies, handle: (request) => list(services, request) },
       { method: "GET", path: `${proxies}/{proxy}`, handle: (request) => show(services, request) },
-      { method: "PUT", path: `${proxies}/{proxy}`, handle: (request) => put(services, request) },
+      {
+        method: "PUT",
+        path: `${proxies}/{proxy}`,
+        check: (draft) => parseBody(draft, proxyBody),
+        handle: (request) => put(services, request),
+      },
       { method: "DELETE", path: `${proxies}/{proxy}`, handle: (request) => remove(services, request) },
       { method: "POST", path: `${proxies}/{proxy}/unlockDelete`, handle: (request) => unlock(services, request) },
       { method: "POST", path: `${vaultPath}/backupSecurityPIN`, handle: (request) => securityPin(services, request) },

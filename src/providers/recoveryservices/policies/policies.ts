@@ -4,7 +4,7 @@
 import * as z from "zod";
 import { allowOnly, filterPredicate, parseFilter } from "../../../arm/filter.ts";
 import type { Provider } from "../../../arm/provider.ts";
-import { noContent, ok, param, parseBody, type ArmReply, type ArmRequest } from "../../../arm/request.ts";
+import { noContent, ok, param, parseBody, type ArmReply, type ArmRequest, type Draft } from "../../../arm/request.ts";
 import { fillPage } from "../../../arm/paging.ts";
 import { checkPreconditions, preconditionsOf } from "../../../arm/preconditions.ts";
 import { policyErrors } from "../../../backup/policy/errors.ts";
@@ -39,7 +39,12 @@ export function policiesPart(services: RecoveryServices): Provider {
     routes: [
       { method: "GET", path: policies, handle: (request) => list(services, request) },
       { method: "GET", path: one, handle: (request) => show(services, request) },
-      { method: "PUT", path: one, handle: (request) => put(services, request) },
+      {
+        method: "PUT",
+        path: one,
+        handle: (request) => put(services, request),
+        check: (draft) => parsePolicy(asked(draft)),
+      },
       { method: "DELETE", path: one, handle: (request) => remove(services, request) },
       ...operationRoutes(services, one, { status: "operations", result: "operationResults" }),
     ],
@@ -75,10 +80,14 @@ async function show(services: RecoveryServices, request: ArmRequest): Promise<Ar
 
 const policyBody = z.object({ properties: z.record(z.string(), z.unknown()) });
 
+function asked(draft: Draft): object {
+  checkName(param(draft, "policy"));
+  return parseBody(draft, policyBody).properties;
+}
+
 async function put(services: RecoveryServices, request: ArmRequest): Promise<ArmReply> {
   const name = param(request, "policy");
-  checkName(name);
-  const { properties } = parseBody(request, policyBody);
+  const properties = asked(request);
   const { vault, stored, counts } = await services.database.transaction(async (trx) => {
     const vault = await vaultOf(trx, request);
     const before = await findPolicy(trx, vault, name);

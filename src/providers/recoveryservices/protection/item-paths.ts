@@ -1,6 +1,6 @@
 // The paths of items and of what hangs on them, and how a request finds its item.
 
-import { param, type ArmRequest } from "../../../arm/request.ts";
+import { param, type ArmRequest, type Draft } from "../../../arm/request.ts";
 import { protectionErrors } from "../../../backup/protection/errors.ts";
 import { findItem, getItem, type ProtectedItem } from "../../../backup/protection/item.ts";
 import { machineOfName } from "../../../backup/protection/names.ts";
@@ -15,7 +15,7 @@ export const pointPath = `${itemPath}/recoveryPoints/{point}`;
 export const itemType = "Microsoft.RecoveryServices/vaults/backupFabrics/protectionContainers/protectedItems";
 
 /** Throws unless the container's and the item's name speak of one machine, and of which. */
-export function machineInPath(request: ArmRequest): { readonly group: string; readonly machine: string } {
+export function machineInPath(request: Draft): { readonly group: string; readonly machine: string } {
   const container = machineOfName(param(request, "container"));
   const item = machineOfName(param(request, "item"));
   if (

@@ -7,7 +7,7 @@ import { allowOnly, filterPredicate, parseFilter, requiredEquals } from "../../.
 import { resultReply } from "../../../arm/operations/replies.ts";
 import { getOperation } from "../../../arm/operations/operation.ts";
 import type { Provider } from "../../../arm/provider.ts";
-import { ok, param, parseBody, type ArmReply, type ArmRequest } from "../../../arm/request.ts";
+import { ok, param, parseBody, type ArmReply, type ArmRequest, type Draft } from "../../../arm/request.ts";
 import { listItems, type ProtectedItem } from "../../../backup/protection/item.ts";
 import { policyNames } from "../../../backup/protection/policy-names.ts";
 import {
@@ -39,7 +39,7 @@ export function protectedItemsPart(services: RecoveryServices): Provider {
     routes: [
       { method: "GET", path: `${vaultPath}/backupProtectedItems`, handle: (request) => list(services, request) },
       { method: "GET", path: itemPath, handle: (request) => show(services, request) },
-      { method: "PUT", path: itemPath, handle: (request) => put(services, request) },
+      { method: "PUT", path: itemPath, handle: (request) => put(services, request), check: asked },
       { method: "DELETE", path: itemPath, handle: (request) => remove(services, request) },
       { method: "POST", path: `${itemPath}/backup`, handle: (request) => backUp(services, request) },
       ...(status === undefined ? [] : [status]),
@@ -111,10 +111,15 @@ async function render(services: RecoveryServices, vault: Vault, item: ProtectedI
 
 const endProtection = `${namespace}/vaults/backupFabrics/protectionContainers/protectedItems/delete`;
 
-async function put(services: RecoveryServices, request: ArmRequest): Promise<ArmReply> {
-  const { properties } = parseBody(request, itemBody);
-  const { machine, group } = machineInPath(request);
+function asked(draft: Draft) {
+  const { properties } = parseBody(draft, itemBody);
+  const { machine, group } = machineInPath(draft);
   checkType(properties);
+  return { properties, machine, group };
+}
+
+async function put(services: RecoveryServices, request: ArmRequest): Promise<ArmReply> {
+  const { properties, machine, group } = asked(request);
   const state = properties.protectionState?.toLowerCase();
   const ends = properties.isRehydrate !== true && (state === "protectionstopped" || state === "backupssuspended");
   // Whoever may only write items may not end their protection: that is a matter of who may delete them.

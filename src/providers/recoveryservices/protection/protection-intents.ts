@@ -4,7 +4,7 @@
 import * as z from "zod";
 import { allowOnly, filterPredicate, parseFilter } from "../../../arm/filter.ts";
 import type { Provider } from "../../../arm/provider.ts";
-import { noContent, ok, parseBody, type ArmReply, type ArmRequest } from "../../../arm/request.ts";
+import { noContent, ok, parseBody, type ArmReply, type ArmRequest, type Draft } from "../../../arm/request.ts";
 import { deleteResource, getResource, listResources, putResource } from "../../../arm/resources/resource-store.ts";
 import type { Resource } from "../../../arm/resources/resource.ts";
 import { vaultErrors } from "../../../backup/vaults/errors.ts";
@@ -24,7 +24,7 @@ export function protectionIntentsPart(services: RecoveryServices): Provider {
     routes: [
       { method: "GET", path: `${vaultPath}/backupProtectionIntents`, handle: (request) => list(services, request) },
       { method: "GET", path: one, handle: (request) => show(services, request) },
-      { method: "PUT", path: one, handle: (request) => put(services, request) },
+      { method: "PUT", path: one, handle: (request) => put(services, request), check: asked },
       { method: "DELETE", path: one, handle: (request) => remove(services, request) },
     ],
   };
@@ -48,8 +48,8 @@ const intentBody = z.object({
   }),
 });
 
-async function put(services: RecoveryServices, request: ArmRequest): Promise<ArmReply> {
-  const { properties } = parseBody(request, intentBody);
+function asked(draft: Draft) {
+  const { properties } = parseBody(draft, intentBody);
   if (properties.protectionIntentItemType.toLowerCase() !== intentType.toLowerCase()) {
     throw vaultErrors.BMSUserErrorOperationNotSupported(
       `'properties.protectionIntentItemType' is '${properties.protectionIntentItemType}': databases inside machines are not protected here.`,
@@ -59,7 +59,11 @@ async function put(services: RecoveryServices, request: ArmRequest): Promise<Arm
       },
     );
   }
-  const { sourceResourceId, policyId } = properties;
+  return properties;
+}
+
+async function put(services: RecoveryServices, request: ArmRequest): Promise<ArmReply> {
+  const { sourceResourceId, policyId } = asked(request);
   const machine = await machineOf(services, request, { sourceResourceId }, undefined);
   const { database } = services;
   return database.transaction(async (trx) => {

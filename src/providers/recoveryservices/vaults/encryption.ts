@@ -28,7 +28,12 @@ export function encryptionPart(services: RecoveryServices): Provider {
     resourceTypes: [{ name: "vaults/backupEncryptionConfigs", apiVersions }],
     routes: [
       { method: "GET", path, handle: (request) => show(services, request) },
-      { method: "PUT", path, handle: (request) => put(services, request) },
+      {
+        method: "PUT",
+        path,
+        handle: (request) => put(services, request),
+        check: (draft) => parseBody(draft, configBody),
+      },
     ],
   };
 }
@@ -58,6 +63,10 @@ export function encryptingRoutes(services: RecoveryServices, routes: readonly Ro
     if (route.method !== "PUT" && route.method !== "PATCH") return route;
     return {
       ...route,
+      check: (draft) => {
+        parseBody(draft, vaultBody);
+        return route.check?.(draft);
+      },
       handle: async (request) => {
         const asked = parseBody(request, vaultBody).properties?.encryption;
         const reply = await route.handle(request);

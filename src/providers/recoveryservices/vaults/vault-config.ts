@@ -30,7 +30,7 @@ export function vaultConfigPart(services: RecoveryServices): Provider {
     routes: [
       { method: "GET", path, handle: (request) => show(services, request) },
       { method: "PATCH", path, handle: change },
-      { method: "PUT", path, handle: change },
+      { method: "PUT", path, handle: change, check: (draft) => parseBody(draft, configBody) },
     ],
   };
 }

@@ -27,7 +27,13 @@ export function vaultSettingsPart(services: RecoveryServices): Provider {
         action: `${namespace}/vaults/read`,
         handle: async (request) => ok(render(await vaultOf(services.database.kysely, request))),
       },
-      { method: "PUT", path, action: `${namespace}/vaults/write`, handle: (request) => put(services, request) },
+      {
+        method: "PUT",
+        path,
+        action: `${namespace}/vaults/write`,
+        check: (draft) => parseBody(draft, settingsBody),
+        handle: (request) => put(services, request),
+      },
     ],
   };
 }

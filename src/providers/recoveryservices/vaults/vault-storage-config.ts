@@ -31,7 +31,12 @@ export function vaultStorageConfigPart(services: RecoveryServices): Provider {
     resourceTypes: [{ name: "vaults/backupstorageconfig", apiVersions }],
     routes: [
       { method: "GET", path, handle: (request) => show(services, request) },
-      { method: "PUT", path, handle: async (request) => ok(await render(services, await change(services, request))) },
+      {
+        method: "PUT",
+        path,
+        check: (draft) => parseBody(draft, storageBody),
+        handle: async (request) => ok(await render(services, await change(services, request))),
+      },
       {
         method: "PATCH",
         path,

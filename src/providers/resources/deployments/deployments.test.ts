@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { z } from "zod";
 import { createDispatcher, type Dispatcher, type WireReply } from "../../../arm/dispatch.ts";
 import { createLocations } from "../../../arm/locations.ts";
 import { createOperationRunner, type OperationRunner } from "../../../arm/operations/runner.ts";
 import { createPaging } from "../../../arm/paging.ts";
 import { providerDirectory, type ProviderDirectory } from "../../../arm/provider.ts";
-import { ok, type ArmRequest, type Caller } from "../../../arm/request.ts";
+import { ok, parseBody, type ArmRequest, type Caller, type Draft } from "../../../arm/request.ts";
 import { getResource, putResource } from "../../../arm/resources/resource-store.ts";
 import { renderResource } from "../../../arm/resources/resource.ts";
 import { createThrottle } from "../../../arm/throttle.ts";
@@ -62,7 +63,8 @@ async function world(database: Database): Promise<World> {
     atOnce: 8,
     report: (error) => assert.fail(String(error)),
   });
-  const access = { check: async () => {} } as unknown as Access;
+  const allows = (_action: string, scope: string): boolean => !scope.includes("forbidden");
+  const access = { check: async () => {}, grantsOf: async () => ({ allows }) } as unknown as Access;
   const services: Services = {
     database,
     paging: createPaging(key),
@@ -80,6 +82,13 @@ async function world(database: Database): Promise<World> {
       {
         method: "PUT" as const,
         path,
+        check: (draft: Draft) => {
+          const { properties } = parseBody(
+            draft,
+            z.object({ properties: z.object({ size: z.int() }).partial().nullish() }),
+          );
+          if (properties?.size === 13) throw errors.QuotaExceeded("Nothing has this size.");
+        },
         handle: async (request: ArmRequest) => {
           const name = request.resourceId.split("/").at(-1) ?? "";
           puts.push(name);
@@ -199,6 +208,44 @@ test("a template with a type that is not here is refused whole, before anything 
   }
   assert.ok(!azure.puts.includes("never"));
   assert.equal((await azure.call("GET", `${one}/strange`)).status, 404);
+});
+
+test("providers are asked about every body that is known beforehand, before anything is made", async () => {
+  const sized = (name: string, size: string): string => thing(name, `, properties: { size: ${size} }`);
+  const loop = sized("l", '"[add(copyIndex(), 12)]"').replace(
+    'name: "l"',
+    `name: "[concat('l', copyIndex())]", copy: { name: "l", count: 2 }`,
+  );
+  const late = sized("late", "\"[reference('never').size]\"");
+  const { status, json } = await azure.call(
+    "PUT",
+    `${one}/wrong-bodies`,
+    body(`${thing("never")}, ${loop}, ${sized("text", '"large"')}, ${late}`),
+  );
+  assert.equal(status, 400);
+  assert.deepEqual(
+    json["error"].details.map(({ code, target }: Answer) => [code, target.split("/").at(-1)]),
+    [
+      ["QuotaExceeded", "l1"],
+      ["InvalidRequestContent", "text"],
+    ],
+  );
+  assert.ok(!azure.puts.includes("never"));
+});
+
+test("what the one who deploys may not write is told before anything is made", async () => {
+  const { status, json } = await azure.call(
+    "PUT",
+    `${one}/not-allowed`,
+    body(`${thing("never")}, ${thing("forbidden")}`),
+  );
+  assert.equal(status, 403);
+  assert.equal(json["error"].code, "InvalidTemplateDeployment");
+  assert.match(
+    json["error"].message,
+    /'Authorization failed for template resource 'forbidden' of type 'Microsoft.Test\/things'.*'Microsoft.Test\/things\/write'/,
+  );
+  assert.ok(!azure.puts.includes("never"));
 });
 
 test("a deployment as az sends it: 201, status, the record, its operations by both paths, and again as 200", async () => {

@@ -21,12 +21,11 @@ export interface InProcessClient {
   send(call: InProcessCall): Promise<WireReply>;
   /** Put before the real authentication: knows the tokens of this client and nothing else. */
   authenticate(real: DispatchParts["authenticate"]): DispatchParts["authenticate"];
-  /** Throws what a PUT of the resource would be refused with whoever sends it. */
-  checkPut(path: string, apiVersion: string): void;
+  readonly checkPut: Dispatcher["checkPut"];
   connect(dispatcher: Answering): void;
 }
 
-type Answering = Pick<Dispatcher, "handle" | "checkRoute">;
+type Answering = Pick<Dispatcher, "handle" | "checkPut">;
 
 const scheme = "InProcess ";
 
@@ -38,7 +37,7 @@ export function createInProcessClient(): InProcessClient {
     return dispatcher;
   };
   return {
-    checkPut: (path, apiVersion) => connected().checkRoute("PUT", path, apiVersion),
+    checkPut: (path, apiVersion, body) => connected().checkPut(path, apiVersion, body),
     connect: (made) => {
       dispatcher = made;
     },

@@ -1,37 +1,90 @@
 // What a deployment would end with is said before anything of it is made: every resource, those of
-// nested deployments too, must be of a type that is here and can be made.
+// nested deployments too, must be of a type that is here, have a name and a body that its provider
+// takes, and be one that whoever deploys may write.
 
-import { deploymentType } from "../../../arm/template/planned-resource.ts";
+import type { Caller } from "../../../arm/request.ts";
+import { isObject, type JsonObject, toPlain } from "../../../arm/relaxed-json/json.ts";
+import { deploymentType, type PlannedResource } from "../../../arm/template/planned-resource.ts";
 import { templateErrors } from "../../../arm/template/template-errors.ts";
-import { plannedWrites, type ValidatedDeployment } from "../../../arm/template/validate.ts";
+import type { Access } from "../../../identity/access/access.ts";
 import { HoldfastError } from "../../../lib/errors.ts";
 import type { InProcessClient } from "./in-process-client.ts";
 
-const toldAtMost = 50;
-
-export function checkResourceTypes(
-  client: Pick<InProcessClient, "checkPut">,
-  validated: ValidatedDeployment,
-  trackingId: string,
-): void {
-  const refusals = plannedWrites(validated).flatMap(({ resource }): HoldfastError[] => {
-    if (resource.type.toLowerCase() === deploymentType) return [];
-    const refusal = refusalOf(() => client.checkPut(resource.id, resource.apiVersion), resource.id);
-    return refusal === undefined ? [] : [refusal];
-  });
-  if (refusals.length === 0) return;
-  throw templateErrors.InvalidTemplateDeployment(
-    `The template deployment '${validated.plan.request.name}' is not valid according to the validation procedure. The tracking id is '${trackingId}'. See inner errors for details.`,
-    { details: refusals.slice(0, toldAtMost) },
-  );
+export interface Preflight {
+  /** Looks at one resource; its body is undefined while a part of it is known only while deploying. */
+  planned(resource: PlannedResource, body: JsonObject | undefined): void;
+  /** Throws when anything that was looked at cannot be. */
+  refuse(deploymentName: string, trackingId: string): Promise<void>;
 }
 
-function refusalOf(check: () => void, id: string): HoldfastError | undefined {
-  try {
-    check();
-    return undefined;
-  } catch (error) {
-    if (!(error instanceof HoldfastError)) throw error;
-    return new HoldfastError(error.code, { status: error.status }, error.message, { target: id });
-  }
+export interface PreflightTerms {
+  readonly client: Pick<InProcessClient, "checkPut">;
+  readonly access: Pick<Access, "grantsOf">;
+  readonly caller: Caller;
+}
+
+const toldAtMost = 50;
+
+interface Looked {
+  readonly resource: PlannedResource;
+  /** The right that writing it needs; none when it cannot be. */
+  readonly action?: string;
+  readonly refusal?: HoldfastError;
+}
+
+export function preflight({ client, access, caller }: PreflightTerms): Preflight {
+  const looks: Promise<Looked>[] = [];
+
+  const look = async (resource: PlannedResource, body: JsonObject | undefined): Promise<Looked> => {
+    try {
+      const known = isObject(body) ? toPlain(body) : undefined;
+      return { resource, action: (await client.checkPut(resource.id, resource.apiVersion, known)).action };
+    } catch (error) {
+      if (!(error instanceof HoldfastError)) throw error;
+      const { code, status, details } = error;
+      return {
+        resource,
+        refusal: new HoldfastError(code, { status }, error.sentence, { target: resource.id, details }),
+      };
+    }
+  };
+
+  return {
+    planned: (resource, body) => {
+      if (resource.type.toLowerCase() === deploymentType) return;
+      const looked = look(resource, body);
+      looked.catch(() => {}); // `refuse` hears of it, unless the template itself is refused first
+      looks.push(looked);
+    },
+    refuse: async (deploymentName, trackingId) => {
+      const looked = await Promise.all(looks);
+      const refusals = looked.flatMap(({ refusal }) => refusal ?? []);
+      const grants = await access.grantsOf(caller.principalId);
+      const forbidden = looked.flatMap(({ resource, action = "" }) =>
+        action === "" || grants.allows(action, resource.id, "action") ? [] : [notAllowed(caller, resource, action)],
+      );
+      const details = [...refusals, ...forbidden].slice(0, toldAtMost);
+      if (refusals.length > 0)
+        throw templateErrors.InvalidTemplateDeployment(
+          `The template deployment '${deploymentName}' is not valid according to the validation procedure. The tracking id is '${trackingId}'. See inner errors for details.`,
+          { details },
+        );
+      if (forbidden.length > 0)
+        throw new HoldfastError(
+          "InvalidTemplateDeployment",
+          { status: 403 },
+          `Deployment failed with multiple errors: ${details.map(({ message }) => `'${message}'`).join("; ")}`,
+          { details },
+        );
+    },
+  };
+}
+
+function notAllowed(caller: Caller, { id, name, type }: PlannedResource, action: string): HoldfastError {
+  return new HoldfastError(
+    "AuthorizationFailed",
+    { status: 403 },
+    `Authorization failed for template resource '${name}' of type '${type}'. The client '${caller.name}' with object id '${caller.principalId}' does not have permission to perform action '${action}' at scope '${id}'.`,
+    { target: id },
+  );
 }

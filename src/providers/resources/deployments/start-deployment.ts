@@ -31,7 +31,7 @@ import {
   type StoredDeployment,
 } from "./deployment-record.ts";
 import { type DeploymentParts, planningHost, type PlanningHost } from "./host.ts";
-import { checkResourceTypes } from "./preflight.ts";
+import { preflight } from "./preflight.ts";
 import { deploymentOperationKind, type LiveDeployments } from "./run-deployment.ts";
 
 const errors = defineErrors({ DeploymentActive: { status: 409 }, DeploymentQuotaExceeded: { status: 409 } });
@@ -84,8 +84,14 @@ export async function checkDeployment(parts: DeploymentParts, request: ArmReques
   });
   const asGiven = requestFrom(body, name, target, body.parameters);
   const parameters = await resolveSecrets(body.parameters, host, request.signal);
-  const validated = await validateDeployment({ ...asGiven, parameters }, host, newTreeBudget(), request.signal);
-  checkResourceTypes(parts.client, validated, request.correlationId);
+  const { planned, refuse } = preflight({
+    client: parts.client,
+    access: parts.services.access,
+    caller: request.caller,
+  });
+  const tree = newTreeBudget(planned);
+  const validated = await validateDeployment({ ...asGiven, parameters }, host, tree, request.signal);
+  await refuse(validated.plan.request.name, request.correlationId);
   return { body, request: asGiven, validated, host };
 }
 
