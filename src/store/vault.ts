@@ -8,7 +8,8 @@ import type { ObjectStore } from "./backends/object-store.ts";
 import { storeErrors } from "./errors.ts";
 import { formatVersion } from "./format/layout.ts";
 import type { BlobTable } from "./index/blob-table.ts";
-import { VaultIndex, type IndexThreads } from "./index/vault-index.ts";
+import type { IndexThreads } from "./index/index-objects.ts";
+import { VaultIndex } from "./index/vault-index.ts";
 import {
   encodeConfig,
   makeSlot,
@@ -161,8 +162,8 @@ export function withFreshIndex(vault: Vault): Vault {
 }
 
 const indexThreads = (pool: () => WorkerPool): IndexThreads => ({
-  unseal: (name, sealed) => pool().run({ type: "unseal", name, sealed }, [sealed.buffer]),
-  put: (table, packs) => pool().run({ type: "index", table: table.shared, packs }, [packs.content.buffer]),
+  open: (name, sealed) => pool().run({ type: "openIndex", name, sealed }, [sealed.buffer]),
+  put: (table, packs) => pool().run({ type: "putIndex", table: table.shared, packs }, [packs.content.buffer]),
 });
 
 /**

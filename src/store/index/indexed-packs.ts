@@ -1,9 +1,26 @@
-// What an index object says of its packs, on its way into the blob table. Another thread may do it: it
-// is the larger part of opening a vault of millions of blobs.
+// What an index object says of its packs, on its way into the blob table. Other threads do both parts,
+// since they are most of what opening a vault of millions of blobs costs; the thread that knows which
+// packs are there stands between them.
 
+import { outlineIndex } from "../format/index-object.ts";
 import { checkEntries, entryLength } from "../format/pack.ts";
 import { headerLength } from "../format/sealed.ts";
 import { entriesAtOnce, storedLengthAt, type BlobTable, type EntryBatch } from "./blob-table.ts";
+
+/** An index object that was opened. */
+export interface OpenedIndex {
+  readonly content: Uint8Array<ArrayBuffer>;
+  /** For each pack: where its description begins in the content, how many bytes its entries take. */
+  readonly outline: Int32Array<ArrayBuffer>;
+}
+
+export const outlineFields = 2;
+
+export function outlinePacks(content: Uint8Array<ArrayBuffer>, name: string): OpenedIndex {
+  const fields: number[] = [];
+  outlineIndex(content, name, { pack: (at, entriesLength) => void fields.push(at, entriesLength) });
+  return { content, outline: Int32Array.from(fields) };
+}
 
 export interface IndexedPacks {
   /** The index object, for messages. */

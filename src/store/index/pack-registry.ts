@@ -18,6 +18,8 @@ const firstCapacity = 64;
 export class PackRegistry {
   #count = 0;
   #names = new Int32Array(firstCapacity * words);
+  /** Where each name belongs among the slots, before it is cut to their number. */
+  #homes = new Int32Array(firstCapacity);
   #salts = new Uint8Array(firstCapacity * 32);
   #sizes = new Uint32Array(firstCapacity);
   /** 0: not described yet, by an index object or by the pack itself. */
@@ -41,9 +43,7 @@ export class PackRegistry {
   /** The number of a name; a new one when it was not known. */
   note(hash: string, size: number): number {
     const name = nameOf(hash);
-    const known = this.#find(name, 0);
-    const number = known ?? this.begin();
-    if (known === undefined) this.#setName(number, name);
+    const number = this.#find(name, 0) ?? this.#nameNew(name);
     this.#sizes[number] = size;
     return number;
   }
@@ -54,9 +54,10 @@ export class PackRegistry {
     this.#sizes[number] = size;
   }
 
-  describe(number: number, epoch: number, salt: Uint8Array): void {
+  /** The salt lies in `bytes`, from `at` on. */
+  describe(number: number, epoch: number, bytes: Uint8Array, at = 0): void {
     this.#epochs[number] = epoch;
-    this.#salts.set(salt, number * 32);
+    for (let index = 0; index < 32; index += 1) this.#salts[number * 32 + index] = bytes[at + index] ?? 0;
   }
 
   isDescribed(number: number): boolean {
@@ -70,11 +71,6 @@ export class PackRegistry {
   /** Of a name as index objects have it. */
   numberAt(view: DataView, at: number): number | undefined {
     return this.#find(view, at);
-  }
-
-  /** The number that this one's name means now. */
-  current(number: number): number {
-    return this.#find(this.#nameAt(number), 0) ?? number;
   }
 
   sizeOf(number: number): number {
@@ -94,14 +90,14 @@ export class PackRegistry {
   }
 
   #find(name: DataView, at: number): number | undefined {
-    const slot = this.#slots[this.#slotOf(name, at)] ?? 0;
+    const slot = this.#slots[this.#slotOf(name, at, this.#home(name, at))] ?? 0;
     return slot === 0 ? undefined : slot - 1;
   }
 
   /** Where a name is, or where it would be. */
-  #slotOf(name: DataView, at: number): number {
+  #slotOf(name: DataView, at: number, home: number): number {
     const mask = this.#slots.length - 1;
-    for (let slot = this.#home(name, at); ; slot = (slot + 1) & mask) {
+    for (let slot = home & mask; ; slot = (slot + 1) & mask) {
       const number = (this.#slots[slot] ?? 0) - 1;
       if (number < 0 || this.#isNamed(number, name, at)) return slot;
     }
@@ -120,12 +116,20 @@ export class PackRegistry {
     for (let word = 0; word < words; word += 1) {
       sum = (sum + Math.imul(name.getInt32(at + word * 4, true), this.#spread[word] ?? 1)) | 0;
     }
-    return (sum ^ (sum >>> 15)) & (this.#slots.length - 1);
+    return sum ^ (sum >>> 15);
+  }
+
+  #nameNew(name: DataView): number {
+    const number = this.begin();
+    this.#setName(number, name);
+    return number;
   }
 
   #setName(number: number, name: DataView): void {
+    const home = this.#home(name, 0);
+    this.#homes[number] = home;
     for (let word = 0; word < words; word += 1) this.#names[number * words + word] = name.getInt32(word * 4, true);
-    this.#slots[this.#slotOf(name, 0)] = number + 1;
+    this.#slots[this.#slotOf(name, 0, home)] = number + 1;
   }
 
   /** The result is valid until the next call. */
@@ -139,12 +143,24 @@ export class PackRegistry {
   #grow(): void {
     const capacity = 2 * this.#sizes.length;
     this.#names = grown(this.#names, new Int32Array(capacity * words));
+    this.#homes = grown(this.#homes, new Int32Array(capacity));
     this.#salts = grown(this.#salts, new Uint8Array(capacity * 32));
     this.#sizes = grown(this.#sizes, new Uint32Array(capacity));
     this.#epochs = grown(this.#epochs, new Uint32Array(capacity));
-    const taken = this.#slots.filter((slot) => slot !== 0);
-    this.#slots = new Int32Array(2 * capacity);
-    for (const slot of taken) this.#slots[this.#slotOf(this.#nameAt(slot - 1), 0)] = slot;
+    this.#spreadOver(2 * capacity);
+  }
+
+  /** All names are different: each takes the first free slot. */
+  #spreadOver(count: number): void {
+    const slots = new Int32Array(count);
+    const mask = count - 1;
+    for (const taken of this.#slots) {
+      if (taken === 0) continue;
+      let slot = (this.#homes[taken - 1] ?? 0) & mask;
+      while (slots[slot] !== 0) slot = (slot + 1) & mask;
+      slots[slot] = taken;
+    }
+    this.#slots = slots;
   }
 }
 

@@ -5,7 +5,7 @@ import type { BlobKind } from "../format/layout.ts";
 import type { PackEntry } from "../format/pack.ts";
 import type { NameHash } from "../keys/vault-keys.ts";
 import type { SharedTable } from "../index/blob-table.ts";
-import type { IndexedPacks } from "../index/indexed-packs.ts";
+import type { IndexedPacks, OpenedIndex } from "../index/indexed-packs.ts";
 import type { FinishedPack } from "./pack-builder.ts";
 
 export interface WorkerSetup {
@@ -107,21 +107,21 @@ export interface EpochsTask {
   readonly epochs: ReadonlyMap<number, Uint8Array>;
 }
 
-/** Opens an index object; gives its content. */
-export interface UnsealTask {
-  readonly type: "unseal";
+/** Opens an index object and outlines it. */
+export interface OpenIndexTask {
+  readonly type: "openIndex";
   readonly name: string;
   readonly sealed: Uint8Array<ArrayBuffer>;
 }
 
 /** Puts what an index object says into a table. */
-export interface IndexTask {
-  readonly type: "index";
+export interface PutIndexTask {
+  readonly type: "putIndex";
   readonly table: SharedTable;
   readonly packs: IndexedPacks;
 }
 
-export type Task = StoreTask | DiffTask | OpenTask | FinishTask | TableTask | EpochsTask | UnsealTask | IndexTask;
+export type Task = StoreTask | DiffTask | OpenTask | FinishTask | TableTask | EpochsTask | OpenIndexTask | PutIndexTask;
 
 export interface TaskResults {
   store: StoreResult;
@@ -130,8 +130,8 @@ export interface TaskResults {
   finish: undefined;
   table: undefined;
   epochs: undefined;
-  unseal: Uint8Array<ArrayBuffer>;
-  index: undefined;
+  openIndex: OpenedIndex;
+  putIndex: undefined;
 }
 
 export interface Space {

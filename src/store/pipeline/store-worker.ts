@@ -10,7 +10,7 @@ import { blobKinds, maxIndexSize, objectKinds } from "../format/layout.ts";
 import { plainLength } from "../format/pack.ts";
 import { unseal } from "../format/sealed.ts";
 import { BlobTable } from "../index/blob-table.ts";
-import { putIndexedPacks } from "../index/indexed-packs.ts";
+import { outlinePacks, putIndexedPacks } from "../index/indexed-packs.ts";
 import { addEpochs, blobId, type VaultKeys } from "../keys/vault-keys.ts";
 import { storeErrors } from "../errors.ts";
 import { comparePages, type PageComparer } from "./compare-pages.ts";
@@ -111,14 +111,15 @@ async function perform(number: number, task: Task): Promise<void> {
       table = new BlobTable(task.table);
       send({ type: "done", number, result: undefined });
       return;
-    case "unseal": {
+    case "openIndex": {
       const { name, sealed } = task;
       const content = ownMemory(unseal(keys, objectKinds.index, "", sealed, maxIndexSize, name), besideContent);
       giveBack(sealed);
-      send({ type: "done", number, result: content }, [content.buffer]);
+      const result = outlinePacks(content, name);
+      send({ type: "done", number, result }, [content.buffer, result.outline.buffer]);
       return;
     }
-    case "index":
+    case "putIndex":
       putIndexedPacks(new BlobTable(task.table), task.packs);
       giveBack(new Uint8Array(task.packs.content.buffer));
       send({ type: "done", number, result: undefined });
