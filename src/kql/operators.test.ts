@@ -225,6 +225,36 @@ test("a bag is expanded whatever its keys look like", async () => {
 });
 
 describe("what the real engine was seen to do", () => {
+  test("a word that begins or ends with a sign finds itself behind letters, but half a term is not found", async () => {
+    const address = "https://host/subscriptions/0000/resourcegroups/test.rg01?api-version=2021";
+    const found = async (source: string, test: string): Promise<JsonValue> => {
+      const print = `print s = '${source}', w = '${/'(.*)'/.exec(test)?.[1]}', n = 1`;
+      const operator = test.split(" ")[0];
+      const [row] = await rows(`${print} | extend a = s ${test}, b = s ${operator} w, c = s ${operator} strcat(w, '')`);
+      assert.deepEqual(row?.slice(4), [row?.[3], row?.[3]], `${source} ${test}`);
+      return row?.[3] ?? null;
+    };
+    for (const [test, holds] of [
+      ["has 'resourcegroups/test.rg01'", true],
+      ["has '/resourcegroups/test.rg01?'", true],
+      ["has '/resource'", false],
+      ["hasprefix '/resource'", true],
+      ["hassuffix 'groups/'", true],
+      ["has 'groups/'", false],
+      ["has_cs '.RG01'", false],
+    ] as const) {
+      assert.equal(await found(address, test), holds, test);
+    }
+    assert.equal(await found("user@example.org", "has '@'"), true);
+    assert.equal(await found("user@example.org", "has '@exam'"), false);
+    assert.equal(await found("Grüße.exe", "has '.exe'"), true);
+    assert.equal(await found("a.exeé", "has '.exe'"), false);
+    assert.deepEqual(
+      await rows("print s = 'run.exe' | where s has_any (dynamic(['x', '.exe'])) and s has_all ('.', 'run')"),
+      [["run.exe"]],
+    );
+  });
+
   test("kind=regex stops anywhere, is greedy, and takes what looks like the type of a column", async () => {
     const parsed = (text: string, pattern: string) =>
       rows(`print s="${text}" | parse kind=regex s with ${pattern} | project-away s`);

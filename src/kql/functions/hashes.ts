@@ -1,5 +1,6 @@
-// xxHash64: what hash() of the service is.
+// Hashes: xxHash64, which is hash() of the service, and digests.
 
+import { createHash } from "node:crypto";
 import { dynamicToText } from "../values/dynamic.ts";
 import type { RuntimeFunction } from "./value.ts";
 
@@ -50,4 +51,18 @@ const hash: RuntimeFunction = ([value = null, modulo]) => {
   return ((signed % modulo) + modulo) % modulo;
 };
 
-export const hashFunctions: Readonly<Record<string, RuntimeFunction>> = { hash, hash_xxhash64: hash };
+/** The digest of nothing is nothing. */
+const digest =
+  (algorithm: string): RuntimeFunction =>
+  ([value = null]) => {
+    const content = dynamicToText(value);
+    return content === "" ? "" : createHash(algorithm).update(content).digest("hex");
+  };
+
+export const hashFunctions: Readonly<Record<string, RuntimeFunction>> = {
+  hash,
+  hash_xxhash64: hash,
+  hash_md5: digest("md5"),
+  hash_sha1: digest("sha1"),
+  hash_sha256: digest("sha256"),
+};

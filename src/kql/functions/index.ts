@@ -19,6 +19,8 @@ import { seriesFunctions } from "./series.ts";
 import { sketchFunctions } from "./sketches.ts";
 import { specialFunctions } from "./special.ts";
 import { unitFunctions } from "./units.ts";
+import { textEncodings } from "./text-encodings.ts";
+import { textFormats } from "./text-formats.ts";
 import { textFunctions } from "./texts.ts";
 import { timeFunctions } from "./times.ts";
 import type { RuntimeFunction } from "./value.ts";
@@ -43,6 +45,8 @@ export const runtimeFunctions: Readonly<Record<string, RuntimeFunction>> = {
   ...sketchFunctions,
   ...specialFunctions,
   ...unitFunctions,
+  ...textEncodings,
+  ...textFormats,
   ...textFunctions,
   ...timeFunctions,
   ...xmlFunctions,

@@ -9,6 +9,9 @@ export type RuntimeFunction = (args: readonly RuntimeValue[]) => RuntimeValue;
 
 export const text = (value: RuntimeValue | undefined): string => (typeof value === "string" ? value : "");
 
+/** Positions count code points, as KQL does. */
+export const points = (value: string): string[] => [...value];
+
 export const integer = (value: RuntimeValue | undefined, absent = 0): number =>
   typeof value === "bigint" || typeof value === "number" ? Number(value) : absent;
 

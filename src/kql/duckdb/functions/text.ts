@@ -4,15 +4,12 @@ import type { Emitter, FunctionEmitter } from "../context.ts";
 import { runtimeCall } from "../runtime-call.ts";
 import { literalSql, plain, quoteText, sql, type Sql } from "../sql.ts";
 import { parseDynamic } from "../../values/dynamic.ts";
+import { escapeRegex } from "../../values/escape-regex.ts";
+import { boundedBy, edgesOf, noTermCharacter, termCharacter } from "../../values/terms.ts";
 import { textOf } from "./convert.ts";
 
-const boundary = String.raw`[^\p{L}\p{N}]`;
 /** What bounds a term for sure. The tables of Unicode's letters take RE2 some 10 ms for each pattern. */
 const plainBoundary = String.raw`[^A-Za-z0-9\x{80}-\x{10FFFF}]`;
-
-function escapeRegex(text: string): string {
-  return text.replaceAll(/[\\^$.*+?()[\]{}|]/g, "\\$&");
-}
 
 const unicodeClasses: Readonly<Record<string, readonly [bare: string, inClass: string]>> = {
   d: [String.raw`\p{Nd}`, String.raw`\p{Nd}`],
@@ -47,24 +44,28 @@ const lower = (value: Sql): string =>
 function term(before: boolean, after: boolean, ignoreCase: boolean): FunctionEmitter {
   return ([text, word], _call, { context }) => {
     if (text === undefined || word === undefined) return undefined as never;
-    const bounded = (body: string, edge: string): string =>
-      `${before ? `(^|${edge})` : ""}${body}${after ? `($|${edge})` : ""}`;
     const flag = ignoreCase ? "(?i)" : "";
     const contained = ignoreCase
       ? `contains(${lower(text)}, ${lower(word)})`
       : `contains(${plain(text)}, ${plain(word)})`;
     if (typeof word.constant === "string") {
       if (word.constant === "") return sql("bool", "true");
+      const own = edgesOf(word.constant);
+      const edges = { before: before && own.before, after: after && own.after };
+      if (!edges.before && !edges.after) return sql("bool", contained);
       const escaped = escapeRegex(word.constant);
-      const matched = `regexp_matches(${plain(text)}, ${quoteText(flag + bounded(escaped, plainBoundary))})`;
-      const full = literalSql("string", bounded(escaped, boundary));
+      const matched = `regexp_matches(${plain(text)}, ${quoteText(flag + boundedBy(plainBoundary, escaped, edges))})`;
+      const full = literalSql("string", boundedBy(noTermCharacter, escaped, edges));
       const among = runtimeCall("matches_unicode", [text, full, literalSql("bool", ignoreCase)], "bool", context);
       const isForeign = `strlen(${plain(text)}) > length(${plain(text)})`;
       const found = [isWhole(text, word.constant), matched, `(${isForeign} AND ${among.text})`];
       return sql("bool", `(${contained} AND (${found.join(" OR ")}))`);
     }
-    const [start = "", end = ""] = bounded("\0", boundary).split("\0");
-    const pattern = `${quoteText(flag + start)} || regexp_escape(${plain(word)}) || ${quoteText(end)}`;
+    const edge = (test: string, bound: string): string =>
+      `(CASE WHEN regexp_matches(${plain(word)}, ${quoteText(test)}) THEN ${quoteText(bound)} ELSE '' END)`;
+    const start = before ? edge(`^${termCharacter}`, `(^|${noTermCharacter})`) : "''";
+    const end = after ? edge(`${termCharacter}$`, `($|${noTermCharacter})`) : "''";
+    const pattern = `${quoteText(flag)} || ${start} || regexp_escape(${plain(word)}) || ${end}`;
     return sql("bool", `(${plain(word)} = '' OR (${contained} AND regexp_matches(${plain(text)}, ${pattern})))`);
   };
 }
