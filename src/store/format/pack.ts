@@ -124,10 +124,11 @@ export function checkEntries(content: Buffer, from: number, to: number, packSize
 }
 
 function whatIsWrong(content: Buffer, from: number, to: number, packSize: number): string | undefined {
+  const view = new DataView(content.buffer, content.byteOffset, content.byteLength);
   let offset = headerLength;
   for (let at = from + idLength; at < to; at += entryLength) {
-    const storedLength = readU24(content, at);
-    const length = plainLength(readU24(content, at + 3));
+    const storedLength = view.getUint32(at, true) & 0xffffff;
+    const length = plainLength(view.getUint32(at + 2, true) >>> 8);
     offset += storedLength;
     if (length > maxBlobSize || length === 0 || storedLength < tagLength)
       return "describes a blob of an impossible size";

@@ -147,48 +147,45 @@ export class BlobTable {
     }
   }
 
-  /** Records the first `count` entries of a batch, at most `entriesAtOnce`. */
+  /**
+   * Records the first `count` entries of a batch, at most `entriesAtOnce`: as `#record` does it, with one
+   * exchange where the slot is free and nobody else wants it, which is nearly always.
+   */
   putEntries(view: DataView, batch: EntryBatch, count: number): void {
+    const words = this.#words;
     this.#touch(view, batch, count);
     this.#reserve(count);
     try {
       for (let index = 0; index < count; index += 1) {
-        this.#putEntry(view, batch.at[index] ?? 0, batch.pack[index] ?? 0, batch.offset[index] ?? 0);
+        const entry = batch.at[index] ?? 0;
+        const pack = batch.pack[index] ?? 0;
+        const offset = batch.offset[index] ?? 0;
+        const storedLength = storedLengthAt(view, entry);
+        const shape = view.getUint32(entry + idLength + 2, true) >>> 8;
+        const firstWord = view.getInt32(entry, true);
+        // Past slots that are certainly other blobs'. An id's words are written once, where there were zeros:
+        // another first word is another blob's whoever may be writing, and no atomic access has to tell.
+        let at = homes[index] ?? 0;
+        let seen = words[at];
+        while (seen !== 0 && seen !== firstWord) {
+          at = this.#after(at);
+          seen = words[at];
+        }
+        const mayBeFree = seen === 0 && this.#reserved > 0;
+        if (!mayBeFree || Atomics.compareExchange(words, at + locationWord, 0, busy) !== 0) {
+          this.#record(at, readKey(view, entry), pack, offset, storedLength, shape);
+          continue;
+        }
+        this.#reserved -= 1;
+        words[at] = firstWord;
+        for (let word = 1; word < 8; word += 1) words[at + word] = view.getInt32(entry + word * 4, true);
+        words[at + locationWord + 1] = offset;
+        words[at + locationWord + 2] = storedLength;
+        words[at + locationWord + 3] = shape;
+        Atomics.store(words, at + locationWord, pack + 1);
       }
     } finally {
       this.#giveBack();
-    }
-  }
-
-  /** As `#record` does it, with one exchange where the slot is free and nobody else wants it: nearly always. */
-  #putEntry(view: DataView, entry: number, pack: number, offset: number): void {
-    const words = this.#words;
-    const storedLength = storedLengthAt(view, entry);
-    const shape = view.getUint32(entry + idLength + 2, true) >>> 8;
-    const firstWord = view.getInt32(entry, true);
-    const at = this.#passOthers(wordOf(this.#home(firstWord)), firstWord);
-    if (words[at] !== 0 || this.#reserved === 0 || Atomics.compareExchange(words, at + locationWord, 0, busy) !== 0) {
-      this.#record(at, readKey(view, entry), pack, offset, storedLength, shape);
-      return;
-    }
-    this.#reserved -= 1;
-    words[at] = firstWord;
-    for (let word = 1; word < 8; word += 1) words[at + word] = view.getInt32(entry + word * 4, true);
-    words[at + locationWord + 1] = offset;
-    words[at + locationWord + 2] = storedLength;
-    words[at + locationWord + 3] = shape;
-    Atomics.store(words, at + locationWord, pack + 1);
-  }
-
-  /**
-   * Past slots that are certainly other blobs'. An id's words are written once, where there were zeros:
-   * another first word is another blob's whoever may be writing, and no atomic access has to tell.
-   */
-  #passOthers(from: number, firstWord: number): number {
-    const words = this.#words;
-    for (let at = from; ; at = this.#after(at)) {
-      const seen = words[at];
-      if (seen === 0 || seen === firstWord) return at;
     }
   }
 
@@ -220,15 +217,16 @@ export class BlobTable {
   }
 
   /**
-   * Reads the slots where entries belong. The table is far larger than any cache, and the atomic
-   * store at the end of an entry lets nothing overtake it: here the processor waits for all at once.
+   * Reads the slots where entries belong, and notes where they are. The table is far larger than any cache,
+   * and the atomic store at the end of an entry lets nothing overtake it: here the processor waits for all at once.
    */
   #touch(view: DataView, { at }: EntryBatch, count: number): void {
     const words = this.#words;
     let sum = 0;
     for (let index = 0; index < count; index += 1) {
-      const slot = wordOf(this.#home(view.getInt32(at[index] ?? 0, true)));
-      sum ^= (words[slot] ?? 0) ^ (words[slot + slotWords - 1] ?? 0);
+      const home = wordOf(this.#home(view.getInt32(at[index] ?? 0, true)));
+      homes[index] = home;
+      sum ^= (words[home] ?? 0) ^ (words[home + slotWords - 1] ?? 0);
     }
     touched[0] = sum; // so that it is not left out
   }
@@ -308,6 +306,7 @@ export const storedLengthAt = (view: DataView, entry: number): number =>
   view.getUint32(entry + idLength, true) & 0xffffff;
 
 const touched = new Int32Array(1);
+const homes = new Int32Array(entriesAtOnce);
 const scratchKey = new Int32Array(8);
 
 const viewOf = (bytes: Buffer): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
