@@ -5,6 +5,7 @@ import type { Command } from "commander";
 import { join, resolve } from "node:path";
 import { createHash } from "node:crypto";
 import { getCACertificates } from "node:tls";
+import { z } from "zod";
 import { defineErrors } from "../lib/errors.ts";
 import { disk } from "../lib/files.ts";
 import { findProgram, run } from "../lib/processes.ts";
@@ -40,6 +41,8 @@ function azEnvironment(data: string): Record<string, string> {
   const kept = (process.env["PYTHONPATH"] ?? "").split(":").filter((path) => path !== "" && path !== repairFolder);
   return {
     AZURE_CONFIG_DIR: dataFolder(resolve(data)).az,
+    // The cloud that az speaks to: it needs no `az cloud set`.
+    AZURE_CLOUD_NAME: cloudName,
     REQUESTS_CA_BUNDLE: authoritiesFile(data),
     // What az reads with Python's own client, such as a --template-uri, looks here.
     SSL_CERT_FILE: authoritiesFile(data),
@@ -73,22 +76,22 @@ async function signIn(client: ServiceClient, data: string, environment: Record<s
   const stamp = join(folder, "holdfast-signed-in");
   if ((await disk.status(stamp)) !== undefined && (await disk.read(stamp)).toString("utf8") === wanted) return;
 
-  const az = async (...args: string[]): Promise<void> => {
-    const { exitCode, stderr } = await run("az", args, {
+  const az = async (...args: string[]): Promise<string> => {
+    const { exitCode, stdout, stderr } = await run("az", args, {
       env: environment,
       timeoutMilliseconds: 120_000,
       acceptedExitCodes: [0, 1, 2, 3],
     });
     if (exitCode !== 0)
       throw errors.AzureCliFailed(`az ${args.slice(0, 2).join(" ")} failed: ${stderr.trim().slice(-800)}`);
+    return stdout;
   };
   const description = join(folder, "cloud.json");
   await disk.writeDurably(description, JSON.stringify(cloudDescription(service.endpoint)));
   // A cloud of that name from an earlier endpoint is brought up to date.
   const isKnown = (await disk.status(join(folder, "clouds.config"))) !== undefined;
   await az("cloud", isKnown ? "update" : "register", "--name", cloudName, "--cloud-config", `@${description}`);
-  await az("cloud", "set", "--name", cloudName);
-  await az(
+  const subscriptions = await az(
     "login",
     "--service-principal",
     "--username",
@@ -97,9 +100,18 @@ async function signIn(client: ServiceClient, data: string, environment: Record<s
     admin.clientSecret,
     "--tenant",
     service.tenantId,
+    "--output",
+    "json",
   );
-  await az("account", "set", "--subscription", service.subscriptionId);
+  if (!isDefault(subscriptions, service.subscriptionId))
+    await az("account", "set", "--subscription", service.subscriptionId);
   await disk.writeDurably(stamp, wanted);
+}
+
+/** Each start of az takes a second: it is not told to take what it took by itself. */
+function isDefault(subscriptions: string, id: string): boolean {
+  const listed = z.array(z.object({ id: z.string(), isDefault: z.boolean() })).parse(JSON.parse(subscriptions));
+  return listed.some((subscription) => subscription.id === id && subscription.isDefault);
 }
 
 /** An authority that ends in /adfs keeps az from asking Microsoft's servers about ours. */

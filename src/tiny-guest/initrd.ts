@@ -1,7 +1,6 @@
-// An initial RAM disk: files in a cpio archive (newc), compressed. Written here because it is a header
-// of 110 characters a file, and because every file belongs to root whoever builds it.
-
-import { gzipSync } from "node:zlib";
+// An initial RAM disk: files in a cpio archive (newc). Written here because it is a header of 110 characters
+// a file, and because every file belongs to root whoever builds it. Not compressed: unpacked at once even
+// where the processor is emulated.
 
 export interface InitrdFile {
   /** Without a leading slash; folders are made as they are needed. */
@@ -14,11 +13,6 @@ export interface InitrdFile {
 
 const kinds = { folder: 0o040755, file: 0o100644, program: 0o100755, link: 0o120777 };
 
-export function makeInitrd(files: readonly InitrdFile[], emptyFolders: readonly string[] = []): Buffer {
-  return gzipSync(makeArchive(files, emptyFolders));
-}
-
-/** Not compressed: larger, and unpacked at once even where the processor is emulated. */
 export function makeArchive(files: readonly InitrdFile[], emptyFolders: readonly string[] = []): Buffer {
   const parts: Buffer[] = [];
   const folders = new Set<string>();

@@ -9,8 +9,9 @@ import { run } from "../lib/processes.ts";
 import { newGuid } from "../lib/random.ts";
 import { fetchPackages, newestKernelPackage, unpackPackages } from "./debian-packages.ts";
 import { makeExt4Image } from "./ext4-image.ts";
-import { makeInitrd, type InitrdFile } from "./initrd.ts";
+import { makeArchive, type InitrdFile } from "./initrd.ts";
 import { readKernelModules, type KernelModules } from "./kernel-modules.ts";
+import { quickBoot } from "./quick-boot.ts";
 
 export interface TinyGuest {
   readonly kernelPath: string;
@@ -48,7 +49,7 @@ const initrdModules = ["virtio_pci", "virtio_blk"];
 const rootModules = ["virtio_console"];
 const unneeded = ["usr/share", "usr/lib/x86_64-linux-gnu/gconv", "lib/systemd", "etc"];
 const folders = ["proc", "sys", "dev", "run", "tmp", "mnt/a", "mnt/b", "etc", "root", "usr/local/bin", "var/run"];
-const commandLine = "console=ttyS0 quiet panic=-1 no_timer_check mitigations=off";
+const commandLine = `console=ttyS0 ${quickBoot}`;
 
 export async function tinyGuest(options: TinyGuestOptions): Promise<TinyGuest> {
   const kernelPackage = await newestKernelPackage(options.signal);
@@ -57,7 +58,7 @@ export async function tinyGuest(options: TinyGuestOptions): Promise<TinyGuest> {
   const image = (name: string): string => join(folder, `${name}.qcow2`);
   return {
     kernelPath: join(folder, "vmlinuz"),
-    initrdPath: join(folder, "initrd.gz"),
+    initrdPath: join(folder, "initrd"),
     commandLine,
     disks: { sys: image("sys"), a: image("a"), b: image("b") },
   };
@@ -91,8 +92,8 @@ async function build(
     const modules = await readKernelModules(busybox, kernel, signal);
     await makeRoot(root, modules, programs, signal);
     await disk.writeDurably(
-      join(out, "initrd.gz"),
-      makeInitrd(await initrdFiles(busybox, modules), initrdFolders),
+      join(out, "initrd"),
+      makeArchive(await initrdFiles(busybox, modules), initrdFolders),
       0o644,
     );
     await disk.writeDurably(

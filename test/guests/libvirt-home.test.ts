@@ -77,7 +77,7 @@ test("a machine of libvirt comes home while it runs, starts again without us, an
         disks: [{ id: "sys", source }],
         kernel: {
           path: handOver(image.kernelPath, "vmlinuz"),
-          initrdPath: handOver(image.initrdPath, "initrd.gz"),
+          initrdPath: handOver(image.initrdPath, "initrd"),
           commandLine: image.commandLine,
         },
       });

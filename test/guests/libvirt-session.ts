@@ -124,7 +124,7 @@ export async function tinyDomain(
 ): Promise<string> {
   const guest = await guestImage();
   for (const path of [guest.kernelPath, guest.initrdPath]) {
-    const copy = join(images, path.endsWith("vmlinuz") ? "vmlinuz" : "initrd.gz");
+    const copy = join(images, path.endsWith("vmlinuz") ? "vmlinuz" : "initrd");
     if (!existsSync(copy)) copyFileSync(path, copy);
     give(copy);
   }
@@ -154,7 +154,7 @@ export async function tinyDomain(
     (_, index) => `<controller type='pci' index='${index + 1}' model='pcie-root-port'/>`,
   ).join("");
   return `<domain type='qemu'><name>g ${id.slice(-4)} &amp;&apos;</name><uuid>${id}</uuid><memory unit='MiB'>192</memory><vcpu>1</vcpu>
-<os><type machine='q35'>hvm</type><kernel>${images}/vmlinuz</kernel><initrd>${images}/initrd.gz</initrd><cmdline>${guest.commandLine}</cmdline></os>
+<os><type machine='q35'>hvm</type><kernel>${images}/vmlinuz</kernel><initrd>${images}/initrd</initrd><cmdline>${guest.commandLine}</cmdline></os>
 <cpu mode='maximum'/><features><acpi/></features><devices>${parts.join("")}
 <channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel><serial type='file'><source path='${consolePath(images, id)}'/></serial><controller type='pci' index='0' model='pcie-root'/>${ports}<memballoon model='none'/></devices></domain>`;
 }

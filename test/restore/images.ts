@@ -36,7 +36,7 @@ export function partitioned(path: string, content: string): string {
 /** A LUKS volume with `content` in it. */
 export function luksDisk(path: string, content: string, passphrase: string): string {
   const secret = ["--object", `secret,id=key,data=${passphrase}`];
-  const options = ["-O", "luks", "-o", "key-secret=key,iter-time=50"];
+  const options = ["-O", "luks", "-o", "key-secret=key,iter-time=1"];
   execFileSync("qemu-img", ["convert", "-q", ...secret, "-f", "raw", ...options, content, path]);
   return path;
 }

@@ -4,6 +4,7 @@
 import type { Socket } from "node:net";
 import { join } from "node:path";
 import { ended, start, type ChildProcess } from "../../lib/processes.ts";
+import { quickBoot } from "../../tiny-guest/quick-boot.ts";
 import { fileRecoveryErrors } from "./errors.ts";
 import type { HelperImage } from "./helper-image.ts";
 import { openHelperPort, type HelperPort } from "./helper-port.ts";
@@ -70,7 +71,7 @@ export function machineArguments({ image, accelerator }: MachineKind): string[] 
     ["-name", "holdfast-files", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
     ["-machine", `q35,accel=${accelerator}`, "-cpu", "max", "-smp", "1", "-m", String(memoryMiB)],
     ["-kernel", image.kernel, "-initrd", image.initrd],
-    ["-append", "quiet panic=-1 no_timer_check mitigations=off random.trust_cpu=on"],
+    ["-append", `${quickBoot} random.trust_cpu=on`],
     ["-device", "virtio-serial-pci", "-device", "virtserialport,chardev=files,name=org.holdfast.files"],
     ["-device", "virtio-rng-pci"],
     ["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],

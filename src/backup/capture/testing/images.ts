@@ -1,7 +1,7 @@
 // Machines of disk images for tests: made, changed and read with QEMU's own tools.
 
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openImagesHost } from "../../../hosts/images/host.ts";
@@ -53,7 +53,7 @@ export async function imagesRig(): Promise<ImagesRig> {
     content: (disk) => {
       const raw = join(folder, `${disk}.compare.raw`);
       execFileSync("qemu-img", ["convert", "-U", "-f", "qcow2", "-O", "raw", imagePath(disk), raw]);
-      const content = execFileSync("cat", [raw], { maxBuffer: 64 * 1024 * 1024 });
+      const content = readFileSync(raw);
       rmSync(raw);
       return content;
     },
