@@ -1,5 +1,6 @@
 // What the rest of the service uses of capturing machines. See docs/capture.md.
 
+export { inTurn } from "./in-turn.ts";
 export { captureMachine, type Captured, type CaptureAttachment, type CaptureRequest } from "./capture-machine.ts";
 export { capturedFacts, mustBeCaptured, type CapturedConsistency, type CapturedFacts } from "./captured-point.ts";
 export type { ConsistencyAgent } from "./consistency.ts";

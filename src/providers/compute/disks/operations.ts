@@ -5,6 +5,7 @@ import { z } from "zod";
 import type { OperationHandler, OperationWork } from "../../../arm/operations/runner.ts";
 import type { Resource } from "../../../arm/resources/resource.ts";
 import { governReads } from "../../../backup/capture/govern-reads.ts";
+import { inTurn } from "../../../backup/capture/in-turn.ts";
 import { openSnapshotSource } from "../../../backup/capture/snapshot-source.ts";
 import type { DiskContent } from "../../../disks/images.ts";
 import { imageById } from "../../../disks/image-rows.ts";
@@ -81,11 +82,8 @@ async function usingContent(
   }
   const { host, machineId } = await services.inventory.open(input.vmId, signal);
   const names = { chain: `copy-${randomBytes(8).toString("hex")}`, point: "copy" };
-  await using session = await host.snapshot(
-    machineId,
-    { consistency: "crash", disks: [input.diskId], ...names },
-    signal,
-  );
+  const request = { consistency: "crash", disks: [input.diskId], ...names } as const;
+  await using session = await inTurn(() => host.snapshot(machineId, request, signal), signal);
   const [taken] = session.disks;
   if (taken === undefined) throw new Error(`the snapshot of ${input.vmId} holds no disk`);
   const both = AbortSignal.any([signal, session.lost]);

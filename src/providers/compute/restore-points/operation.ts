@@ -5,7 +5,13 @@ import { asHoldfastError } from "../../../arm/operations/operation.ts";
 import type { OperationHandler } from "../../../arm/operations/runner.ts";
 import { findResource, getResource } from "../../../arm/resources/resource-store.ts";
 import type { Resource } from "../../../arm/resources/resource.ts";
-import { captureMachine, capturedFacts, mustBeCaptured } from "../../../backup/capture/index.ts";
+import {
+  captureMachine,
+  capturedFacts,
+  inTurn,
+  mustBeCaptured,
+  type CaptureRequest,
+} from "../../../backup/capture/index.ts";
 import { collectionStore } from "../../../backup/stores/store-name.ts";
 import { writeByUrl } from "../../../blobs/write-by-url.ts";
 import { reportingVmSnapshot } from "../../../extension/report.ts";
@@ -48,26 +54,22 @@ export function registerRestorePointOperation(services: DiskServices): void {
     await stores.create(store, { location: { kind: "folder" } }, signal);
     await using opened = await stores.open(store);
     const shown = await describe(services, machine);
+    const request: CaptureRequest = {
+      host,
+      machineId,
+      vault: opened.vault,
+      item,
+      chain: `rpc-${guid}`,
+      consistency: input.wanted,
+      consistencyAgent: reportingVmSnapshot(database, services.secretBox, (...blob) =>
+        writeByUrl(services.blobs, ...blob),
+      ),
+      disks: { kind: "exclude", luns: input.excludedLuns },
+      details: JSON.parse(JSON.stringify({ operation: operation.id, machine: shown })),
+    };
     const point =
       (await pointOf(opened.vault, operation.id, signal)) ??
-      (
-        await captureMachine(
-          {
-            host,
-            machineId,
-            vault: opened.vault,
-            item,
-            chain: `rpc-${guid}`,
-            consistency: input.wanted,
-            consistencyAgent: reportingVmSnapshot(database, services.secretBox, (...blob) =>
-              writeByUrl(services.blobs, ...blob),
-            ),
-            disks: { kind: "exclude", luns: input.excludedLuns },
-            details: JSON.parse(JSON.stringify({ operation: operation.id, machine: shown })),
-          },
-          signal,
-        )
-      ).point;
+      (await inTurn(() => captureMachine(request, signal), signal)).point;
     await database.transaction(async (trx) => {
       await assertHeld(trx);
       await changeResource(trx, operation.resourceId, {
