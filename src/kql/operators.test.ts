@@ -225,6 +225,24 @@ test("a bag is expanded whatever its keys look like", async () => {
 });
 
 describe("what the real engine was seen to do", () => {
+  test("a star of arg_max and take_any means the columns that are not named beside it", async () => {
+    const columns = async (call: string): Promise<JsonValue> =>
+      (await rows(`print t = now(), a = 1, b = 2, c = 3 | summarize ${call} | getschema | project ColumnName`)).flat();
+    assert.deepEqual(await columns("arg_max(t, b, *) by c"), ["c", "t", "b", "a"]);
+    assert.deepEqual(await columns("arg_max(t, *, a)"), ["t", "a", "b", "c"]);
+    assert.deepEqual(await columns("arg_max(t, a, a)"), ["t", "a", "a1"]);
+    assert.deepEqual(await columns("take_any(b, *)"), ["b", "t", "a", "c"]);
+  });
+
+  test("a star inside a word of search stands for anything between whole words", async () => {
+    const texts = 'datatable(s:string)["Lab PC", "xLab PC", "lab-1.pc", "LabPCs", "labxpc"]';
+    const found = async (term: string): Promise<JsonValue[]> =>
+      (await rows(`${texts} | search "${term}" | project s`)).map(([s]) => s ?? null);
+    assert.deepEqual(await found("Lab*PC"), ["Lab PC", "lab-1.pc", "labxpc"]);
+    assert.deepEqual(await found("*Lab*PC"), ["Lab PC", "xLab PC", "lab-1.pc", "labxpc"]);
+    assert.deepEqual(await found("Lab*PC*"), ["Lab PC", "lab-1.pc", "LabPCs", "labxpc"]);
+  });
+
   test("a word that begins or ends with a sign finds itself behind letters, but half a term is not found", async () => {
     const address = "https://host/subscriptions/0000/resourcegroups/test.rg01?api-version=2021";
     const found = async (source: string, test: string): Promise<JsonValue> => {

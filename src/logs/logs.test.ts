@@ -102,7 +102,7 @@ describe("logs in their thread", () => {
       ask(
         logs,
         "AddonAzureBackupJobs | extend k = 1 | join kind=inner (AddonAzureBackupJobs | extend k = 1) on k | join kind=inner (AddonAzureBackupJobs | extend k = 1) on k | summarize make_list(strcat(JobUniqueId, JobUniqueId1))",
-        AbortSignal.timeout(30_000),
+        AbortSignal.timeout(120_000),
       ),
       { code: "ResourceLimit" },
     );

@@ -242,6 +242,17 @@ const cases: readonly (readonly [query: string, answer: () => Rows])[] = [
       })),
   ],
   [
+    'AzureActivity | where TimeGenerated > ago(2d) | project Caller, OperationNameValue, ActivityStatusValue | where Caller has "@" | summarize dcount(OperationNameValue) by Caller',
+    () =>
+      groups(
+        since(activity, 2 * day).filter(({ Caller }) => Caller.includes("@")),
+        ({ Caller }) => Caller,
+      ).map(([Caller, some]) => ({
+        Caller,
+        dcount_OperationNameValue: new Set(some.map((row) => row.OperationNameValue)).size,
+      })),
+  ],
+  [
     "AzureActivity | extend p = todynamic(Properties) | where isnotempty(p.message) | project Caller, Message = toupper(p.message), Day = dayofweek(TimeGenerated)",
     () =>
       activity

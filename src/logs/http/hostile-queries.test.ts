@@ -42,7 +42,7 @@ describe("hostile queries", () => {
         const { status, json } = await answer("AddonAzureBackupJobs | count");
         return status === 200 ? (JSON.parse(json).tables[0].rows as unknown) : undefined;
       },
-      20_000,
+      120_000,
     );
     assert.deepEqual(rows, [[5000]]);
   };

@@ -13,6 +13,7 @@ import {
   wordOf,
   type SyntaxNode,
 } from "../../syntax/node.ts";
+import { escapeRegex } from "../../values/escape-regex.ts";
 import { cast } from "../casts.ts";
 import { textOperand } from "../operators-scalar.ts";
 import type { Scope } from "../scope.ts";
@@ -99,7 +100,7 @@ function anywhere(term: string, bound: Bound, sensitive: boolean): Expression {
     .reduce<Expression>((either, one) => call("or", [either, one], "bool"), literal("bool", false));
 }
 
-/** `lab*` is a prefix, `*lab` a suffix, `*lab*` any part; otherwise a whole term. */
+/** `lab*` is a prefix, `*lab` a suffix, `*lab*` any part, `lab*pc` whole words with anything between; otherwise a whole term. */
 function termTest(value: Expression, term: string, sensitive: boolean): Expression {
   const cs = sensitive ? "Cs" : "";
   const test = (name: string, text: string): Expression =>
@@ -108,15 +109,9 @@ function termTest(value: Expression, term: string, sensitive: boolean): Expressi
   const [starts, ends] = [term.endsWith("*"), term.startsWith("*")];
   const bare = term.replaceAll(/^\*|\*$/g, "");
   if (bare.includes("*")) {
-    const pattern = bare
-      .split("*")
-      .map((part) => part.replaceAll(/[\\^$.*+?()[\]{}|]/g, "\\$&"))
-      .join(".*");
-    return call(
-      "matchesRegex",
-      [textOperand(value), literal("string", `${sensitive ? "" : "(?i)"}${pattern}`)],
-      "bool",
-    );
+    const pattern = bare.split("*").map(escapeRegex).join(".*");
+    const bounded = `${sensitive ? "" : "(?i)"}${ends ? "" : String.raw`\b`}${pattern}${starts ? "" : String.raw`\b`}`;
+    return call("matchesRegex", [textOperand(value), literal("string", bounded)], "bool");
   }
   if (starts && ends) return test("contains", bare);
   if (starts) return test("hasPrefix", bare);

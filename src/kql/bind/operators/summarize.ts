@@ -141,17 +141,7 @@ function extremes(context: Context, name: string, args: readonly SyntaxNode[]): 
   const [byNode, ...returned] = args;
   if (byNode === undefined) throw semantic(`${name}() needs an argument.`, spanOf(callNode));
   const by = session.expression(byNode, environment);
-  const values: { readonly name: string; readonly expression: Expression }[] = [];
-  for (const node of returned) {
-    if (kindOf(node) !== "StarExpression") {
-      values.push({ name: suggestedName(node) ?? "Column1", expression: session.expression(node, environment) });
-      continue;
-    }
-    for (const column of environment.columns) {
-      if (context.rest.has(column.id) || (by.kind === "column" && by.column.id === column.id)) continue;
-      values.push({ name: column.name, expression: columnOf(column) });
-    }
-  }
+  const values = listed(context, returned, by);
   const isOld = context.written === "argmax" || context.written === "argmin";
   const prefix = isOld ? `${context.written.slice(3)}_` : "";
   const first = `${prefix}${suggestedName(byNode) ?? "Column1"}`;
@@ -169,20 +159,38 @@ function extremes(context: Context, name: string, args: readonly SyntaxNode[]): 
   ];
 }
 
-function anyValues(context: Context, args: readonly SyntaxNode[]): Item[] {
-  const { session, environment, callNode } = context;
-  const old = context.written === "any" ? "any_" : "";
-  const star = args.some((arg) => kindOf(arg) === "StarExpression");
-  if (star) {
-    const columns = environment.columns.filter((column) => !context.rest.has(column.id));
-    return columns.map((column, index) =>
-      output(context, index, `${old}${column.name}`, makeAggregate(session, "take_any", [columnOf(column)], callNode)),
-    );
-  }
-  return args.map((arg, index) => {
-    const found = makeAggregate(session, "take_any", [session.expression(arg, environment)], callNode);
-    return output(context, index, `${old}${suggestedName(arg) ?? "Column1"}`, found);
+interface Listed {
+  readonly name: string;
+  readonly expression: Expression;
+}
+
+/** Beside a star no column comes twice: `arg_max(t, a, *)` gives a once, where it is named. */
+function listed({ session, environment, rest }: Context, nodes: readonly SyntaxNode[], by?: Expression): Listed[] {
+  const hasStar = nodes.some((node) => kindOf(node) === "StarExpression");
+  const given = new Set(by?.kind === "column" ? [by.column.id] : []);
+  const isNew = ({ expression }: Listed): boolean => {
+    if (!hasStar || expression.kind !== "column") return true;
+    const isKnown = given.has(expression.column.id);
+    given.add(expression.column.id);
+    return !isKnown;
+  };
+  return nodes.flatMap((node): Listed[] => {
+    if (kindOf(node) === "StarExpression") {
+      return environment.columns
+        .filter(({ id }) => !rest.has(id))
+        .map((column) => ({ name: column.name, expression: columnOf(column) }))
+        .filter(isNew);
+    }
+    const value = { name: suggestedName(node) ?? "Column1", expression: session.expression(node, environment) };
+    return isNew(value) ? [value] : [];
   });
+}
+
+function anyValues(context: Context, args: readonly SyntaxNode[]): Item[] {
+  const old = context.written === "any" ? "any_" : "";
+  return listed(context, args).map(({ name, expression }, index) =>
+    output(context, index, `${old}${name}`, makeAggregate(context.session, "take_any", [expression], context.callNode)),
+  );
 }
 
 function percentiles(context: Context, name: string, args: readonly SyntaxNode[], skip: number): Item[] {
