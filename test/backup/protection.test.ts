@@ -74,6 +74,11 @@ test("a machine is in one vault only, and its names must fit", async () => {
   assert.equal(code(misnamed), "BMSUserErrorInvalidItem");
   const unknown = await rig.call("PUT", `${other}${rig.itemPath("none")}`, body(rig.machineId("none")));
   assert.equal(code(unknown), "UserErrorVmNotFoundV2");
+  const fabric = rig.itemPath("vm2").replace("/Azure/", "/Elsewhere/");
+  assert.equal(
+    code(await rig.call("PUT", `${other}${fabric}`, body(rig.machineId("vm2")))),
+    "BMSUserErrorFabricNotFound",
+  );
   const noPolicy = await rig.call("PUT", `${other}${rig.itemPath("vm2")}`, body(rig.machineId("vm2"), "Nope"));
   assert.equal(code(noPolicy), "BMSUserErrorPolicyNotFound");
   const wrongKind = await rig.call(

@@ -197,6 +197,12 @@ const refusals: readonly [what: string, body: () => object, code: string, status
     "UserErrorInvalidRestoreRequest",
     400,
   ],
+  [
+    "an identity that the vault has not",
+    () => ({ targetResourceGroupId: target(), identityInfo: { isSystemAssignedIdentity: true } }),
+    "UserErrorInvalidRestoreRequest",
+    400,
+  ],
   ["zones", () => ({ targetResourceGroupId: target(), zones: ["1"] }), "UserErrorRestoreNotSupported", 400],
   [
     "rehydration",
@@ -254,7 +260,7 @@ for (const [what, body, code, status] of refusals) {
       objectType: "ValidateIaasVMRestoreOperationRequest",
       restoreRequest,
     });
-    assert.equal(validated.json.validateOperationResponse.validationResults[0].errorCode, code, validated.text);
+    assert.equal(validated.json.validateOperationResponse.validationResults[0].code, code, validated.text);
   });
 }
 

@@ -53,6 +53,15 @@ test("a vault is created, read, patched, listed and deleted", async () => {
   assert.equal((await rig.vault("GET", "life/backupPolicies")).status, 404);
 });
 
+test("a change that is wrong is told with the field and what was seen", async () => {
+  await make("changed");
+  const state = { securitySettings: { immutabilitySettings: { state: "Sometimes" } } };
+  assert.match(
+    refused(await rig.vault("PATCH", "changed", { properties: state }), 400, "InvalidRequestContent"),
+    /'properties.securitySettings.immutabilitySettings.state': must be one of .*Locked. Seen: "Sometimes"/,
+  );
+});
+
 test("names that Azure refuses are refused", async () => {
   for (const name of ["1vault", "v", "under_score", "x".repeat(51)]) {
     refused(await rig.vault("PUT", name, { location: "eastus", properties: {} }), 400, "InvalidResourceName");

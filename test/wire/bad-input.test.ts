@@ -65,7 +65,7 @@ const badRequests: readonly BadRequest[] = [
     path: () => `${groups}/good/providers/Microsoft.Network/networkInterfaces/nic?${api}`,
     body: { location: "local" },
     status: 400,
-    code: "InvalidParameter",
+    code: "InvalidRequestContent",
     message: /ip configuration/,
   },
   {

@@ -117,11 +117,14 @@ export function trackedRoutes<Properties extends object>(
     return ok(render(resource), { ETag: resource.etag });
   };
 
+  const parseProperties = (properties: unknown): Properties =>
+    parseBody({ body: { properties } }, z.object({ properties: type.properties })).properties;
+
   const asked = (draft: Draft) => {
     type.checkName(param(draft, "name"));
     const body = parseBody(draft, envelopeSchema.extend({ properties: type.properties.optional() }));
     if (body.location) services.locations.canonical(body.location);
-    return { body, properties: body.properties ?? checkedProperties(type.properties, {}) };
+    return { body, properties: body.properties ?? parseProperties({}) };
   };
 
   const put = async (request: ArmRequest): Promise<ArmReply> => {
@@ -142,7 +145,7 @@ export function trackedRoutes<Properties extends object>(
       if (existing === undefined)
         throw armErrors.ResourceNotFound(`The Resource '${fullType}/${param(request, "name")}' was not found.`);
       const merged = mergePatch(existing.properties, withSchemaNames(type.properties, body.properties ?? {}));
-      const properties = checkedProperties(type.properties, merged);
+      const properties = parseProperties(merged);
       const { location: _location, properties: _properties, ...changes } = body;
       return {
         location: existing.location ?? "",
@@ -202,15 +205,6 @@ export function trackedRoutes<Properties extends object>(
     { method: "PATCH", path: one, handle: patch },
     { method: "DELETE", path: one, handle: remove },
   ];
-}
-
-function checkedProperties<Properties>(schema: z.ZodType<Properties>, given: unknown): Properties {
-  const checked = schema.safeParse(given);
-  if (checked.success) return checked.data;
-  const issue = checked.error.issues[0];
-  throw armErrors.InvalidParameter(`'properties.${issue?.path.join(".") ?? ""}': ${issue?.message ?? "is wrong"}.`, {
-    target: "properties",
-  });
 }
 
 /** Deletes one resource, unless something blocks it. */

@@ -1,6 +1,7 @@
 import { defineErrors } from "../../lib/errors.ts";
 
 export const protectionErrors = defineErrors({
+  BMSUserErrorFabricNotFound: { status: 404, remedy: "Machines are in the fabric Azure." },
   BMSUserErrorContainerObjectNotFound: { status: 404, remedy: "List the containers of the vault." },
   BMSUserErrorProtectedItemNotFound: { status: 404, remedy: "List the items of the vault: az backup item list." },
   BMSUserErrorInvalidItem: {

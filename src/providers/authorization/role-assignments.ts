@@ -98,11 +98,11 @@ export function roleAssignmentRoutes({ database, paging }: Services): Route[] {
         { target: "properties.principalId" },
       );
     }
-    return { name, properties };
+    return { name, properties, role: roleGuid(properties.roleDefinitionId) };
   };
 
   const put = async (request: ArmRequest): Promise<ArmReply> => {
-    const { name, properties } = asked(request);
+    const { name, properties, role } = asked(request);
     const scope = requestScope(request);
     const assignment = await database.transaction((trx) =>
       putAssignment(trx, {
@@ -111,7 +111,7 @@ export function roleAssignmentRoutes({ database, paging }: Services): Route[] {
         scope,
         principalId: properties.principalId,
         principalType: properties.principalType ?? undefined,
-        role: roleGuid(properties.roleDefinitionId),
+        role,
         description: properties.description,
         by: request.caller.principalId,
       }),

@@ -120,13 +120,13 @@ export function workspacesProvider(services: LogServices): Provider {
         route.method === "DELETE" ? { ...route, handle: removing(route.handle) } : route,
       ),
       ...deletedWorkspaceRoutes(services),
-      {
+      // Templates ask by listKeys, everybody else by sharedKeys.
+      ...["sharedKeys", "listKeys"].map((name): Route => ({
         method: "POST",
-        path: `${workspacePath}/sharedKeys`,
-        action: `${namespace}/workspaces/sharedKeys/action`,
+        path: `${workspacePath}/${name}`,
         effect: "read",
         handle: sharedKeys,
-      },
+      })),
       { method: "POST", path: `${workspacePath}/query`, action: queryAction, effect: "read", handle: query },
       { method: "POST", path: `${workspacePath}/api/query`, action: queryAction, effect: "read", handle: query },
       ...tableRoutes(services),

@@ -85,7 +85,7 @@ async function preValidate(services: RecoveryServices, request: ArmRequest): Pro
         }
       : item !== undefined
         ? {
-            errorCode: "BMSUserErrorVMAlreadyProtected",
+            errorCode: "VirtualMachineAlreadyProtected",
             errorMessage: `The machine '${machine.name}' is protected already.`,
             recommendation: "Go on in the vault that protects it.",
           }

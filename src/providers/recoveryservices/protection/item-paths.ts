@@ -16,6 +16,12 @@ export const itemType = "Microsoft.RecoveryServices/vaults/backupFabrics/protect
 
 /** Throws unless the container's and the item's name speak of one machine, and of which. */
 export function machineInPath(request: Draft): { readonly group: string; readonly machine: string } {
+  const fabric = param(request, "fabric");
+  if (fabric.toLowerCase() !== "azure") {
+    throw protectionErrors.BMSUserErrorFabricNotFound(`The vault has no fabric '${fabric.slice(0, 200)}'.`, {
+      target: "fabricName",
+    });
+  }
   const container = machineOfName(param(request, "container"));
   const item = machineOfName(param(request, "item"));
   if (

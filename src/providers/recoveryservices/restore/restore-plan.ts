@@ -12,6 +12,8 @@ import type { RestoreInput, RestoreTarget } from "../../../backup/restore/restor
 import { getPoint, type RecoveryPoint } from "../../../backup/points/point.ts";
 import { getItem, type ProtectedItem } from "../../../backup/protection/item.ts";
 import { mayDo } from "../may-do.ts";
+import { identityOf } from "../vaults/own-identity.ts";
+import { vaultOf } from "../vaults/vault-paths.ts";
 import { keyTargetsOf } from "./restore-keys.ts";
 import type { RestoreRequest } from "./restore-request.ts";
 import type { RestoreServices } from "./restore-services.ts";
@@ -40,6 +42,7 @@ export async function planRestore(
       { target: "sourceResourceId", remedy: "Send the id of the machine that was backed up." },
     );
   }
+  await checkIdentity(services, request, asked);
   const target = await targetOf(services, request, item, asked);
   const isMachine = target.kind === "newMachine";
   const keyTargets = await keyTargetsOf(services, request, item, point, asked);
@@ -77,6 +80,24 @@ function checkPoint(point: RecoveryPoint, asked: RestoreRequest): void {
       { target: "recoveryPointId" },
     );
   }
+}
+
+/** A restore has the rights of whoever asks for it; an identity that is named must still be the vault's. */
+async function checkIdentity({ database }: RestoreServices, request: ArmRequest, asked: RestoreRequest): Promise<void> {
+  const { isSystemAssignedIdentity, managedIdentityResourceId } = asked.identityInfo ?? {};
+  if (isSystemAssignedIdentity !== true && managedIdentityResourceId === undefined) return;
+  const vault = await vaultOf(database.kysely, request);
+  const chosen = {
+    useSystemAssignedIdentity: isSystemAssignedIdentity === true,
+    userAssignedIdentity: managedIdentityResourceId,
+  };
+  if ((await identityOf(database, vault, chosen)) !== undefined) return;
+  throw restoreErrors.UserErrorInvalidRestoreRequest(
+    isSystemAssignedIdentity === true
+      ? `identityInfo.isSystemAssignedIdentity is true; the vault ${vault.name} has no identity of its own.`
+      : `identityInfo.managedIdentityResourceId is '${managedIdentityResourceId}'; it is not assigned to the vault ${vault.name}.`,
+    { target: "identityInfo", remedy: "Assign it first: az backup vault identity assign." },
+  );
 }
 
 async function targetOf(

@@ -94,10 +94,15 @@ async function validation(services: RestoreServices, request: ArmRequest): Promi
     return { validateOperationResponse: { validationResults: [] } };
   } catch (error) {
     if (!(error instanceof HoldfastError)) throw error;
-    const shown = { errorCode: error.code, errorTitle: error.code, errorString: error.message };
     return {
       validateOperationResponse: {
-        validationResults: [{ ...shown, recommendations: error.remedy === undefined ? [] : [error.remedy] }],
+        validationResults: [
+          {
+            code: error.code,
+            message: error.message,
+            recommendations: error.remedy === undefined ? [] : [error.remedy],
+          },
+        ],
       },
     };
   }

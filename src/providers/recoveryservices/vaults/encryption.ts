@@ -16,6 +16,7 @@ import type { Vault } from "../../../backup/vaults/vaults.ts";
 import { restoreErrors } from "../../../backup/restore/errors.ts";
 import type { RecoveryServices } from "../services.ts";
 import { changeSettings } from "./vault-changes.ts";
+import { identityOf, type ChosenIdentity } from "./own-identity.ts";
 import { apiVersions, doerOf, namespace, vaultIdOf, vaultOf, vaultPath } from "./vault-paths.ts";
 
 const path = `${vaultPath}/backupEncryptionConfigs/backupResourceEncryptionConfig`;
@@ -133,7 +134,7 @@ async function apply(
   const vault = await vaultOf(services.database.kysely, request);
   const key: CustomerKey = {
     keyUri: asked.keyUri,
-    principalId: await identityOf(services, vault, asked),
+    principalId: await keyIdentityOf(services, vault, asked),
   };
   await useKey(services, vault, key, request.signal);
   const infrastructureEncryption =
@@ -158,22 +159,8 @@ async function useKey(
   await stores.create(name, { location, key: storeKey, ...(hot === undefined ? {} : { hot }) }, signal);
 }
 
-async function identityOf(
-  { database }: RecoveryServices,
-  vault: Vault,
-  asked: Pick<Encryption, "useSystemAssignedIdentity" | "userAssignedIdentity">,
-): Promise<string> {
-  const { identity } = (await getResource(database.kysely, vault.id)).envelope;
-  const shape = z.object({
-    principalId: z.string().optional(),
-    userAssignedIdentities: z.record(z.string(), z.object({ principalId: z.string() })).optional(),
-  });
-  const found = shape.safeParse(identity ?? {});
-  const wanted = asked.userAssignedIdentity?.toLowerCase();
-  const assigned = Object.entries(found.data?.userAssignedIdentities ?? {});
-  const principal = asked.useSystemAssignedIdentity
-    ? found.data?.principalId
-    : assigned.find(([id]) => id.toLowerCase() === wanted)?.[1].principalId;
+async function keyIdentityOf({ database }: RecoveryServices, vault: Vault, asked: ChosenIdentity): Promise<string> {
+  const principal = await identityOf(database, vault, asked);
   if (principal !== undefined) return principal;
   throw customerKeyErrors.UserErrorKeyVaultIdentityMissing(
     asked.useSystemAssignedIdentity

@@ -184,7 +184,7 @@ async function ended(name: string): Promise<Answer> {
       const { json } = await azure.call("GET", `${one}/${name}`);
       return ["Succeeded", "Failed", "Canceled"].includes(json["properties"]?.provisioningState) ? json : undefined;
     },
-    60_000,
+    120_000,
     10,
   );
 }
@@ -233,6 +233,17 @@ test("providers are asked about every body that is known beforehand, before anyt
   assert.ok(!azure.puts.includes("never"));
 });
 
+test("a nested deployment needs a group that is there", async () => {
+  const nested = `{ type: "Microsoft.Resources/deployments", apiVersion: "2021-04-01", name: "inner", resourceGroup: "nowhere", properties: { mode: "Incremental", template: { "$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#", contentVersion: "1.0.0.0", resources: [] } } }`;
+  const { status, json } = await azure.call("PUT", `${one}/no-group`, body(`${thing("never")}, ${nested}`));
+  assert.equal(status, 400);
+  assert.deepEqual(
+    json["error"].details.map(({ code }: Answer) => code),
+    ["ResourceGroupNotFound"],
+  );
+  assert.ok(!azure.puts.includes("never"));
+});
+
 test("what the one who deploys may not write is told before anything is made", async () => {
   const { status, json } = await azure.call(
     "PUT",
@@ -270,7 +281,7 @@ test("a deployment as az sends it: 201, status, the record, its operations by bo
           const { json } = await azure.call("GET", statusPath);
           return json["status"] === "InProgress" ? undefined : json;
         },
-        60_000,
+        120_000,
         10,
       )
     )["status"],
@@ -372,7 +383,7 @@ test("while a deployment runs it can't be replaced, and it can be cancelled", as
   const gate = Promise.withResolvers<void>();
   azure.gates.set("slow", gate.promise);
   await azure.call("PUT", `${one}/long`, body(`${thing("slow")}, ${thing("never", ', dependsOn: ["slow"]')}`));
-  await waitFor("the put", () => (azure.puts.includes("slow") ? true : undefined), 30_000, 10);
+  await waitFor("the put", () => (azure.puts.includes("slow") ? true : undefined), 120_000, 10);
   assert.equal((await azure.call("PUT", `${one}/long`, body(thing("slow")))).json["error"].code, "DeploymentActive");
   assert.equal((await azure.call("POST", `${one}/long/cancel`)).status, 204);
   gate.resolve();
@@ -424,7 +435,7 @@ test("a deployment that the service left behind goes on at the next start, secre
     '{"pw": {"value": "kept"}}',
   );
   await azure.call("PUT", `${one}/resumed`, text);
-  await waitFor("the put", () => (azure.puts.includes("second") ? true : undefined), 30_000, 10);
+  await waitFor("the put", () => (azure.puts.includes("second") ? true : undefined), 120_000, 10);
   const stopping = azure[Symbol.asyncDispose]();
   gate.resolve();
   await stopping;

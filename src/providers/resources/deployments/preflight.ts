@@ -1,11 +1,15 @@
 // What a deployment would end with is said before anything of it is made: every resource, those of
 // nested deployments too, must be of a type that is here, have a name and a body that its provider
-// takes, and be one that whoever deploys may write.
+// takes, and be one that whoever deploys may write; a nested deployment needs a group to go to.
 
+import { armErrors } from "../../../arm/errors.ts";
 import type { Caller } from "../../../arm/request.ts";
 import { isObject, type JsonObject, toPlain } from "../../../arm/relaxed-json/json.ts";
+import { findResource, type Reader } from "../../../arm/resources/resource-store.ts";
+import { targetScope } from "../../../arm/template/deployment-target.ts";
 import { deploymentType, type PlannedResource } from "../../../arm/template/planned-resource.ts";
 import { templateErrors } from "../../../arm/template/template-errors.ts";
+import { plannedWrites, type ValidatedDeployment } from "../../../arm/template/validate.ts";
 import type { Access } from "../../../identity/access/access.ts";
 import { HoldfastError } from "../../../lib/errors.ts";
 import type { InProcessClient } from "./in-process-client.ts";
@@ -14,13 +18,14 @@ export interface Preflight {
   /** Looks at one resource; its body is undefined while a part of it is known only while deploying. */
   planned(resource: PlannedResource, body: JsonObject | undefined): void;
   /** Throws when anything that was looked at cannot be. */
-  refuse(deploymentName: string, trackingId: string): Promise<void>;
+  refuse(validated: ValidatedDeployment, trackingId: string): Promise<void>;
 }
 
 export interface PreflightTerms {
   readonly client: Pick<InProcessClient, "checkPut">;
   readonly access: Pick<Access, "grantsOf">;
   readonly caller: Caller;
+  readonly reader: Reader;
 }
 
 const toldAtMost = 50;
@@ -32,7 +37,7 @@ interface Looked {
   readonly refusal?: HoldfastError;
 }
 
-export function preflight({ client, access, caller }: PreflightTerms): Preflight {
+export function preflight({ client, access, caller, reader }: PreflightTerms): Preflight {
   const looks: Promise<Looked>[] = [];
 
   const look = async (resource: PlannedResource, body: JsonObject | undefined): Promise<Looked> => {
@@ -56,9 +61,12 @@ export function preflight({ client, access, caller }: PreflightTerms): Preflight
       looked.catch(() => {}); // `refuse` hears of it, unless the template itself is refused first
       looks.push(looked);
     },
-    refuse: async (deploymentName, trackingId) => {
+    refuse: async (validated, trackingId) => {
       const looked = await Promise.all(looks);
-      const refusals = looked.flatMap(({ refusal }) => refusal ?? []);
+      const refusals = [
+        ...looked.flatMap(({ refusal }) => refusal ?? []),
+        ...(isKnownWhole(validated) ? await missingGroups(reader, plannedWrites(validated)) : []),
+      ];
       const grants = await access.grantsOf(caller.principalId);
       const forbidden = looked.flatMap(({ resource, action = "" }) =>
         action === "" || grants.allows(action, resource.id, "action") ? [] : [notAllowed(caller, resource, action)],
@@ -66,7 +74,7 @@ export function preflight({ client, access, caller }: PreflightTerms): Preflight
       const details = [...refusals, ...forbidden].slice(0, toldAtMost);
       if (refusals.length > 0)
         throw templateErrors.InvalidTemplateDeployment(
-          `The template deployment '${deploymentName}' is not valid according to the validation procedure. The tracking id is '${trackingId}'. See inner errors for details.`,
+          `The template deployment '${validated.plan.request.name}' is not valid according to the validation procedure. The tracking id is '${trackingId}'. See inner errors for details.`,
           { details },
         );
       if (forbidden.length > 0)
@@ -78,6 +86,37 @@ export function preflight({ client, access, caller }: PreflightTerms): Preflight
         );
     },
   };
+}
+
+/** False while a nested deployment, which could make a group, is known only later. */
+function isKnownWhole({ plan, nested }: ValidatedDeployment): boolean {
+  const deployments = plan.resources.filter(
+    ({ nestedTarget, isDeployed, isExisting }) => nestedTarget !== undefined && isDeployed && !isExisting,
+  );
+  return deployments.length === nested.length && nested.every(isKnownWhole);
+}
+
+async function missingGroups(
+  reader: Reader,
+  writes: readonly { readonly resource: PlannedResource }[],
+): Promise<HoldfastError[]> {
+  const made = new Set(writes.map(({ resource }) => resource.key));
+  const missing: HoldfastError[] = [];
+  const looked = new Set<string>();
+  for (const { id, nestedTarget } of writes.map(({ resource }) => resource)) {
+    if (nestedTarget === undefined) continue;
+    const scope = targetScope(nestedTarget);
+    const key = scope.toLowerCase();
+    if (nestedTarget.resourceGroup === undefined || made.has(key) || looked.has(key)) continue;
+    looked.add(key);
+    if ((await findResource(reader, scope)) !== undefined) continue;
+    missing.push(
+      armErrors.ResourceGroupNotFound(`Resource group '${nestedTarget.resourceGroup}' could not be found.`, {
+        target: id,
+      }),
+    );
+  }
+  return missing;
 }
 
 function notAllowed(caller: Caller, { id, name, type }: PlannedResource, action: string): HoldfastError {

@@ -88,10 +88,11 @@ export async function checkDeployment(parts: DeploymentParts, request: ArmReques
     client: parts.client,
     access: parts.services.access,
     caller: request.caller,
+    reader: parts.services.database.kysely,
   });
   const tree = newTreeBudget(planned);
   const validated = await validateDeployment({ ...asGiven, parameters }, host, tree, request.signal);
-  await refuse(validated.plan.request.name, request.correlationId);
+  await refuse(validated, request.correlationId);
   return { body, request: asGiven, validated, host };
 }
 
