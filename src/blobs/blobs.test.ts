@@ -75,7 +75,7 @@ test("a blob is written and read as a stream, and replacing it leaves one file b
   assert.equal(size, 11);
   assert.equal((await collect(body)).toString(), "hello world");
   await blobs.write(address, "text/plain", pieces("new"), never);
-  await waitFor("one file", async () => ((await fileNames()).length === 1 ? true : undefined), 30_000);
+  await waitFor("one file", async () => ((await fileNames()).length === 1 ? true : undefined), 120_000);
 });
 
 test("a body that breaks off leaves the old blob, and no file", async () => {
@@ -103,7 +103,7 @@ test("a blob that is deleted while it is read is read to its end", async () => {
   let length = (first.value as Uint8Array).length;
   for (let next = await reader.next(); next.done !== true; next = await reader.next()) length += next.value.length;
   assert.equal(length, text.length);
-  await waitFor("no file", async () => ((await fileNames()).length === 0 ? true : undefined), 30_000);
+  await waitFor("no file", async () => ((await fileNames()).length === 0 ? true : undefined), 120_000);
 });
 
 test("a virtual blob is read from its reader through a signed URL until it is no longer served", async () => {

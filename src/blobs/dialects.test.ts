@@ -109,6 +109,6 @@ describeEachDialect("blobs", ({ newPlace }) => {
     }
     const files = async (): Promise<number> =>
       (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile()).length;
-    await waitFor("no file", async () => ((await files()) === 0 ? true : undefined), 30_000);
+    await waitFor("no file", async () => ((await files()) === 0 ? true : undefined), 120_000);
   });
 });

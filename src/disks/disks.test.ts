@@ -70,7 +70,7 @@ const fileOf = (imageId: string): string => join(folder, "disks", `${imageId}.ra
 
 async function download(url: string): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
-  const { body } = await blobs.read(addressOf(url), AbortSignal.timeout(10_000));
+  const { body } = await blobs.read(addressOf(url), AbortSignal.timeout(120_000));
   for await (const piece of body) pieces.push(piece);
   return Buffer.concat(pieces);
 }
@@ -165,7 +165,7 @@ test("holes of a disk are no pages of its blob, and any range is what the whole 
   const whole = await download(url);
   const blob = blobs.store.virtual.find(addressOf(url));
   assert.ok(blob !== undefined);
-  const signal = AbortSignal.timeout(10_000);
+  const signal = AbortSignal.timeout(120_000);
   assert.deepEqual(await blob.ranges?.(0, blob.size, signal), [
     { start: mebibyte, end: mebibyte + 65_536 },
     { start: 4 * mebibyte, end: 4 * mebibyte + 512 },

@@ -37,6 +37,9 @@ const statusSchema = z.object({
 
 const defaultTimeout = 30_000;
 const slowestPoll = 250;
+/** The exit status is handed out once: an answer that nobody waits for any more would lose it. */
+const mostPatience = 60_000;
+const leastPatience = 10_000;
 
 export async function runInGuest(
   agent: AgentChannel,
@@ -46,8 +49,9 @@ export async function runInGuest(
   const pid = await startInGuest(agent, program, true, signal);
   const limit = program.timeoutMilliseconds ?? defaultTimeout;
   const end = monotonicMilliseconds() + limit;
+  const options = { signal, timeoutMilliseconds: patienceFor(limit) };
   for (let pause = 10; ; pause = Math.min(pause * 1.5, slowestPoll)) {
-    const answer = await agent.command("guest-exec-status", { pid }, { signal });
+    const answer = await agent.command("guest-exec-status", { pid }, options);
     const status = checked(statusSchema, answer, "guest-exec-status");
     if (status.exited) {
       return {
@@ -66,10 +70,15 @@ export async function runInGuest(
   }
 }
 
+/** Who gives a program minutes does not give it up because a starved guest takes half a minute to say how it is. */
+function patienceFor(limit: number): number {
+  return Math.min(Math.max(limit, leastPatience), mostPatience);
+}
+
 /** Starts a program and returns its process id; nobody waits for it. */
 export async function startInGuest(
   agent: AgentChannel,
-  { path, args = [], input }: GuestProgram,
+  { path, args = [], input, timeoutMilliseconds = 0 }: GuestProgram,
   captureOutput: boolean,
   signal?: AbortSignal,
 ): Promise<number> {
@@ -81,7 +90,7 @@ export async function startInGuest(
       "capture-output": captureOutput,
       ...(input === undefined ? {} : { "input-data": Buffer.from(input).toString("base64") }),
     },
-    { signal },
+    { signal, timeoutMilliseconds: patienceFor(timeoutMilliseconds) },
   );
   return checked(startedSchema, answer, "guest-exec").pid;
 }

@@ -153,7 +153,7 @@ describeEachDialect("the inventory", ({ newPlace }) => {
     let rings = 0;
     const stop = inventory.onChange(() => (rings += 1));
     image("late");
-    await waitFor("the machine", async () => ((await names()).includes("late") ? true : undefined), 30_000);
+    await waitFor("the machine", async () => ((await names()).includes("late") ? true : undefined), 120_000);
     assert.ok(rings > 0);
     stop();
   });
@@ -169,7 +169,7 @@ describeEachDialect("the inventory", ({ newPlace }) => {
     await waitFor(
       "both machines",
       async () => ((await second.listMachines({ hostId: host.hostId })).length === 2 ? true : undefined),
-      60_000,
+      120_000,
     );
     assert.deepEqual(await names(), ["db", "web"]);
   });

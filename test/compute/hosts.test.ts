@@ -96,7 +96,7 @@ test("a host is refused a second name, a change of place, and unknown settings",
     "the group's end",
     async () =>
       (await rack.service.call("GET", `${path}/one?api-version=2026-01-01`)).status === 404 ? true : undefined,
-    60_000,
+    120_000,
   );
   assert.deepEqual(await rack.az("vm", "list"), []);
 });
@@ -183,7 +183,7 @@ test("az vm create makes a machine from disks, runs it, and gives the disks free
       );
       return made.length === 3 ? true : undefined;
     },
-    30_000,
+    120_000,
   );
   const vm = [...lab, "--name", "made"];
   const size = ["--size", "Standard_B1s", "--os-type", "linux"];

@@ -62,7 +62,7 @@ test("networks, addresses and interfaces are made, refused to go while in use, a
   await waitFor(
     "the end of the group",
     async () => ((await az("group", "exists", "--name", "lab")) ? undefined : true),
-    60_000,
+    120_000,
   );
 });
 

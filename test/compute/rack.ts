@@ -61,7 +61,7 @@ export async function startRack(): Promise<Rack> {
       await waitFor(
         `the machine ${name}`,
         async () => ((await machine(name)).status === 200 ? true : undefined),
-        60_000,
+        120_000,
         100,
       );
     },

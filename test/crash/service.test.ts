@@ -107,7 +107,7 @@ async function assertKept(service: TestService, promised: Promised): Promise<voi
     await waitFor(
       `${group} is deleted`,
       async () => ((await service.call("HEAD", `${group}?${api}`)).status === 404 ? true : undefined),
-      30_000,
+      120_000,
     );
     promised.deletedGroups.delete(group);
   }

@@ -60,7 +60,7 @@ for (const [number, arrow] of ["capture.snapshot-open", "capture.before-point", 
         const { json } = await service.call("GET", pointPath(`point-${number}`));
         return json.properties.provisioningState === "Creating" ? undefined : json;
       },
-      60_000,
+      120_000,
       200,
     );
     assert.equal(point.properties.provisioningState, "Succeeded");

@@ -40,6 +40,15 @@ test("a copy of a disk needs the right to read that disk, an empty disk does not
   const all = await owner.createPrincipal("all");
   await owner.assign(all.principalId, contributor, rig.group);
   assert.equal((await all.call(...put(copy, "theirs"))).status, 202);
+  // A copy has a snapshot of the machine, and a machine one snapshot at a time.
+  await waitFor(
+    "the copy",
+    async () => {
+      const { json } = await rig.service.call("GET", rig.compute("disks/theirs") + version);
+      return json.properties.provisioningState === "Succeeded" ? true : undefined;
+    },
+    120_000,
+  );
 });
 
 test("a template makes a disk, a snapshot of it and a collection of restore points", async () => {
@@ -107,7 +116,7 @@ test("deleting the group takes disks, snapshots and restore points with it", asy
       const { status } = await rig.service.call("GET", `${location.pathname}${location.search}`);
       return status === 202 ? undefined : true;
     },
-    60_000,
+    120_000,
   );
   await rig.ask("GET", rig.group, 404);
   assert.equal((await rig.service.call("GET", rig.compute("disks/templated") + version)).status, 404);
@@ -115,6 +124,6 @@ test("deleting the group takes disks, snapshots and restore points with it", asy
   await waitFor(
     "their bytes to go",
     () => (left("disks").length + left("collections").length === 0 ? true : undefined),
-    60_000,
+    120_000,
   );
 });

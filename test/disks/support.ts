@@ -67,7 +67,7 @@ export async function startDiskRig(): Promise<DiskRig> {
         const { json } = await service.call("GET", `${url.pathname}${url.search}`);
         return (json as Ended).status === "InProgress" ? undefined : (json as Ended);
       },
-      30_000,
+      120_000,
       100,
     );
   };

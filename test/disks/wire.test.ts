@@ -110,7 +110,7 @@ test("restore points hold all disks of one instant, become disks, and go with th
 
   const point = `${collection}/restorePoints/one`;
   const following = rig.follow("PUT", point, 201, {});
-  await waitFor("the first point", async () => (await rig.find(point)) ?? undefined, 60_000);
+  await waitFor("the first point", async () => (await rig.find(point)) ?? undefined, 120_000);
   await refused("PUT", `${collection}/restorePoints/other`, 409, "RestorePointCreationInProgress", {});
   await refused("DELETE", point, 409, "OperationNotAllowed");
   await refused("DELETE", collection, 409, "Conflict");

@@ -282,8 +282,8 @@ long("systemd takes the agent away while all is frozen: the watchdog, a unit of 
     await agent.command("guest-fsfreeze-thaw");
     return true;
   };
-  await waitFor("the agent", () => tellThawed().catch(() => undefined), 60_000);
+  await waitFor("the agent", () => tellThawed().catch(() => undefined), 120_000);
   await untilAgentAnswers(rig);
   assert.match(await rig.shell("ls /run/holdfast; rm -f /run/holdfast/*.fired"), /^freeze-[0-9a-f-]+\.fired$/m);
-  await waitFor("rows", async () => ((await acknowledged())[0] ?? 0) > first + 5 || undefined, 20_000);
+  await waitFor("rows", async () => ((await acknowledged())[0] ?? 0) > first + 5 || undefined, 120_000);
 });

@@ -227,7 +227,7 @@ test("a supervisor that is killed does not cost the post-script; nor does a serv
   await configure();
   await rig.shell(`rm -f ${journal}`);
   assert.match(await begin(prepared.extension.home, { holdSeconds: 1 }), /^pre 0/);
-  await waitFor("the post-script", async () => /post/.test(await written()) || undefined, 20_000);
+  await waitFor("the post-script", async () => /post/.test(await written()) || undefined, 120_000);
 });
 
 /** Begins a task as the service does, with another time for which applications wait. */

@@ -148,7 +148,7 @@ test(`service, agent and QEMU are killed at random moments (seed ${seed})`, asyn
     await amidAttempts(rig.host, rig.machine.id, points, async () => {
       const isKilled = (): true | undefined =>
         readFileSync(console, "utf8").split("killed").length > before || undefined;
-      await waitFor("the end of the agent", isKilled, 30_000, 50);
+      await waitFor("the end of the agent", isKilled, 120_000, 50);
       gap = await untilItWrites(console);
     });
     await checkAfter(t, rig, points, `agent ${round}, killed after ${Math.round(delay)} ms`, gap);

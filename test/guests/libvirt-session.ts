@@ -80,7 +80,7 @@ export async function startLibvirtSession(): Promise<LibvirtSession> {
       stdio: ["ignore", log, log],
       ...(isRoot ? { uid: nobody, gid: nobody } : {}),
     });
-    await waitFor("libvirt's socket", () => (existsSync(socket) ? true : undefined), 30_000);
+    await waitFor("libvirt's socket", () => (existsSync(socket) ? true : undefined), 120_000);
   };
   const killDaemon = async (): Promise<void> => {
     if (daemon.exitCode !== null || daemon.signalCode !== null) return;

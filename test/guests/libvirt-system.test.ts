@@ -42,7 +42,7 @@ before(async () => {
   if ((await answers()) === undefined) {
     for (const program of ["virtlogd", "libvirtd"])
       daemons.push(spawn(`/usr/sbin/${program}`, ["--config", "/dev/null"], { stdio: "ignore" }));
-    await waitFor("libvirt", answers, 30_000);
+    await waitFor("libvirt", answers, 120_000);
   }
   folder = mkdtempSync("/var/lib/libvirt/images/holdfast-");
   chmodSync(folder, 0o755);

@@ -160,7 +160,7 @@ test("a disk comes to the running machine and stays in its definition until it g
   const ids = async (): Promise<string[]> => (await host.findMachine(id)).disks.map((disk) => disk.id);
   assert.deepEqual(await ids(), ["sys", "a", "b", "plain", "more"]);
   const device = "/dev/$(basename $(dirname $(grep -lx more /sys/block/*/serial)))";
-  await waitFor("the disk in the guest", () => shell(`test -b ${device} && echo y`).catch(() => undefined), 30_000);
+  await waitFor("the disk in the guest", () => shell(`test -b ${device} && echo y`).catch(() => undefined), 120_000);
   assert.match(await session.virsh("dumpxml", id, "--inactive"), /<serial>more<\/serial>/);
   await assert.rejects(async () => host.diskPlug?.attach(id, more), { code: "DisksShareIdentity" });
   await host.diskPlug?.detach(id, "more");

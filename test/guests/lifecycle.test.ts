@@ -109,7 +109,7 @@ test("a machine runs from an export of ours at once, comes home while it runs, s
     await host.diskPlug?.detach(id, "data");
     assert.deepEqual([await known(), await seen()], [["sys"], ["sys"]]);
     await host.diskPlug?.attach(id, data);
-    await waitFor("the disk in the guest", async () => ((await seen()).includes("data") ? true : undefined), 30_000);
+    await waitFor("the disk in the guest", async () => ((await seen()).includes("data") ? true : undefined), 120_000);
     await lifecycle.restart(id);
     await untilUp();
     assert.deepEqual(

@@ -45,7 +45,7 @@ const answers = (socket: string): Promise<string> =>
         return undefined;
       }
     },
-    30_000,
+    120_000,
   );
 /** A client of its own, which may have to wait for the lock. */
 const insert = (value: number): ChildProcess =>
@@ -90,7 +90,7 @@ test("pre holds commits but no readers; post lets them go; a copy of the files i
   await waitFor(
     "the commit that waits",
     () => (/backup lock/i.test(sql("SELECT STATE FROM information_schema.PROCESSLIST")) ? true : undefined),
-    60_000,
+    120_000,
   );
   assert.equal(sql("SELECT COUNT(*) FROM t.rows"), "1");
   const again = script("pre", options);
@@ -162,11 +162,11 @@ test("others than MariaDB are held by a global read lock", async () => {
   await waitFor(
     "the statement that waits",
     () => (/(?:read|backup) lock/i.test(sql("SELECT STATE FROM information_schema.PROCESSLIST")) ? true : undefined),
-    60_000,
+    120_000,
   );
   assert.equal(script("post").status, 0);
   assert.deepEqual(await exited, [0, null]);
-  await waitFor("the session's end", () => (sessions() === "0" ? true : undefined), 60_000);
+  await waitFor("the session's end", () => (sessions() === "0" ? true : undefined), 120_000);
 });
 
 test("a statement that goes on for longer than ten seconds makes pre fail, and nobody waits on", async () => {
@@ -176,7 +176,7 @@ test("a statement that goes on for longer than ten seconds makes pre fail, and n
     { stdio: "ignore" },
   );
   const exited = once(slow, "exit");
-  await waitFor("the lock", () => (/SLEEP/.test(sql("SHOW PROCESSLIST")) ? true : undefined), 60_000);
+  await waitFor("the lock", () => (/SLEEP/.test(sql("SHOW PROCESSLIST")) ? true : undefined), 120_000);
   const pre = script("pre", options);
   assert.equal(pre.status, 1);
   assert.match(pre.output, /Lock wait timeout exceeded/);

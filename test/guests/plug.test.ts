@@ -25,7 +25,11 @@ test("a disk is there for the guest, is part of the next snapshot, and goes when
   await rig.host.diskPlug?.attach(rig.machine.id, more);
   assert.deepEqual(await ids(), ["sys", "more"]);
   const device = deviceOf("more");
-  await waitFor("the disk in the guest", () => rig.shell(`test -b ${device} && echo y`).catch(() => undefined), 30_000);
+  await waitFor(
+    "the disk in the guest",
+    () => rig.shell(`test -b ${device} && echo y`).catch(() => undefined),
+    120_000,
+  );
   await rig.shell(`dd if=/dev/urandom of=${device} bs=64k count=4 conv=fsync 2>/dev/null`);
   {
     await using session = await rig.host.snapshot(rig.machine.id, { consistency: "crash", chain: "c", point: "p" });

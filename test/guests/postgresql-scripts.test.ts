@@ -67,7 +67,7 @@ test("pre leaves a backup under way after a checkpoint, post ends it", { skip: !
 test("a session that was lost meanwhile makes post fail", { skip: !canRun }, async () => {
   assert.equal(script("pre", `host=${folder}`).status, 0);
   sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%held%' AND pid <> pg_backend_pid()");
-  await waitFor("the session's end", () => (held() === "0" ? true : undefined), 60_000);
+  await waitFor("the session's end", () => (held() === "0" ? true : undefined), 120_000);
   const post = script("post");
   assert.equal(post.status, 1);
   assert.match(post.output, /ended before the snapshot/);

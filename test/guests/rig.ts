@@ -31,7 +31,7 @@ export async function startRig(options: GuestOptions = {}, settings: Partial<Qem
   const machine = await waitFor(
     "the machine",
     async () => (await host.listMachines()).find(({ problem }) => problem === undefined),
-    10_000,
+    120_000,
   );
   const rig: Rig = {
     folder,

@@ -47,7 +47,7 @@ function take(request: Partial<SnapshotRequest> = {}): Promise<SnapshotSession> 
 const bigOf = ({ disks }: SnapshotSession): SnapshotDisk => disks.find(({ disk }) => disk.id === "big")!;
 
 function untilLost({ lost }: SnapshotSession): Promise<true> {
-  return waitFor("the end of the snapshot", () => (lost.aborted ? true : undefined), 60_000);
+  return waitFor("the end of the snapshot", () => (lost.aborted ? true : undefined), 120_000);
 }
 
 async function guestRuns(): Promise<void> {
@@ -131,5 +131,5 @@ test("with its own disk full a guest is backed up without its scripts, and a war
   await session.abandon();
   await rig.shell("rm /full /full2");
   assert.deepEqual(await prepare(), [true]);
-  await waitFor("the scripts", async () => (await rig.shell("cat /run/ran")) === "ran\nran\n" || undefined, 60_000);
+  await waitFor("the scripts", async () => (await rig.shell("cat /run/ran")) === "ran\nran\n" || undefined, 120_000);
 });

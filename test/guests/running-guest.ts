@@ -73,7 +73,7 @@ export async function startGuest(options: GuestOptions = {}): Promise<RunningGue
       if (child.exitCode !== null) throw new Error(`QEMU ended: ${readFileSync(join(images, "qemu.log"), "utf8")}`);
       return existsSync(join(folder, `${name}.qmp`)) ? true : undefined;
     },
-    20_000,
+    120_000,
     10,
   );
   return {

@@ -103,7 +103,7 @@ describe("logs by az", () => {
         const { tables } = await rest("post", `${workspace}/query?api-version=2022-10-01`, { query });
         return tables[0].rows.length > 0 ? tables[0].rows : undefined;
       },
-      30_000,
+      120_000,
       200,
     );
     assert.deepEqual(rows, [["main"]]);

@@ -252,7 +252,7 @@ async function switchOff(name: string): Promise<void> {
   assert.ok(stopped.status < 300, stopped.text);
   const isOff = async (): Promise<true | undefined> =>
     (await powerOf(name)) === "PowerState/running" ? undefined : true;
-  await waitFor(`${name} to stop`, isOff, 60_000);
+  await waitFor(`${name} to stop`, isOff, 120_000);
 }
 
 async function powerOf(name: string): Promise<string | undefined> {

@@ -93,7 +93,7 @@ test("a service that dies in the middle of an instant restore brings the disks h
       assert.match(job.properties.status, /^Completed/, JSON.stringify(job.properties));
       assert.ok(await isRunning(second), "the machine has run all the time");
       await ask(second, "POST", `${swift(second)}/powerOff?skipShutdown=true`);
-      await waitFor("the machine to stop", async () => ((await isRunning(second)) ? undefined : true), 30_000, 200);
+      await waitFor("the machine to stop", async () => ((await isRunning(second)) ? undefined : true), 120_000, 200);
       const folder = join(data, "instant", job.name.slice(0, 8));
       const overlays = readdirSync(folder).filter((name) => name.endsWith(".qcow2"));
       assert.equal(overlays.length, 2);

@@ -197,17 +197,17 @@ test("an upload that breaks off, and a service that is killed, leave what was; t
         socket.on("error", () => {});
       });
     const cut = await upload();
-    await waitFor("the upload's file", async () => ((await files()) === 2 ? true : undefined), 60_000);
+    await waitFor("the upload's file", async () => ((await files()) === 2 ? true : undefined), 120_000);
     cut();
-    await waitFor("no leftover", async () => ((await files()) === 1 ? true : undefined), 60_000);
+    await waitFor("no leftover", async () => ((await files()) === 1 ? true : undefined), 120_000);
     assert.equal((await blob.downloadToBuffer()).toString(), "old");
 
     await upload();
-    await waitFor("the upload's file", async () => ((await files()) === 2 ? true : undefined), 60_000);
+    await waitFor("the upload's file", async () => ((await files()) === 2 ? true : undefined), 120_000);
     await first.service.kill();
     await using second = await startTestService({ data, keepData: true });
     await trust(second);
-    await waitFor("the sweep", async () => ((await files()) === 1 ? true : undefined), 60_000);
+    await waitFor("the sweep", async () => ((await files()) === 1 ? true : undefined), 120_000);
     const again = new BlobServiceClient(`${second.endpoint}/crashing`, account.credential).getContainerClient("box");
     assert.equal((await again.getBlobClient("x").downloadToBuffer()).toString(), "old");
   } finally {

@@ -40,7 +40,7 @@ describeEachDialect("the operation runner", ({ newPlace }) => {
         const operation = await getOperation(database.kysely, id);
         return operation.status === "InProgress" ? undefined : operation;
       },
-      60_000,
+      120_000,
     );
 
   test("carries out what was started, with its result or its error", async () => {

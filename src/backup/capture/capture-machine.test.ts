@@ -289,7 +289,7 @@ async function dieWhileWriting(rig: ImagesRig, disk: string): Promise<void> {
     "--pidfile",
     `${socket}.pid`,
   ]);
-  await waitFor("the daemon", () => tryOpen(`${socket}.pid`), 10_000, 10);
+  await waitFor("the daemon", () => tryOpen(`${socket}.pid`), 120_000, 10);
   execFileSync("qemu-io", ["-f", "raw", "-c", "write -P 77 64k 64k", `nbd+unix:///d?socket=${socket}`]);
   child.kill("SIGKILL");
   await once(child, "exit");

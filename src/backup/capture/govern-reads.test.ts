@@ -34,7 +34,7 @@ async function readFor(milliseconds: number, session: ReturnType<typeof guest>):
 
 test("a guest whose writes take longer while it is read is read more slowly; another one is not", async () => {
   const hurt = guest((isRead) => (isRead ? 5 : 1));
-  await waitFor("a slower pace", async () => (await readFor(200, hurt)) < 1 || undefined, 10_000);
+  await waitFor("a slower pace", async () => (await readFor(200, hurt)) < 1 || undefined, 120_000);
   assert.equal(
     await readFor(
       200,
@@ -59,7 +59,7 @@ test("reading a guest that writes begins slowly, and comes to full speed where t
     return reads;
   };
   const atFirst = await count(40);
-  await waitFor("full speed", async () => (await count(40)) > 2 * atFirst || undefined, 10_000);
+  await waitFor("full speed", async () => (await count(40)) > 2 * atFirst || undefined, 120_000);
   assert.equal(governed.lowestShare(), 1);
 });
 
@@ -84,7 +84,7 @@ test("a host that stops answering during a rest does not keep the reads", async 
     guestWrites: () => (++looks < 6 ? session.guestWrites() : new Promise<never>(() => {})),
   };
   await using governed = governReads(silent, undefined, { ...times, longestLook: 20 });
-  await waitFor("the silence", () => looks >= 6 || undefined, 10_000, 1);
+  await waitFor("the silence", () => looks >= 6 || undefined, 120_000, 1);
   await governed.gate.run(session.read);
 });
 

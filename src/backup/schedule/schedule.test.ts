@@ -140,7 +140,7 @@ test("a tick over a thousand items is cheap", () => {
     [true, false].map((wall) => timetableOf(daily("05:30", zone, wall))),
   );
   const now = Date.parse("2026-06-01T05:31:00Z");
-  const start = performance.now();
+  const start = process.cpuUsage();
   for (let item = 0; item < 1000; item += 1) dueRun(timetables[item % timetables.length]!, now - 24 * hour, now);
-  assert.ok(performance.now() - start < 1000);
+  assert.ok(process.cpuUsage(start).user < 1_000_000);
 });

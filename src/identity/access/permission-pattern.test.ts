@@ -48,7 +48,7 @@ for (const [text, asked, expected] of cases) {
 
 test("a hostile pattern costs no more than its length times the action's", () => {
   const set = compileActions(["*a".repeat(2000) + "*b"]);
-  const before = performance.now();
+  const before = process.cpuUsage();
   assert.equal(set.has("a".repeat(4000)), false);
-  assert.ok(performance.now() - before < 200);
+  assert.ok(process.cpuUsage(before).user < 2_000_000);
 });

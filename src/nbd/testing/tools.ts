@@ -41,7 +41,7 @@ export async function startServer(
       if (child.exitCode !== null) throw new Error(`${program} ended: ${errors}`);
       return existsSync(socketPath) ? true : undefined;
     },
-    10_000,
+    120_000,
     10,
   );
   const kill = async (): Promise<void> => {

@@ -143,7 +143,7 @@ describe("records and alerts of what happens in a vault", () => {
       "the subscribers",
       async () =>
         (await database.kysely.selectFrom("event_subscribers").selectAll().execute()).length === 2 ? true : undefined,
-      60_000,
+      120_000,
     );
   });
   after(async () => {
@@ -183,7 +183,7 @@ describe("records and alerts of what happens in a vault", () => {
     waitFor(
       text,
       async () => (JSON.stringify(await rows(text)) === JSON.stringify(expected) ? true : undefined),
-      60_000,
+      120_000,
       100,
     ).then(
       () => {},
@@ -231,7 +231,7 @@ on BackupItemUniqueId_s
   });
 
   test("a failed backup raises an alert, which is told as a record; one whose machine is gone does not", async () => {
-    await waitFor("the alert", async () => ((await alerts()).length > 0 ? true : undefined), 20_000);
+    await waitFor("the alert", async () => ((await alerts()).length > 0 ? true : undefined), 120_000);
     await until("AddonAzureBackupAlerts | project AlertType, AlertSeverity, AlertStatus", [
       ["Backup Failure", "Critical", "Active"],
     ]);
@@ -256,7 +256,7 @@ on BackupItemUniqueId_s
         by,
       );
     });
-    await waitFor("the alerts", async () => ((await alerts()).length >= 3 ? true : undefined), 20_000);
+    await waitFor("the alerts", async () => ((await alerts()).length >= 3 ? true : undefined), 120_000);
     assert.deepEqual(await alerts(), ["Backup Failure", "Delete Backup Data", "Soft Delete Disabled for Vault"]);
     await until("AzureBackupOperations | project OperationType", [["Stop backup with delete data"]]);
     await until('CoreAzureBackup | where OperationName == "BackupItem" | distinct BackupItemProtectionState', [
@@ -331,7 +331,7 @@ on BackupItemUniqueId_s
     await waitFor(
       "the last alert",
       async () => ((await alerts()).includes("Restore Failure") ? true : undefined),
-      60_000,
+      120_000,
     );
     const names = await alerts();
     assert.deepEqual(

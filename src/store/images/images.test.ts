@@ -208,7 +208,7 @@ describe("disk images", () => {
       const holder = spawn("qemu-nbd", ["-f", "qcow2", "-t", `--socket=${socket}`, image], { stdio: "ignore" });
       const gone = new Promise((resolve) => holder.once("exit", resolve));
       try {
-        await waitFor("qemu-nbd", () => stat(socket).catch(() => undefined), 10_000);
+        await waitFor("qemu-nbd", () => stat(socket).catch(() => undefined), 120_000);
         await assert.rejects(openImage(image, "qcow2"), code("ImageInUse"));
       } finally {
         holder.kill();

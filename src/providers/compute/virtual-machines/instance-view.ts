@@ -14,7 +14,7 @@ import { renderStatus } from "../extensions/shape.ts";
 import type { MachineHidden } from "./shape.ts";
 
 const lookMilliseconds = 3_000;
-const agentMilliseconds = 2_000;
+const agentMilliseconds = 5_000;
 
 export interface Sight {
   readonly machine: InventoryMachine;
