@@ -157,7 +157,10 @@ const commands: readonly StoreCommand[] = [
   {
     name: "verify",
     about: "open every blob that the points need; exit code 4 when a point cannot be restored whole",
-    options: [["--point <name...>", "only these points (default: all)"]],
+    options: [
+      ["--point <name...>", "only these points (default: all)"],
+      ["--no-quarantine", "write nothing about bad packs: for vaults on read-only media"],
+    ],
     examples: ["--store /vaults/a", "--store /vaults/a --point web-1/latest --json"],
     load: async () => (await import("./verify.ts")).verifyVault,
   },

@@ -4,6 +4,7 @@ import { monotonicMilliseconds } from "../../lib/clock.ts";
 import { copyObjects, planCopy } from "../../store/backends/copy-objects.ts";
 import { amount, duration } from "./amounts.ts";
 import { interruptible, openPlace, print, wholeNumber, type StoreOptions } from "./context.ts";
+import { toolErrors } from "./errors.ts";
 import { openProgress } from "./progress.ts";
 
 interface CopyVaultOptions extends StoreOptions {
@@ -19,6 +20,9 @@ export function copyVault(options: CopyVaultOptions): Promise<void> {
     const start = monotonicMilliseconds();
     await using from = await openPlace({ ...options, limit: undefined }, "read");
     await using to = await openPlace(options, options.dryRun === true ? "read" : "create", options.to);
+    if (from.location === to.location) {
+      throw toolErrors.UsageInvalid(`--to ${options.to} is the place of the vault itself; a copy needs another one.`);
+    }
     const plan = await planCopy(from, to, signal);
     const points = plan.missing.points.length;
     if (options.dryRun === true) {

@@ -9,5 +9,6 @@ export const toolErrors = defineErrors({
     remedy: "chmod 600 it; if others may have read it, give the vault a new key (rekey).",
   },
   KeyFileDamaged: { status: 400, remedy: "Use another copy of it, or open with --recovery-key-file." },
+  CopyForeign: { status: 409, remedy: "Name a copy of this vault with --from." },
   BitmapInvalid: { status: 400, remedy: "docs/store-tool.md shows both forms of a bitmap file." },
 });

@@ -70,7 +70,8 @@ export async function makeKeyFile(path?: string): Promise<{ readonly path: strin
 
 async function readSecret(path: string): Promise<Buffer> {
   const status = await disk.status(path);
-  if (status === undefined || !status.isFile) throw toolErrors.KeyFileMissing(`There is no key file ${path}.`);
+  if (status === undefined) throw toolErrors.KeyFileMissing(`There is no key file ${path}.`);
+  if (!status.isFile) throw toolErrors.KeyFileMissing(`${path} is no plain file, so it is no key file.`);
   const [groupMayWrite, othersMayAnything] = [0o020, 0o007];
   if ((status.mode & (groupMayWrite | othersMayAnything)) !== 0) {
     throw toolErrors.KeyFileExposed(

@@ -5,9 +5,11 @@ import { createHash } from "node:crypto";
 import { isErrorCode } from "../../lib/errors.ts";
 import { repair, scrub, type ObjectStore, type ScrubFinding, type Vault } from "../../store/index.ts";
 import { hashOfName, prefixes } from "../../store/format/object-names.ts";
+import { hasConfig, readConfig } from "../../store/keys/config-store.ts";
 import { quarantinePack } from "../../store/verify/quarantine.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { openPlace, print, withVault, type VaultAccess } from "./context.ts";
+import { toolErrors } from "./errors.ts";
 import { openProgress } from "./progress.ts";
 
 interface RepairOptions extends VaultAccess {
@@ -18,6 +20,7 @@ interface RepairOptions extends VaultAccess {
 export function repairVault(options: RepairOptions): Promise<void> {
   return withVault(options, "write", async (vault, signal) => {
     await using copy = await openPlace(options, "read", options.from);
+    await checkSameVault(vault, copy, signal);
     const findings = options.quarantinedOnly === true ? [] : await scrubHere(vault, options, signal);
     const indexes = await repairIndexes(vault.store, copy, findings, signal);
     const { repaired, stillBad } = await repair(vault, copy, signal);
@@ -29,6 +32,14 @@ export function repairVault(options: RepairOptions): Promise<void> {
     print(options, outcome, text);
     if (outcome.stillBad.length > 0) process.exitCode = exitCodes.damaged;
   });
+}
+
+/** A copy that has lost its config may still have good packs. */
+async function checkSameVault(vault: Vault, copy: ObjectStore, signal: AbortSignal): Promise<void> {
+  if (!(await hasConfig(copy, signal))) return;
+  const { vaultId } = (await readConfig(copy, signal)).config;
+  if (vaultId === vault.config.vaultId) return;
+  throw toolErrors.CopyForeign(`${copy.location} holds vault ${vaultId}, not a copy of ${vault.config.vaultId}.`);
 }
 
 async function scrubHere(vault: Vault, options: RepairOptions, signal: AbortSignal): Promise<ScrubFinding[]> {

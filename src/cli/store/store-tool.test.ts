@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
-import { chmod, copyFile, mkdtemp, open, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, copyFile, glob, mkdtemp, open, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -202,7 +202,7 @@ describe("./holdfast store", () => {
   it("restores from a second copy what is damaged in the first", async () => {
     const damaged = path("damaged");
     await json("copy", "--store", vault, "--to", damaged);
-    for await (const pack of (await import("node:fs/promises")).glob(join(damaged, "packs/*/*"))) {
+    for await (const pack of glob(join(damaged, "packs/*/*"))) {
       await chmod(pack, 0o600);
       const { size } = await stat(pack);
       const handle = await open(pack, "r+");
@@ -236,10 +236,30 @@ describe("./holdfast store", () => {
     const verified = await tool("verify", "--store", damaged);
     assert.equal(verified.code, 4);
     assert.match(verified.stdout, /BROKEN .*two_20disks/);
+    const stranger = path("stranger");
+    await json("init", "--store", stranger, "--key", path("stranger.key"));
+    const refused = await tool("repair", "--store", damaged, "--from", stranger);
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /not a copy of [0-9a-f]{32}.*--from/);
     const repaired = await json<{ repaired: string[] }>("repair", "--store", damaged, "--from", vault);
     assert.ok(repaired.repaired.length > 0);
     assert.equal((await tool("verify", "--store", damaged)).code, 0);
     assert.equal((await tool("scrub", "--store", damaged)).code, 0);
+  });
+
+  it("verifies where nothing may be written", async () => {
+    const medium = path("medium");
+    await json("copy", "--store", vault, "--to", medium);
+    for await (const pack of glob(join(medium, "packs/*/*"))) {
+      await chmod(pack, 0o600);
+      await write(pack, 200, "damage");
+    }
+    await rm(join(medium, ".holdfast"), { recursive: true });
+    const names = await readdir(medium, { recursive: true });
+    const verified = await tool("verify", "--store", medium, "--no-quarantine");
+    assert.equal(verified.code, 4, verified.stderr);
+    assert.match(verified.stdout, /BAD PACK [0-9a-f]{64}: not quarantined/);
+    assert.deepEqual(await readdir(medium, { recursive: true }), names);
   });
 
   it("changes keys: a new file, a passphrase, a printed recovery key; the old key opens no more", async () => {
@@ -374,7 +394,17 @@ describe("./holdfast store", () => {
       [["add", "--store", vault, "--item", "i", "--disk", `os=${path("absent")}`], 3, /There is no image/],
       [["add", "--store", vault, "--item", "i", "--disk", `os=${disk},format=qcow2`], 2, /no qcow2 image/],
       [["add", "--store", vault, "--item", "i", "--disk", `os=${disk}`, "--bitmap", "x"], 2, /--parent/],
-      [["add", "--store", vault, "--item", "", "--disk", `os=${disk}`], 1, /item name/],
+      [["add", "--store", vault, "--item", "", "--disk", `os=${disk}`], 2, /item name/],
+      [["add", "--store", vault, "--item", "i", "--disk", `os=${folder}`], 3, /is a folder, not an image/],
+      [["init", "--store", disk], 2, /is a file; a store is a folder/],
+      [["points", "--store", vault, "--key", folder], 3, /is no key file/],
+      [
+        ["restore", "--store", vault, "--point", "Web 1/latest", "--disk", "os", "--to", path("absent/x")],
+        1,
+        /There is no folder .*absent for x\. Make the folder/,
+      ],
+      [["copy", "--store", vault, "--to", join(vault, "..", "vault")], 2, /the place of the vault itself/],
+      [["rekey", "--store", vault, "--remove", "absent"], 3, /has no key absent/],
     ];
     for (const [args, code, message] of cases) {
       const outcome = await tool(...args);

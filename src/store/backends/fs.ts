@@ -38,8 +38,10 @@ export async function openFsStore(folder: string, options: FsStoreOptions = {}):
   const wanted = resolve(folder);
   try {
     if (options.create === true && options.readOnly !== true) await makeRoot(files, wanted);
-    if ((await files.status(wanted))?.isDirectory !== true) {
-      throw objectErrors.StoreMissing(`There is no folder ${wanted}.`);
+    const status = await files.status(wanted);
+    if (status === undefined) throw objectErrors.StoreMissing(`There is no folder ${wanted}.`);
+    if (!status.isDirectory) {
+      throw objectErrors.StoreLocationInvalid(`${wanted} is a file; a store is a folder. Choose another place.`);
     }
     const root = await files.realPath(wanted);
     if (options.readOnly === true) return readOnlyFsStore(files, root);

@@ -46,6 +46,11 @@ export async function createImage(
     });
   }
   if (present !== undefined && !overwrite) throw imageErrors.ImageExists(`${path} exists.`);
+  if ((await files.status(dirname(path)))?.isDirectory !== true) {
+    throw imageErrors.ImageUnwritable(`There is no folder ${dirname(path)} for ${basename(path)}.`, {
+      remedy: "Make the folder, or choose another one.",
+    });
+  }
   const partial = join(dirname(path), `.${basename(path)}.${newGuid()}.partial`);
   const file = await writingDirectly(files, partial, await opened(files, partial));
   let isOpen = true;

@@ -10,9 +10,9 @@ import type { ImageSource } from "./image-source.ts";
 export async function openRawSource(image: string, signal?: AbortSignal): Promise<ImageSource> {
   const path = resolve(image);
   const status = await disk.status(path);
-  if (status === undefined || status.isDirectory || status.isSocket) {
-    throw imageErrors.ImageMissing(`There is no image ${path}.`);
-  }
+  if (status === undefined) throw imageErrors.ImageMissing(`There is no image ${path}.`);
+  if (status.isDirectory) throw imageErrors.ImageMissing(`${path} is a folder, not an image.`);
+  if (status.isSocket) throw imageErrors.ImageMissing(`${path} is a socket, not an image.`);
   return status.isFile ? openRawFile(path) : openBlockDevice(path, signal);
 }
 
