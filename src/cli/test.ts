@@ -110,7 +110,7 @@ async function runGroup(group: TestGroup, files: readonly string[], total: Tally
 
 async function follow(stream: ReturnType<typeof runNodeTests>, group: string, total: Tally): Promise<void> {
   stream.on("test:pass", (event) => {
-    if (event.details.type === "suite") return;
+    if (event.details.type === "suite" || event.name === event.file) return; // a file without tests proves nothing
     if (event.skip !== undefined && event.skip !== false) {
       total.skipped += 1;
       process.stdout.write(
