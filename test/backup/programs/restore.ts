@@ -169,9 +169,7 @@ console.log(
   JSON.stringify({
     intent: intent.properties?.protectionIntentItemType,
     backup,
-    validated: (
-      validated as { validateOperationResponse?: { validationResults?: { errorCode?: string }[] } }
-    ).validateOperationResponse?.validationResults?.map(({ errorCode }) => errorCode),
+    validated: validated.validateOperationResponse?.validationResults?.map(({ code }) => code),
     restored,
     target: bag.extendedInfo?.propertyBag?.["Target Storage Account Name"],
     opened: [opened.objectType, opened.recoveryTarget?.clientScripts?.map(({ osType }) => osType)],
