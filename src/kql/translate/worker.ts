@@ -5,24 +5,13 @@ import { parentPort, workerData } from "node:worker_threads";
 import { bindQuery } from "../bind/query.ts";
 import { SchemaNeeded } from "../bind/session.ts";
 import { QueryRefusal } from "../errors.ts";
-import { analyze, globalsFor, withMemory } from "../syntax/analyze.ts";
-import type { GlobalState } from "../syntax/kusto.ts";
-import type { DatabaseSchema } from "../types.ts";
+import { analyze } from "../syntax/analyze.ts";
+import { keepCatalogs } from "./catalogs.ts";
 import { ready, type TranslateAnswer, type TranslateRequest, type TranslatorSettings } from "./messages.ts";
-
-interface LoadedCatalog {
-  readonly databases: readonly DatabaseSchema[];
-  readonly fresh: GlobalState;
-  globals: GlobalState;
-  queries: number;
-}
 
 const settings = workerData as TranslatorSettings;
 const supported = new Set(settings.supported);
-const catalogs = new Map<string, LoadedCatalog>();
-const keptCatalogs = 8;
-/** The analyser's memory only grows (each new union of tables is kept): it begins anew after so many queries. */
-const queriesOfMemory = 500;
+const catalogFor = keepCatalogs();
 const firstQuery = {
   id: 0,
   text: 'datatable(t:datetime, s:string)[] | where t > ago(1h) and s has "a" | summarize n = count() by bin(t, 1d), s | top 1 by n',
@@ -78,24 +67,4 @@ function translate(request: TranslateRequest): TranslateAnswer {
       span: undefined,
     };
   }
-}
-
-function catalogFor(request: TranslateRequest): LoadedCatalog {
-  const known = catalogs.get(request.catalogKey);
-  if (known !== undefined) {
-    catalogs.delete(request.catalogKey);
-    catalogs.set(request.catalogKey, known);
-    known.queries += 1;
-    if (known.queries % queriesOfMemory === 0) known.globals = withMemory(known.fresh);
-    return known;
-  }
-  const databases = request.databases ?? [];
-  const fresh = globalsFor(databases);
-  const loaded = { databases, fresh, globals: withMemory(fresh), queries: 0 };
-  if (catalogs.size >= keptCatalogs) {
-    const [oldest] = catalogs.keys();
-    if (oldest !== undefined) catalogs.delete(oldest);
-  }
-  catalogs.set(request.catalogKey, loaded);
-  return loaded;
 }
