@@ -98,7 +98,7 @@ function valueAt(body: unknown, path: readonly PropertyKey[]): string {
   for (const key of path) {
     value = typeof value === "object" && value !== null ? Reflect.get(value, key) : undefined;
   }
-  const isSecret = path.some((key) => /secret|password|protectedsettings|key$/i.test(String(key)));
+  const isSecret = path.some((key) => /secret|password|protectedsettings|key$|^value$/i.test(String(key)));
   if (value !== undefined && isSecret) return "(not shown)";
   return value === undefined ? "nothing" : (JSON.stringify(value) ?? String(value)).slice(0, 120);
 }
