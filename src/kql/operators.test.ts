@@ -178,6 +178,30 @@ describe("reduce", () => {
   });
 });
 
+describe("activity_metrics", () => {
+  const seen = `datatable(id:string, t:datetime, d:string)["a", datetime(2020-01-01 05:00), "x", "b", datetime(2020-01-01), "y", "a", datetime(2020-01-02), "x", "c", datetime(2020-01-02 01:00), "y", "c", datetime(2020-01-02 02:00), "y", "d", datetime(2020-01-04), "x"]`;
+  const call = "activity_metrics(id, t, datetime(2020-01-01), datetime(2020-01-05), 1d";
+  const at = (date: number): string => `2020-01-0${date}T00:00:00.0000000Z`;
+
+  test("compares each window with the one before; without one before the rates are not numbers", async () => {
+    assert.deepEqual(await rows(`${seen} | evaluate ${call})`), [
+      [at(1), 2, 2, "NaN", "NaN"],
+      [at(2), 2, 1, 0.5, 0.5],
+      [at(4), 1, 1, "NaN", "NaN"],
+    ]);
+  });
+
+  test("each combination of dimensions is counted by itself", async () => {
+    assert.deepEqual(await rows(`${seen} | evaluate ${call}, d)`), [
+      [at(1), "x", 1, 1, "NaN", "NaN"],
+      [at(2), "x", 1, 0, 1, 0],
+      [at(4), "x", 1, 1, "NaN", "NaN"],
+      [at(1), "y", 1, 1, "NaN", "NaN"],
+      [at(2), "y", 1, 1, 0, 1],
+    ]);
+  });
+});
+
 describe("top-nested with others", () => {
   const sales = `datatable(g:string, h:string, v:long)["a", "x", 1, "a", "y", 5, "b", "x", 7, "c", "z", 1, "d", "z", 2]`;
 

@@ -83,6 +83,21 @@ const pluginTexts: Readonly<Record<string, PluginText>> = {
       | extend aggregated_dcount = row_cumsum(new_dcount, {restart})
       | project {1} = At{dims}, ['count'], dcount, new_dcount, aggregated_dcount`,
   },
+  /** Each window against the one before it; where that one saw nobody the rates are not numbers, as in the first. */
+  activity_metrics: {
+    parameters: ["c", "c", "Start", "End", "Window"],
+    dims: true,
+    text: `
+      let Seen = ${inPeriod} | project I = {0}, At = bin_at({1}, Window, Start){dims} | distinct *;
+      let Sizes = Seen | summarize Size = count() by At{dims};
+      let Kept = Seen | join kind=leftsemi (Seen | extend At = At + Window) on I, At{dims} | summarize Kept = count() by At{dims};
+      Sizes
+      | join kind=leftouter Kept on At{dims}
+      | join kind=leftouter (Sizes | project Before = toreal(Size), At = At + Window{dims}) on At{dims}
+      | extend Kept = coalesce(Kept, 0), Before = coalesce(Before, 0.0)
+      | project {1} = At{dims}, dcount_values = Size, dcount_newvalues = Size - Kept, retention_rate = Kept / Before, churn_rate = (Before - Kept) / Before
+      | sort by {sortdims}{1} asc`,
+  },
   /** Each bin with the rows of the look-back that ends with it. */
   sliding_window_counts: {
     parameters: ["c", "c", "Start", "End", "LookBack", "Bin"],
