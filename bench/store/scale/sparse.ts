@@ -1,7 +1,8 @@
 // The same bytes on a disk that they fill and scattered over a sparse disk of a terabyte, backed up and
-// restored by the offline tool.
+// restored by the offline tool, in turns. What others still have to write is written before each step: a
+// machine's disk can vary by more than what is looked for here, so beside the wall time stands the processor's.
 
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { closeSync, mkdirSync, openSync, rmSync, statSync, truncateSync, writeSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { diskBytes } from "./disk-bytes.ts";
@@ -9,6 +10,18 @@ import { diskBytes } from "./disk-bytes.ts";
 const root = resolve(import.meta.dirname, "../../..");
 const TiB = 2 ** 40;
 const pieces = 64;
+const rounds = 3;
+
+interface Cost {
+  readonly wall: number;
+  /** Of the tool's process. */
+  readonly processor: number;
+}
+
+interface Costs {
+  readonly add: Cost;
+  readonly restore: Cost;
+}
 
 export async function measureSparse(folder: string, mebibytes: number): Promise<string[][]> {
   mkdirSync(folder, { recursive: true });
@@ -17,21 +30,41 @@ export async function measureSparse(folder: string, mebibytes: number): Promise<
   write(plain, content, content.length / pieces);
   write(sparse, content, TiB / pieces);
   truncateSync(sparse, TiB);
-  const [small, large] = [plain, sparse].map((path) => addAndRestore(folder, path));
-  if (small === undefined || large === undefined) throw new Error("nothing was measured");
+  const costs = { plain: [] as Costs[], sparse: [] as Costs[] };
+  for (let round = 0; round < rounds; round += 1) {
+    costs.plain.push(addAndRestore(folder, plain));
+    costs.sparse.push(addAndRestore(folder, sparse));
+  }
+  const [small, large] = [middleOf(costs.plain), middleOf(costs.sparse)];
+  const row = (what: string, { add, restore }: Costs): string[] => [
+    `${what}: backup; restore`,
+    `${text(add)}; ${text(restore)}`,
+    "",
+  ];
   return [
+    row(`${mebibytes} MiB on a full disk, median of ${rounds}`, small),
+    row(`${mebibytes} MiB on a disk of 1 TiB`, large),
     [
-      `${mebibytes} MiB on a full disk: backup, restore`,
-      `${small.add.toFixed(2)} s, ${small.restore.toFixed(2)} s`,
-      "",
-    ],
-    [`${mebibytes} MiB on a disk of 1 TiB`, `${large.add.toFixed(2)} s, ${large.restore.toFixed(2)} s`, ""],
-    [
-      "backup, restore: the large of the full",
-      `${(large.add / small.add).toFixed(2)}, ${(large.restore / small.restore).toFixed(2)}`,
+      "the large of the full: backup; restore",
+      `${ratio(large.add, small.add)}; ${ratio(large.restore, small.restore)}`,
       "< 1.2",
     ],
   ];
+}
+
+const text = ({ wall, processor }: Cost): string => `${wall.toFixed(2)} s (processor ${processor.toFixed(2)} s)`;
+const ratio = (one: Cost, other: Cost): string =>
+  `${(one.wall / other.wall).toFixed(2)} (processor ${(one.processor / other.processor).toFixed(2)})`;
+
+const median = (numbers: readonly number[]): number =>
+  numbers.toSorted((one, other) => one - other)[Math.floor(numbers.length / 2)] ?? 0;
+
+function middleOf(costs: readonly Costs[]): Costs {
+  const middle = (step: keyof Costs): Cost => ({
+    wall: median(costs.map((each) => each[step].wall)),
+    processor: median(costs.map((each) => each[step].processor)),
+  });
+  return { add: middle("add"), restore: middle("restore") };
 }
 
 function write(path: string, content: Buffer, every: number): void {
@@ -43,7 +76,7 @@ function write(path: string, content: Buffer, every: number): void {
   closeSync(file);
 }
 
-function addAndRestore(folder: string, path: string): { add: number; restore: number } {
+function addAndRestore(folder: string, path: string): Costs {
   const [vault, key, back] = [`${path}.vault`, join(folder, "key"), `${path}.back`];
   rmSync(key, { force: true });
   tool(["init", "--store", vault, "--key", key]);
@@ -55,9 +88,15 @@ function addAndRestore(folder: string, path: string): { add: number; restore: nu
   return { add, restore };
 }
 
-/** Wall seconds: the tool is a process of its own, as a user would start it. */
-function tool(args: readonly string[]): number {
-  const from = performance.now();
-  execFileSync(join(root, "holdfast"), ["store", ...args], { stdio: ["ignore", "ignore", "inherit"] });
-  return (performance.now() - from) / 1000;
+/** The tool is a process of its own, as a user would start it. */
+function tool(args: readonly string[]): Cost {
+  execFileSync("sync");
+  const command = `TIMEFORMAT='%R %U %S'; time "$@" >/dev/null`;
+  const { stderr, status } = spawnSync("bash", ["-c", command, "bash", join(root, "holdfast"), "store", ...args], {
+    encoding: "utf8",
+    env: { ...process.env, LC_ALL: "C" },
+  });
+  const [wall, user, system] = (stderr.trim().split("\n").at(-1) ?? "").split(" ").map(Number);
+  if (status !== 0 || wall === undefined || user === undefined || system === undefined) throw new Error(stderr);
+  return { wall, processor: user + system };
 }

@@ -4,22 +4,19 @@
 // Always true: a slab is held until nobody needs its bytes; the number of slabs bounds how far the
 // reading runs ahead, so memory does not depend on the disk.
 
-import { storeErrors } from "../errors.ts";
-import { blobKinds, leafRegions, leafSize, leafUnits, regionSize, regionUnits, unitSize } from "../format/layout.ts";
+import { blobKinds, leafRegions, leafSize, leafUnits, regionSize, unitSize } from "../format/layout.ts";
 import { encodeLeaf } from "../format/map.ts";
 import type { DiskStatistics } from "../format/point.ts";
 import { leafCount, type MapReader, type MapRoot } from "../map/map-reader.ts";
 import { writeTree } from "../map/tree-writer.ts";
-import { pageResults } from "../pipeline/compare-pages.ts";
-import { blockResults, resultLength, type StoreResult } from "../pipeline/messages.ts";
-import { slabSize, type Slab, type WorkerPool } from "../pipeline/worker-pool.ts";
+import type { StoreResult } from "../pipeline/messages.ts";
+import { slabSize, type Slab } from "../pipeline/worker-pool.ts";
 import type { DirtyRun, DiskSource } from "../sources/disk-source.ts";
-import { prepareComparison, type OldContent } from "./comparison.ts";
 import { editLeaf, type LeafEdit } from "./leaf-edit.ts";
-import { isTooFragmented, regionHash, type OldRegion } from "./old-region.ts";
-import { closeSmallGaps, countRuns, patchRegion } from "./patch-region.ts";
 import { patchWriter } from "./patch-writer.ts";
-import { planVisits, regionLength, type RegionVisit } from "./region-plan.ts";
+import { planJobs, readJobs } from "./region-jobs.ts";
+import { planVisits, type RegionVisit } from "./region-plan.ts";
+import { idOf, storeJobs, type RegionParts } from "./region-store.ts";
 
 export interface DiskProgress {
   readonly disk: string;
@@ -35,32 +32,17 @@ export interface ParentDisk extends MapRoot {
   readonly size: number;
 }
 
-export interface DiskWriterParts {
-  readonly pool: WorkerPool;
-  readonly session: number;
+export interface DiskWriterParts extends Pick<RegionParts, "pool" | "session" | "oldContent" | "isUsable"> {
   readonly maps: MapReader;
-  readonly oldContent: OldContent;
   readonly renewNodes: boolean;
   /** Makes sure that the index can take a few thousand blobs more. */
   ensureRoom(): Promise<void>;
-  /** Whether a new point may rely on the stored copy of a blob. */
-  isUsable(id: Buffer): boolean;
   /** Stores a node of the map, unless there is a usable copy, and gives its id. */
   storeMapNode(node: Buffer): Promise<Buffer>;
 }
 
 export interface DiskWritten extends MapRoot {
   readonly statistics: DiskStatistics;
-}
-
-interface Job {
-  readonly visit: RegionVisit;
-  readonly edit: LeafEdit;
-  readonly old: OldRegion | undefined;
-  /** In bytes, filled up to whole units. */
-  readonly length: number;
-  /** Where in the slab. */
-  readonly offset: number;
 }
 
 const noParent: ParentDisk = { root: undefined, level: 1, size: 0 };
@@ -93,6 +75,7 @@ export async function writeDisk(
     count(result);
     return idOf(result.results, 0);
   });
+  const regions: RegionParts = { ...parts, patches, hasParent: parent !== undefined, count };
 
   try {
     const dirty = parent === undefined ? undefined : dirtyRuns(source, parent);
@@ -188,95 +171,10 @@ export async function writeDisk(
   }
 
   async function runBatch(slab: Slab, edit: LeafEdit, visits: readonly RegionVisit[]): Promise<void> {
-    const jobs = visits.map((visit, index): Job => {
-      const old = edit.old(visit.region % leafRegions);
-      const bytes = regionLength(source.size, visit.region);
-      const length = Math.ceil(bytes / unitSize) * unitSize;
-      return { visit: wholeIfFragmented(visit, old, bytes), edit, old, length, offset: index * regionSize };
-    });
-    await readJobs(slab, jobs);
-    const whole = jobs.filter((job) => job.visit.dirtyUnits === undefined);
-    const partial = jobs.filter((job) => job.visit.dirtyUnits !== undefined);
-    await Promise.all([storeWhole(slab, whole), ...partial.map((job) => compare(slab, job, undefined))]);
-  }
-
-  async function readJobs(slab: Slab, jobs: readonly Job[]): Promise<void> {
-    for (const job of jobs) clearUnread(slab.bytes, job, source.size);
-    await Promise.all(
-      readSpans(jobs).map(async ({ from, to, at }) => {
-        try {
-          await source.read(slab.bytes.subarray(at, at + to - from), from, signal);
-        } catch (cause) {
-          signal.throwIfAborted();
-          if (cause instanceof Error && cause.name in storeErrors) throw cause;
-          throw storeErrors.SourceFailed(`Reading ${to - from} bytes at ${from} of disk ${name} failed.`, { cause });
-        }
-        statistics.bytesRead += to - from;
-      }),
-    );
-  }
-
-  async function storeWhole(slab: Slab, jobs: readonly Job[]): Promise<void> {
-    if (jobs.length === 0) return;
-    const blocks = jobs.map((job) => ({ at: slab.at + job.offset, length: job.length }));
-    const expected = parent === undefined ? undefined : expectations(jobs, parts.isUsable);
-    const result = await pool.run({ type: "store", session, kind: blobKinds.data, blocks, expected });
-    count(result);
-    await Promise.all(
-      jobs.map(async (job, index) => {
-        const outcome = result.results[index * resultLength];
-        const region = job.visit.region % leafRegions;
-        if (outcome === blockResults.zero) job.edit.set(region, { extents: [], hash: undefined });
-        else if (outcome === blockResults.changed) await compare(slab, job, idOf(result.results, index));
-        else if (outcome !== blockResults.same) setWhole(job, idOf(result.results, index));
-      }),
-    );
-  }
-
-  /** `hash`: of the region as it is now, when all of it was read. */
-  async function compare(slab: Slab, job: Job, hash: Buffer | undefined): Promise<void> {
-    const region = job.visit.region % leafRegions;
-    const mask = job.visit.dirtyUnits;
-    const found = await changedPages(slab, job);
-    const pages = found === undefined ? mask && allChanged(mask) : closeSmallGaps(found, mask);
-    const changed = pages?.filter((page) => page !== pageResults.unchanged).length ?? regionUnits;
-    const oldExtents = job.old?.extents ?? [];
-    if (pages !== undefined && changed === 0) {
-      if (hash !== undefined) job.edit.set(region, { extents: oldExtents.map(keep), hash });
-      return;
-    }
-    const isWorthStoringWhole =
-      pages === undefined || changed * 2 * unitSize > job.length || isTooFragmented(oldExtents, countRuns(pages));
-    if (mask === undefined && isWorthStoringWhole) {
-      const block = { at: slab.at + job.offset, length: job.length };
-      const stored = await pool.run({ type: "store", session, kind: blobKinds.data, blocks: [block] });
-      count(stored);
-      setWhole(job, idOf(stored.results, 0));
-      return;
-    }
-    const content = slab.bytes.subarray(job.offset, job.offset + job.length);
-    const extents = patchRegion(oldExtents, pages ?? new Uint8Array(regionUnits), content, patches);
-    job.edit.set(region, { extents, hash: extents.length === 0 ? undefined : hash });
-  }
-
-  /** Undefined where the old content is not worth fetching or cannot be read. */
-  async function changedPages(slab: Slab, job: Job): Promise<Uint8Array | undefined> {
-    const mask = job.visit.dirtyUnits;
-    const comparison = await prepareComparison(parts.oldContent, job.old, mask, signal);
-    if (comparison === undefined) return undefined;
-    const task = { type: "diff", at: slab.at + job.offset, length: job.length, mask, ...comparison } as const;
-    const { pages } = await pool.run(
-      task,
-      comparison.ranges.map((range) => range.stored),
-    );
-    // Reading the blobs one by one finds the bad pack, and fails when there is one.
-    if (pages === undefined) for (const { id } of job.old?.extents ?? []) await parts.oldContent.read(id, signal);
-    return pages;
-  }
-
-  function setWhole(job: Job, id: Buffer): void {
-    const extent = { start: 0, length: job.length / unitSize, source: id, offset: 0 };
-    job.edit.set(job.visit.region % leafRegions, { extents: [extent], hash: undefined });
+    const jobs = planJobs(visits, edit, source.size);
+    const bytesRead = await readJobs(slab.bytes, jobs, source, name, signal);
+    statistics.bytesRead += bytesRead;
+    await storeJobs(regions, slab, jobs, signal);
   }
 
   function count(result: StoreResult): void {
@@ -294,65 +192,3 @@ function dirtyRuns(source: DiskSource, parent: ParentDisk): readonly DirtyRun[] 
     .map((run) => ({ offset: run.offset, length: Math.min(run.length, from - run.offset) }));
   return source.size > from ? [...kept, { offset: from, length: source.size - from }] : kept;
 }
-
-function wholeIfFragmented(visit: RegionVisit, old: OldRegion | undefined, bytes: number): RegionVisit {
-  if (visit.dirtyUnits === undefined || old === undefined || !isTooFragmented(old.extents, visit.data.length)) {
-    return visit;
-  }
-  return { region: visit.region, data: [{ offset: 0, length: bytes }] };
-}
-
-/** Per block: a hash to compare with, and what to do when it differs. What lies in bad packs is stored again. */
-function expectations(jobs: readonly Job[], isUsable: (id: Buffer) => boolean): Uint8Array {
-  const expected = Buffer.alloc(jobs.length * resultLength);
-  jobs.forEach(({ old, length }, index) => {
-    if (old === undefined || !old.extents.every(({ id }) => isUsable(id))) return;
-    expected[index * resultLength] = 2;
-    const hash = regionHash(old, length / unitSize);
-    if (hash !== undefined) expected.set(hash, index * resultLength + 1);
-  });
-  return expected;
-}
-
-/** What is hashed or compared and not read must be zero; where only dirty units count, that is the last one's end. */
-function clearUnread(bytes: Buffer, { visit, offset, length }: Job, diskSize: number): void {
-  const end = regionLength(diskSize, visit.region);
-  bytes.fill(0, offset + end, offset + length);
-  if (visit.dirtyUnits !== undefined) return;
-  let from = 0;
-  for (const span of visit.data) {
-    bytes.fill(0, offset + from, offset + span.offset);
-    from = span.offset + span.length;
-  }
-  bytes.fill(0, offset + from, offset + end);
-}
-
-interface ReadSpan {
-  readonly from: number;
-  to: number;
-  readonly at: number;
-}
-
-/** Neighbouring spans of neighbouring regions are read at once. */
-function readSpans(jobs: readonly Job[]): ReadSpan[] {
-  const spans: ReadSpan[] = [];
-  for (const { visit, offset } of jobs) {
-    for (const span of visit.data) {
-      const from = visit.region * regionSize + span.offset;
-      const at = offset + span.offset;
-      const last = spans.at(-1);
-      if (last !== undefined && last.to === from && last.at + (last.to - last.from) === at) last.to += span.length;
-      else spans.push({ from, to: from + span.length, at });
-    }
-  }
-  return spans;
-}
-
-function idOf(results: Uint8Array, index: number): Buffer {
-  return Buffer.from(results.subarray(index * resultLength + 1, (index + 1) * resultLength));
-}
-
-const keep = ({ start, length, id, offset }: OldRegion["extents"][number]) => ({ start, length, source: id, offset });
-
-const allChanged = (mask: Uint8Array): Uint8Array =>
-  mask.map((unit) => (unit === 1 ? pageResults.changed : pageResults.unchanged));
