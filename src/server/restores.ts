@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 import { openDownloads, type Downloads } from "../backup/file-recovery/downloads.ts";
-import { openFileSessions, type FileSessions } from "../backup/file-recovery/file-sessions.ts";
+import { helperScratch, openFileSessions, type FileSessions } from "../backup/file-recovery/file-sessions.ts";
 import { openRecoveryExports, type RecoveryExports } from "../backup/file-recovery/recovery-exports.ts";
 import type { Stores } from "../backup/stores/stores.ts";
 import type { Database } from "../db/database.ts";
@@ -35,6 +35,7 @@ export async function openRestores(parts: {
   // With SQLite this is the only process there is: what its predecessor served is served no more.
   if (database.dialect === "sqlite") await forget();
   const authority = (await disk.read(certificate.authorityFile)).toString("utf8");
+  await disk.removeTree(helperScratch(settings.data));
   const fileSessions = openFileSessions({ folder: settings.data, stores });
   const recoveryExports = openRecoveryExports({
     clock: database.clock,

@@ -23,6 +23,7 @@ import { download } from "../../src/backup/file-recovery/download.ts";
 import { openFileSessions, type FileSessions, type SessionOf } from "../../src/backup/file-recovery/file-sessions.ts";
 import { prepareHelper, type Helper } from "../../src/backup/file-recovery/helper.ts";
 import { startHelper } from "../../src/backup/file-recovery/helper-session.ts";
+import { resumeMachine } from "../../src/backup/file-recovery/saved-state.ts";
 import type { Volume } from "../../src/backup/file-recovery/volumes.ts";
 import { platformKeyOf } from "../../src/backup/stores/store-key.ts";
 import { vaultStore } from "../../src/backup/stores/store-name.ts";
@@ -32,6 +33,7 @@ import type { NbdExport } from "../../src/nbd/export.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { newGuid } from "../../src/lib/random.ts";
 import { secretBox } from "../../src/lib/secret-box.ts";
+import { waitFor } from "../../src/lib/time.ts";
 import { backUp, bufferSource } from "../../src/store/testing/vaults.ts";
 import { cache, emptyDisk, ext4Disk, luksDisk, lvmDisk, partitioned, xfsDisk } from "./images.ts";
 
@@ -115,6 +117,10 @@ function commandLines(): string[] {
     .filter((line) => line.startsWith("qemu-system"));
 }
 
+function machinesIn(place: string): string[] {
+  return commandLines().filter((line) => line.includes(place));
+}
+
 function bufferExport(name: string, bytes: Buffer): NbdExport {
   return {
     name,
@@ -172,7 +178,7 @@ test("a session goes on from the saved state: disks keep their order, and the st
     ),
     ["vda", "vdb", "vdc", "vdd", "vde", "vdf", "vdg"],
   );
-  const machines = commandLines().filter((line) => line.includes(join(cache, "helper", "scratch")));
+  const machines = machinesIn(join(cache, "helper", "scratch"));
   assert.ok(machines.length > 0 && machines.every((line) => line.includes("-incoming")), machines.join("\n"));
   const now = statSync(helper.statePath ?? "");
   assert.deepEqual(
@@ -191,6 +197,33 @@ test("a saved state that QEMU refuses is given up, and the guest boots", async (
     [["vda", "os", "mounted"]],
   );
   assert.ok(!existsSync(statePath));
+});
+
+test("a guest whose service is gone ends by itself", async () => {
+  const place = mkdtempSync(join(folder, "alone-"));
+  const settings = { folder: place, extraArguments: [] };
+  const { machine, monitor } = await resumeMachine(helper, helper.statePath ?? "", settings);
+  await using _ended = machine;
+  await machine.port.ask(["volumes"], 120_000);
+  machine.port.close(); // as the kernel does it for a process that is killed
+  assert.match(String(await monitor.ended), /./);
+  await waitFor("the end of QEMU", () => machinesIn(place).length === 0 || undefined, 120_000);
+});
+
+test("sessions that end do not wait for a guest that is starting, and leave none", async () => {
+  const own = openFileSessions({ folder: cache, stores });
+  const asked = own.use({ ...of, owner: "in a hurry" }, (session) => session.volumes());
+  const refused = assert.rejects(asked);
+  await own[Symbol.asyncDispose]();
+  await refused;
+  await assert.rejects(own.borrow(of), { code: "FileRecoverySessionFailed" });
+  const others = machinesIn(join(cache, "helper", "scratch")).length;
+  await using ending = openFileSessions({ folder: cache, stores });
+  const ended = assert.rejects(ending.borrow({ ...of, owner: "also in a hurry" }));
+  await waitFor("a guest", () => machinesIn(join(cache, "helper", "scratch")).length > others || undefined, 120_000, 5);
+  await ending[Symbol.asyncDispose]();
+  await ended;
+  assert.equal(machinesIn(join(cache, "helper", "scratch")).length, others);
 });
 
 test("a file comes out byte for byte, and any part of it", async () => {

@@ -48,11 +48,15 @@ interface Running {
   idle: NodeJS.Timeout | undefined;
 }
 
+/** What running guests write, below the data folder. Of a service that died nothing there is needed. */
+export const helperScratch = (folder: string): string => join(folder, "helper", "scratch");
+
 export function openFileSessions(options: FileSessionsOptions): FileSessions {
   const { stores, idleMilliseconds = 5 * 60_000, atOnce = 4 } = options;
   const imageFolder = join(options.folder, "helper");
-  const scratchFolder = join(options.folder, "helper", "scratch");
+  const scratchFolder = helperScratch(options.folder);
   const running = new Map<string, Running>();
+  const ending = new AbortController();
 
   const begin = async ({
     store: name,
@@ -60,13 +64,13 @@ export function openFileSessions(options: FileSessionsOptions): FileSessions {
     isInSnapshotTier = false,
     isInVaultTier = true,
   }: SessionOf): Promise<HelperSession> => {
-    const helper = await prepareHelper(imageFolder);
+    const helper = await prepareHelper(imageFolder, ending.signal);
     await disk.makeDirectory(scratchFolder);
     await using ends = new AsyncDisposableStack();
     const opened = ends.use(await stores.open(name));
     const { store, point } = await readFromTiers(opened, { storePoint, isInSnapshotTier, isInVaultTier });
     const exports = await Promise.all(point.disks.map((each) => exportPointDisk(store, point, each.name)));
-    const session = ends.use(await startHelper(exports, { helper, scratchFolder }));
+    const session = ends.use(await startHelper(exports, { helper, scratchFolder }, ending.signal));
     const owned = ends.move();
     return { ...session, [Symbol.asyncDispose]: () => owned.disposeAsync() };
   };
@@ -95,6 +99,7 @@ export function openFileSessions(options: FileSessionsOptions): FileSessions {
       entry = running.get(key);
     }
     if (entry === undefined) {
+      ending.signal.throwIfAborted();
       const fresh: Running = { starting: begin(of), users: 0, idle: undefined };
       running.set(key, fresh);
       fresh.starting.then(
@@ -136,6 +141,8 @@ export function openFileSessions(options: FileSessionsOptions): FileSessions {
       if (entry !== undefined) await end(key, entry);
     },
     [Symbol.asyncDispose]: async () => {
+      // A guest that is still starting would take longer than the service has for its end.
+      ending.abort(fileRecoveryErrors.FileRecoverySessionFailed("The service is ending."));
       await Promise.all([...running].map(([key, entry]) => end(key, entry)));
     },
   };

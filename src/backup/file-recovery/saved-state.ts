@@ -24,9 +24,10 @@ const known = new Map<string, Promise<string | undefined>>();
 /** The path of the state that fits; made when it is not there. Without one a guest boots, so no failure matters. */
 export async function ensureSavedState(kind: MachineKind, signal?: AbortSignal): Promise<string | undefined> {
   const path = join(dirname(kind.image.initrd), `${prefix}${await nameOf(kind)}`);
-  const made = known.get(path) ?? findOrSave(kind, path).catch(() => undefined);
+  const made = known.get(path) ?? findOrSave(kind, path, signal).catch(() => undefined);
   known.set(path, made);
   const found = await made;
+  if (signal?.aborted === true && found === undefined) known.delete(path); // it was called off, which says nothing
   signal?.throwIfAborted();
   return found;
 }
@@ -90,26 +91,26 @@ async function nameOf(kind: MachineKind): Promise<string> {
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 16);
 }
 
-async function findOrSave(kind: MachineKind, path: string): Promise<string> {
-  if ((await disk.status(path)) === undefined) await save(kind, path);
+async function findOrSave(kind: MachineKind, path: string, signal?: AbortSignal): Promise<string> {
+  if ((await disk.status(path)) === undefined) await save(kind, path, signal);
   return path;
 }
 
 /** Written beside its place and moved there when whole; states that fitted before are removed. */
-async function save(kind: MachineKind, path: string): Promise<void> {
+async function save(kind: MachineKind, path: string, signal?: AbortSignal): Promise<void> {
   const place = dirname(path);
   const work = join(place, `.saving-${newGuid().slice(0, 8)}`);
   await disk.makeDirectory(work);
   try {
     const written = join(work, "state");
-    await using machine = await startMachine({ ...kind, folder: work, extraArguments: [] });
-    await machine.port.ask(["warm"], bootMilliseconds); // the guest is up when it answers
-    using monitor = await connectQmp(machine.monitorPath);
+    await using machine = await startMachine({ ...kind, folder: work, extraArguments: [] }, signal);
+    await machine.port.ask(["warm"], bootMilliseconds, signal); // the guest is up when it answers
+    using monitor = await connectQmp(machine.monitorPath, signal);
     await monitor.command("stop");
     await monitor.command("migrate-set-parameters", { "max-bandwidth": unlimitedBytesPerSecond });
     using listener = await listenOnce(join(work, "state.sock"));
     const stored = listener.connection.then((socket) => store(socket, written));
-    await moved(monitor, () => monitor.command("migrate", { uri: `unix:${listener.path}` }));
+    await moved(monitor, () => monitor.command("migrate", { uri: `unix:${listener.path}` }), signal);
     await stored;
     const older = (await disk.list(place)).filter((name) => name.startsWith(prefix));
     await disk.rename(written, path);
