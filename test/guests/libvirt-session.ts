@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { run } from "../../src/lib/processes.ts";
 import { waitFor } from "../../src/lib/time.ts";
+import { isListening } from "../../src/nbd/testing/tools.ts";
 import { guestImage } from "./guest-image.ts";
 
 export interface LibvirtSession extends AsyncDisposable {
@@ -80,7 +81,7 @@ export async function startLibvirtSession(): Promise<LibvirtSession> {
       stdio: ["ignore", log, log],
       ...(isRoot ? { uid: nobody, gid: nobody } : {}),
     });
-    await waitFor("libvirt's socket", () => (existsSync(socket) ? true : undefined), 120_000);
+    await waitFor("libvirt's socket", () => (isListening(socket) ? true : undefined), 120_000);
   };
   const killDaemon = async (): Promise<void> => {
     if (daemon.exitCode !== null || daemon.signalCode !== null) return;

@@ -2,7 +2,7 @@
 
 import { spawn, execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { waitFor } from "../../lib/time.ts";
@@ -23,6 +23,14 @@ export interface RunningServer extends AsyncDisposable {
   kill(): Promise<void>;
 }
 
+/** The socket's file is there a moment before anybody listens. */
+export function isListening(socketPath: string): boolean {
+  const accepts = "00010000";
+  return readFileSync("/proc/net/unix", "utf8")
+    .split("\n")
+    .some((line) => line.endsWith(` ${socketPath}`) && line.split(/\s+/)[3] === accepts);
+}
+
 /** Starts a server program and waits for its socket. */
 export async function startServer(
   program: string,
@@ -39,7 +47,7 @@ export async function startServer(
     `${program} at ${socketPath}`,
     () => {
       if (child.exitCode !== null) throw new Error(`${program} ended: ${errors}`);
-      return existsSync(socketPath) ? true : undefined;
+      return isListening(socketPath) ? true : undefined;
     },
     120_000,
     10,
