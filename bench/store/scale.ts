@@ -3,6 +3,7 @@
 //
 //   node bench/store/scale.ts [--blobs 10000000] [--used 1024] [--increments 200] [--changed-disk 16] [--result FILE]
 
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, cpus, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -11,6 +12,14 @@ import { measureIndex } from "./scale/index-size.ts";
 import { measureIncrements } from "./scale/increments.ts";
 import { measureMetadata } from "./scale/metadata.ts";
 import { measureSparse } from "./scale/sparse.ts";
+import { toolEnvironment } from "./scale/tool-environment.ts";
+
+// An allocator takes its settings when its process starts.
+const asTheTool = { ...toolEnvironment(), ...process.env };
+if (Object.keys(toolEnvironment()).some((name) => process.env[name] === undefined)) {
+  const again = spawnSync(process.execPath, process.argv.slice(1), { stdio: "inherit", env: asTheTool });
+  process.exit(again.status ?? 1);
+}
 
 const { values } = parseArgs({
   options: {
