@@ -2,7 +2,7 @@
 // which they lie in packs, each opened once, so the order of what the sink sees is not the disk's.
 
 import { storeErrors } from "../errors.ts";
-import { leafSize, unitSize } from "../format/layout.ts";
+import { unitSize } from "../format/layout.ts";
 import { plainLength } from "../format/pack.ts";
 import type { MapRoot } from "../map/map-reader.ts";
 import { eachInParallel } from "../../lib/parallel.ts";
@@ -43,7 +43,15 @@ interface Place {
   readonly offset: number;
 }
 
-const windowLeaves = 64;
+/** What is wanted of a blob. */
+interface Wanted {
+  readonly id: Buffer;
+  readonly blob: LocatedBlob | undefined;
+  readonly places: Place[];
+}
+
+/** So many extents are looked at together, wherever they lie on the disk: some 40 MB of memory, and each pack is opened once for all of them. */
+const extentsAtOnce = 1 << 18;
 
 export async function readDisk(
   vault: Vault,
@@ -58,43 +66,46 @@ export async function readDisk(
   const progress = { size: disk.size, bytesWritten: 0, bytesZero: 0 };
   const pool = vault.pool(); // its threads start while the index is read
   if (vault.index.isEmpty) await vault.index.refresh(signal);
-  for (let from = 0; from < disk.size; from += windowLeaves * leafSize) {
-    await readWindow(from, Math.min(disk.size, from + windowLeaves * leafSize));
+  let wanted = new Map<string, Wanted>();
+  let extents = 0;
+  let end = 0;
+  for await (const leaf of placedLeaves(vault.maps, map, 0, disk.size, signal)) {
+    for (const extent of leaf.extents) {
+      const at = extentOffset(leaf, extent);
+      const length = Math.min(extent.length * unitSize, disk.size - at);
+      if (length <= 0) continue;
+      await zeroRun(end, at);
+      end = at + length;
+      const key = extent.id.toString("latin1");
+      let entry = wanted.get(key);
+      if (entry === undefined) {
+        entry = { blob: vault.blobs.locateNow(extent.id), id: extent.id, places: [] };
+        wanted.set(key, entry);
+      }
+      entry.places.push({ at, length, offset: extent.offset * unitSize });
+      extents += 1;
+    }
+    if (extents < extentsAtOnce) continue;
+    await readWanted(wanted);
+    wanted = new Map();
+    extents = 0;
   }
+  await zeroRun(end, disk.size);
+  await readWanted(wanted);
   return progress;
 
-  async function readWindow(from: number, to: number): Promise<void> {
-    const places = new Map<string, { blob: LocatedBlob | undefined; id: Buffer; places: Place[] }>();
-    let end = from;
-    for await (const leaf of placedLeaves(vault.maps, map, from, to, signal)) {
-      for (const extent of leaf.extents) {
-        const at = extentOffset(leaf, extent);
-        const length = Math.min(extent.length * unitSize, disk.size - at);
-        if (length <= 0) continue;
-        await zeroRun(end, at);
-        end = at + length;
-        const key = extent.id.toString("latin1");
-        let entry = places.get(key);
-        if (entry === undefined) {
-          entry = { blob: vault.blobs.locateNow(extent.id), id: extent.id, places: [] };
-          places.set(key, entry);
-        }
-        entry.places.push({ at, length, offset: extent.offset * unitSize });
-      }
-    }
-    await zeroRun(end, to);
+  async function readWanted(entries: ReadonlyMap<string, Wanted>): Promise<void> {
     const located: LocatedBlob[] = [];
-    for (const entry of places.values()) {
+    for (const { blob, id, places } of entries.values()) {
       try {
-        located.push(entry.blob ?? (await vault.blobs.locate(entry.id, signal)));
+        located.push(blob ?? (await vault.blobs.locate(id, signal)));
       } catch (error) {
-        damaged(entry.places, error);
+        damaged(places, error);
       }
     }
     const groups = groupByPack(located, ({ shape }) => plainLength(shape));
-    await eachInParallel(groups, pool.size * 3, (group) =>
-      readGroup(group, (blob) => places.get(blob.id.toString("latin1"))?.places ?? [], 0),
-    );
+    const placesOf = ({ id }: LocatedBlob): readonly Place[] => entries.get(id.toString("latin1"))?.places ?? [];
+    await eachInParallel(groups, pool.size * 3, (group) => readGroup(group, placesOf, 0));
   }
 
   async function zeroRun(from: number, to: number): Promise<void> {
