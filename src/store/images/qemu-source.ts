@@ -3,6 +3,7 @@
 
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { isErrorCode } from "../../lib/errors.ts";
 import { disk } from "../../lib/files.ts";
 import { ended, start } from "../../lib/processes.ts";
 import { newGuid } from "../../lib/random.ts";
@@ -30,7 +31,8 @@ export async function openQemuSource(
   const socketPath = join(folder, "nbd.sock");
   const daemon = startDaemon(path, format, socketPath);
   const stop = async (): Promise<void> => {
-    daemon.child.kill("SIGTERM");
+    // It only reads, so nothing is lost; a SIGTERM that comes while it starts is forgotten by it.
+    daemon.child.kill("SIGKILL");
     await daemon.ended;
     await disk.removeTree(folder);
   };
@@ -97,17 +99,22 @@ async function connectWhenReady(
   socketPath: string,
   signal?: AbortSignal,
 ): Promise<NbdClient> {
-  await waitFor(
+  const client = await waitFor(
     `qemu-nbd for ${path}`,
     async () => {
       signal?.throwIfAborted();
       if (daemon.hasEnded()) throw fromQemu(path, format, daemon.said());
-      return (await disk.linkStatus(socketPath))?.isSocket === true ? true : undefined;
+      if ((await disk.linkStatus(socketPath))?.isSocket !== true) return undefined;
+      try {
+        return await connectNbd({ socketPath, exportName: "disk", metaContexts: [allocation] }, signal);
+      } catch (error) {
+        if (isErrorCode(error, "NbdUnreachable")) return undefined; // its file is there before it listens
+        throw error;
+      }
     },
     startMilliseconds,
     10,
   );
-  const client = await connectNbd({ socketPath, exportName: "disk", metaContexts: [allocation] }, signal);
   if (client.metaContexts.includes(allocation)) return client;
   await client.close();
   throw imageErrors.ImageUnreadable(`qemu-nbd does not say where ${path} holds data.`);
