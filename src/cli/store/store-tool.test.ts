@@ -1,47 +1,24 @@
 // The offline tool from outside: the command line, its output, its exit codes.
 
 import assert from "node:assert/strict";
-import { execFile, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { chmod, copyFile, glob, mkdtemp, open, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { promisify } from "node:util";
 import { seededRandom } from "../../lib/random.ts";
 import { projectRoot } from "../project.ts";
-
-const MiB = 1024 * 1024;
-const runFile = promisify(execFile);
-
-interface Outcome {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
+import { makeDisk, MiB, runFile, storeToolIn, type StoreTool } from "./testing/store-tool.ts";
 
 describe("./holdfast store", () => {
   let folder: string;
   let vault: string;
   let disk: string;
   let key: string;
-  const path = (name: string): string => join(folder, name);
-
-  async function tool(...args: readonly string[]): Promise<Outcome> {
-    const env = { ...process.env, XDG_CONFIG_HOME: path("config") };
-    try {
-      const { stdout, stderr } = await runFile(join(projectRoot, "holdfast"), ["store", ...args], { env });
-      return { code: 0, stdout, stderr };
-    } catch (error) {
-      const failed = error as { code: number; stdout: string; stderr: string };
-      return { code: failed.code, stdout: failed.stdout, stderr: failed.stderr };
-    }
-  }
-
-  async function json<T>(...args: readonly string[]): Promise<T> {
-    const { code, stdout, stderr } = await tool(...args, "--json");
-    assert.equal(code, 0, stderr);
-    return JSON.parse(stdout) as T;
-  }
+  let store: StoreTool;
+  const path = (name: string): string => store.path(name);
+  const tool = (...args: readonly string[]) => store.run(...args);
+  const json = <T>(...args: readonly string[]) => store.json<T>(...args);
 
   async function write(file: string, at: number, text: string): Promise<void> {
     const handle = await open(file, "r+");
@@ -65,14 +42,10 @@ describe("./holdfast store", () => {
 
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "store-tool-"));
+    store = storeToolIn(folder);
     vault = path("vault");
     disk = path("disk.raw");
-    const random = seededRandom(7);
-    const noise = Buffer.from(Array.from({ length: MiB }, () => random() * 256));
-    const handle = await open(disk, "w");
-    await handle.truncate(24 * MiB + 512);
-    for (const at of [0, 5, 6, 17]) await handle.write(noise.fill(at, 0, 8), 0, MiB, at * MiB);
-    await handle.close();
+    await makeDisk(disk);
     const made = await json<{ keyFile: string; keyFileMade: boolean }>("init", "--store", vault);
     assert.ok(made.keyFileMade);
     key = made.keyFile;
@@ -310,9 +283,11 @@ describe("./holdfast store", () => {
 
   it("serves a point over NBD until it is interrupted, and ends in order", async () => {
     const socket = path("mount.sock");
-    const env = { ...process.env, XDG_CONFIG_HOME: path("config") };
     const args = ["store", "mount", "--store", vault, "--point", "two disks/latest", "--socket", socket, "--json"];
-    const child = spawn(join(projectRoot, "holdfast"), args, { env, stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawn(join(projectRoot, "holdfast"), args, {
+      env: store.environment,
+      stdio: ["ignore", "pipe", "inherit"],
+    });
     const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
     const printed = await new Promise<string>((resolve) =>
       child.stdout.once("data", (data: Buffer) => resolve(data.toString())),
@@ -345,7 +320,6 @@ describe("./holdfast store", () => {
   });
 
   it("ends on SIGINT with 130 and leaves neither a point nor a session", async () => {
-    const env = { ...process.env, XDG_CONFIG_HOME: path("config") };
     const before = await json<{ points: unknown[] }>("points", "--store", vault);
     const args = ["store", "add", "--store", vault, "--item", "stopped", "--disk", `os=${disk}`, "--limit", "1"];
     const changed = path("changed.raw");
@@ -355,7 +329,10 @@ describe("./holdfast store", () => {
     const random = seededRandom(99);
     await handle.write(Buffer.from(Array.from({ length: 8 * MiB }, () => random() * 256)), 0, 8 * MiB, 0);
     await handle.close();
-    const child = spawn(join(projectRoot, "holdfast"), args, { env, stdio: ["ignore", "ignore", "pipe"] });
+    const child = spawn(join(projectRoot, "holdfast"), args, {
+      env: store.environment,
+      stdio: ["ignore", "ignore", "pipe"],
+    });
     let stderr = "";
     child.stderr.on("data", (data: Buffer) => {
       stderr += data.toString();
@@ -371,81 +348,5 @@ describe("./holdfast store", () => {
     assert.match(stderr, /Interrupted/);
     assert.deepEqual(await readdir(join(vault, "sessions")), []);
     assert.equal((await json<{ points: unknown[] }>("points", "--store", vault)).points.length, before.points.length);
-  });
-
-  it("gives each kind of failure its exit code and one line that helps", async () => {
-    const cases: [string[], number, RegExp][] = [
-      [["info", "--store", path("nowhere")], 3, /There is no folder/],
-      [["info", "--store", "s3://user:secret@bucket"], 2, /credentials/],
-      [["points"], 2, /--store/],
-      [["points", "--store", vault, "--key", path("absent.key")], 3, /There is no key file/],
-      [
-        ["restore", "--store", vault, "--point", "no/latest", "--disk", "os", "--to", path("x")],
-        3,
-        /no recovery point/,
-      ],
-      [["restore", "--store", vault, "--point", "../x", "--disk", "os", "--to", path("x")], 3, /not the name/],
-      [
-        ["restore", "--store", vault, "--point", "Web 1/latest", "--disk", "nope", "--to", path("x")],
-        3,
-        /has no disk nope/,
-      ],
-      [["add", "--store", vault, "--item", "i", "--disk", "os"], 2, /name=FILE/],
-      [["add", "--store", vault, "--item", "i", "--disk", `os=${path("absent")}`], 3, /There is no image/],
-      [["add", "--store", vault, "--item", "i", "--disk", `os=${disk},format=qcow2`], 2, /no qcow2 image/],
-      [["add", "--store", vault, "--item", "i", "--disk", `os=${disk}`, "--bitmap", "x"], 2, /--parent/],
-      [["add", "--store", vault, "--item", "", "--disk", `os=${disk}`], 2, /item name/],
-      [["add", "--store", vault, "--item", "i", "--disk", `os=${folder}`], 3, /is a folder, not an image/],
-      [["init", "--store", disk], 2, /is a file; a store is a folder/],
-      [["points", "--store", vault, "--key", folder], 3, /is no key file/],
-      [
-        ["restore", "--store", vault, "--point", "Web 1/latest", "--disk", "os", "--to", path("absent/x")],
-        1,
-        /There is no folder .*absent for x\. Make the folder/,
-      ],
-      [["copy", "--store", vault, "--to", join(vault, "..", "vault")], 2, /the place of the vault itself/],
-      [["rekey", "--store", vault, "--remove", "absent"], 3, /has no key absent/],
-    ];
-    for (const [args, code, message] of cases) {
-      const outcome = await tool(...args);
-      assert.equal(outcome.code, code, `${args.join(" ")}: ${outcome.stderr}`);
-      assert.match(outcome.stderr, message);
-      assert.doesNotMatch(outcome.stderr, /secret/);
-      assert.equal(outcome.stdout, "");
-    }
-  });
-
-  it("refuses a key that others may read, and a key of another vault", async () => {
-    const exposed = path("exposed.key");
-    await copyFile(key, exposed);
-    await chmod(exposed, 0o644);
-    const refused = await tool("points", "--store", vault, "--key", exposed);
-    assert.equal(refused.code, 1);
-    assert.match(refused.stderr, /644.*chmod 600/);
-    const other = path("other.key");
-    await writeFile(other, Buffer.alloc(32, 7), { mode: 0o600 });
-    const wrong = await tool("points", "--store", vault, "--key", other);
-    assert.equal(wrong.code, 1);
-    assert.match(wrong.stderr, /does not open vault/);
-  });
-
-  it("shows examples with --help", async () => {
-    for (const command of [
-      "init",
-      "info",
-      "points",
-      "add",
-      "restore",
-      "copy",
-      "mount",
-      "collect",
-      "diff",
-      "verify",
-      "rekey",
-    ]) {
-      const { stdout, code } = await tool(command, "--help");
-      assert.equal(code, 0);
-      assert.match(stdout, new RegExp(`Examples:\\n  ./holdfast store ${command} --store`));
-    }
   });
 });
