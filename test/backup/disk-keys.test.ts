@@ -3,18 +3,9 @@
 // restore puts it back, so that the restored disk opens.
 
 import assert from "node:assert/strict";
-import { execFile, execFileSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import {
-  copyFileSync,
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  readdirSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -23,6 +14,7 @@ import { waitFor } from "../../src/lib/time.ts";
 import { clientFor, type TestClient } from "../support/client.ts";
 import { readAdmin } from "../../src/server/data-folder.ts";
 import { holdfast, type Answer } from "../support/service.ts";
+import { readLuks, writeLuks } from "../support/luks.ts";
 import { startRig, type Rig } from "./rig.ts";
 
 let rig: Rig;
@@ -45,7 +37,7 @@ before(async () => {
   rig = await startRig({ machines: { vm1: 1, vm2: 1 } });
   client = await clientFor(rig.service.running, rig.data);
   writeFileSync(join(work, "plain.raw"), contents);
-  await encrypt(join(work, "plain.raw"), join(rig.images, "vm1/disk0.raw"));
+  await writeLuks(join(work, "plain.raw"), join(rig.images, "vm1/disk0.raw"), passphrase);
   copyFileSync(join(rig.images, "vm1/disk0.raw"), join(rig.images, "vm2/disk0.raw"));
   await addHost(work);
 });
@@ -151,27 +143,10 @@ async function refusedBefore(source: string, target: string, code: string, more:
   return refused;
 }
 
-/** QEMU measures for seconds how often it can hash, so this is done once; meanwhile the service goes on. */
-async function encrypt(plain: string, image: string): Promise<void> {
-  const options = ["-O", "luks", "-o", "key-secret=k,iter-time=10", "--object", keyFile(passphrase)];
-  await promisify(execFile)("qemu-img", ["convert", "-f", "raw", ...options, plain, image]);
-}
-
 /** What the restored disk holds for who has the passphrase; throws for anybody else. */
 async function decrypted(diskId: string, secret: string): Promise<Buffer> {
   const { properties } = await good("GET", diskId);
-  const image = join(rig.data, "disks", `${properties.uniqueId}.raw`);
-  const opened = join(work, "opened.raw");
-  const source = `driver=luks,key-secret=k,file.driver=file,file.filename=${image}`;
-  const options = ["--object", keyFile(secret), "--image-opts", source, "-O", "raw", opened];
-  execFileSync("qemu-img", ["convert", "-U", ...options], { stdio: "pipe" });
-  return readFileSync(opened);
-}
-
-function keyFile(secret: string): string {
-  const path = join(work, "passphrase");
-  writeFileSync(path, secret);
-  return `secret,id=k,file=${path}`;
+  return readLuks(join(rig.data, "disks", `${properties.uniqueId}.raw`), secret);
 }
 
 async function describeKeys(name: string, more: object): Promise<Answer> {

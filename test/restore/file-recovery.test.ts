@@ -35,7 +35,8 @@ import { newGuid } from "../../src/lib/random.ts";
 import { secretBox } from "../../src/lib/secret-box.ts";
 import { waitFor } from "../../src/lib/time.ts";
 import { backUp, bufferSource } from "../../src/store/testing/vaults.ts";
-import { cache, emptyDisk, ext4Disk, luksDisk, lvmDisk, partitioned, xfsDisk } from "./images.ts";
+import { writeLuks } from "../support/luks.ts";
+import { cache, emptyDisk, ext4Disk, lvmDisk, partitioned, xfsDisk } from "./images.ts";
 
 const big = random(9_000_001);
 const passphrase = "correct-horse";
@@ -67,12 +68,13 @@ before(async () => {
     os: ext4Disk(at("os"), 48, tree),
     gpt: partitioned(at("gpt"), inner),
     xfs: await xfsDisk(at("xfs"), join(folder, "small")),
-    luks: luksDisk(at("luks"), inner, passphrase),
+    luks: at("luks"),
     lvm: lvmDisk(at("lvm"), inner, helper.image, join(folder, "lvm-work")),
     blank: emptyDisk(at("blank"), 4),
     noise: at("noise"),
   };
   writeFileSync(at("noise"), random(1 << 20));
+  await writeLuks(inner, at("luks"), passphrase);
 
   const key = random(32);
   database = await openDatabase({ file: join(folder, "db"), clock: systemClock });

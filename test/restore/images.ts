@@ -33,14 +33,6 @@ export function partitioned(path: string, content: string): string {
   return path;
 }
 
-/** A LUKS volume with `content` in it. */
-export function luksDisk(path: string, content: string, passphrase: string): string {
-  const secret = ["--object", `secret,id=key,data=${passphrase}`];
-  const options = ["-O", "luks", "-o", "key-secret=key,iter-time=1"];
-  execFileSync("qemu-img", ["convert", "-q", ...secret, "-f", "raw", ...options, content, path]);
-  return path;
-}
-
 /** XFS whose files are described as mkfs.xfs wants: NAME MODE OWNER GROUP SOURCE. */
 export async function xfsDisk(path: string, content: string): Promise<string> {
   const tree = join(cache, "xfsprogs");
