@@ -19,21 +19,33 @@ export async function commitPoint(
 ): Promise<Point> {
   const name = pointName(document.item, document.time, document.id);
   const sealed = sealPoint(vault.keys, name, document);
-  const end = { v: 1 as const, outcome: "committed" as const, point: { name, sealed: sealed.toString("base64") } };
+  const { lockedUntil } = document;
+  const end = {
+    v: 1 as const,
+    outcome: "committed" as const,
+    point: { name, sealed: sealed.toString("base64"), lockedUntil },
+  };
   const isOurs = await decideEnd(vault.store, vault.keys, session, end, signal);
-  if (!isOurs || (await vault.store.head(sessionObject(session, "open"), signal)) === undefined) {
-    if (isOurs) await vault.store.delete(sessionObject(session, "end"));
-    throw storeErrors.SessionEvicted(`Session ${session} was given up by a collection before it could commit ${name}.`);
+  if (!isOurs) throw evicted(session, name);
+  if ((await vault.store.head(sessionObject(session, "open"), signal)) === undefined) {
+    // Somebody finished it for us, or it was cleaned away before it decided.
+    if ((await vault.store.head(prefixes.points + name, signal)) !== undefined) return { ...document, name };
+    await vault.store.delete(sessionObject(session, "end"));
+    throw evicted(session, name);
   }
   faultPoint("store.after-end");
   try {
     await vault.store.put(prefixes.points + name, sealed, {
       onlyIfAbsent: true,
-      lockedUntil: vault.store.supports.objectLock ? document.lockedUntil : undefined,
+      lockedUntil: vault.store.supports.objectLock ? lockedUntil : undefined,
     });
   } catch (error) {
     if (!isErrorCode(error, "ObjectExists")) throw error; // somebody finished it for us
   }
   faultPoint("store.after-point");
   return { ...document, name };
+}
+
+function evicted(session: string, point: string): Error {
+  return storeErrors.SessionEvicted(`Session ${session} was given up by a collection before it could commit ${point}.`);
 }

@@ -4,7 +4,7 @@
 import { isErrorCode } from "../../lib/errors.ts";
 import { parsePointName, prefixes } from "../format/object-names.ts";
 import type { Vault } from "../vault.ts";
-import { readSessions, removeSession, sessionObject, type SessionState } from "./session-records.ts";
+import { readSessions, removeSession, type SessionState } from "./session-records.ts";
 
 /** Of all sessions but one's own. */
 export async function finishOthers(vault: Vault, own: string, signal?: AbortSignal): Promise<void> {
@@ -20,12 +20,17 @@ export async function finishCommitted(
 ): Promise<void> {
   const point = session.end?.point;
   if (point !== undefined && session.isOpen) {
-    const name = prefixes.points + parsePointName(point.name);
+    const name = parsePointName(point.name);
     try {
-      await vault.store.put(name, Buffer.from(point.sealed, "base64"), { onlyIfAbsent: true, signal });
-      // Its writer came through meanwhile, and somebody deleted the point already: it stays deleted.
-      if ((await vault.store.head(sessionObject(session.id, "open"), signal)) === undefined) {
-        await vault.store.delete(name, signal);
+      await vault.store.put(prefixes.points + name, Buffer.from(point.sealed, "base64"), {
+        onlyIfAbsent: true,
+        lockedUntil: vault.store.supports.objectLock ? point.lockedUntil : undefined,
+        signal,
+      });
+      // Its writer came through meanwhile, and somebody deleted the point already: it stays deleted. That its
+      // `.open` is gone would not tell so: the writer may have found the point that was put just now.
+      if ((await vault.store.head(prefixes.deleted + name, signal)) !== undefined) {
+        await vault.store.delete(prefixes.points + name, signal);
       }
     } catch (error) {
       if (!isErrorCode(error, "ObjectExists")) throw error;

@@ -17,7 +17,7 @@ const endSchema = z.object({
   v: z.literal(1),
   outcome: z.enum(["committed", "evicted"]),
   /** The sealed point, to be written by whoever finds it missing. */
-  point: z.object({ name: z.string(), sealed: z.base64() }).optional(),
+  point: z.object({ name: z.string(), sealed: z.base64(), lockedUntil: z.number().optional() }).optional(),
 });
 export type SessionEnd = z.infer<typeof endSchema>;
 
