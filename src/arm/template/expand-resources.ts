@@ -110,25 +110,25 @@ function identify(
 ): PlannedResource {
   const { template, target } = expansion;
   const position = template.positions.of(source);
-  const ownName = requiredText(source, "name", context);
+  const isExisting = evaluated(source, "existing", context) === true;
+  const isDeployed = conditionOf(source, context);
+  // What is only read and not even that: as in Azure its name and scope are never looked at.
+  const isUnread = isExisting && !isDeployed;
+  const ownName = isUnread ? unreadName(symbolicName, loop) : requiredText(source, "name", context);
   const ownType = requiredText(source, "type", context);
   const isWhole =
     parent === undefined || ownType.toLowerCase().startsWith(`${parent.type.toLowerCase()}/`) || ownType.includes(".");
   const type = parent === undefined || isWhole ? ownType : `${parent.type}/${ownType}`;
   const name = parent === undefined || isWhole ? ownName : `${parent.name}/${ownName}`;
-  checkSegments(type, name, position);
-  const isExisting = evaluated(source, "existing", context) === true;
+  if (!isUnread) checkSegments(type, name, position);
   const apiVersion = textOf(evaluated(source, "apiVersion", context)) ?? "";
   if (apiVersion === "" && !isExisting) {
     throw new ExpressionError(`The apiVersion property cannot be null or empty. ${templateHelp.resources}`);
   }
-  const condition = evaluated(source, "condition", context);
-  if (condition !== undefined && typeof condition !== "boolean" && !/^(true|false)$/i.test(toText(condition))) {
-    throw new ExpressionError(`The 'condition' must be a boolean. The value is of type '${typeName(condition)}'.`);
-  }
   const nestedTarget = type.toLowerCase() === deploymentType ? nestedTargetOf(target, source, context) : undefined;
-  const scope = textOf(evaluated(source, "scope", context)) ?? parent?.scope;
-  const id = resourceIdAt(nestedTarget ?? resourceTarget(target, source, context), scope, type, name);
+  const scope = (isUnread ? undefined : textOf(evaluated(source, "scope", context))) ?? parent?.scope;
+  const own = isUnread ? target : (nestedTarget ?? resourceTarget(target, source, context));
+  const id = resourceIdAt(own, scope, type, name);
   return {
     key: id.toLowerCase(),
     id,
@@ -141,11 +141,25 @@ function identify(
     copies: context.copies,
     loop,
     parentKey: parent?.key,
-    isDeployed: condition === undefined || toText(condition).toLowerCase() === "true",
+    isDeployed,
     isExisting,
     onlyIfNotExists: isOnlyIfNotExists(source, context),
     nestedTarget,
   };
+}
+
+function conditionOf(source: TemplateResource["source"], context: EvaluationContext): boolean {
+  const condition = evaluated(source, "condition", context);
+  if (condition === undefined) return true;
+  if (typeof condition !== "boolean" && !/^(true|false)$/i.test(toText(condition))) {
+    throw new ExpressionError(`The 'condition' must be a boolean. The value is of type '${typeName(condition)}'.`);
+  }
+  return toText(condition).toLowerCase() === "true";
+}
+
+/** Stands for a name that is not known; others may depend on it by its symbolic name. */
+function unreadName(symbolicName: string | undefined, loop: PlannedResource["loop"]): string {
+  return `${symbolicName ?? ""}[${loop?.index ?? 0}]`;
 }
 
 function isOnlyIfNotExists(source: TemplateResource["source"], context: EvaluationContext): boolean {

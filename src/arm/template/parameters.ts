@@ -61,8 +61,11 @@ function readParameter(template: Template, given: JsonObject, name: string, decl
   };
   const passed = memberOf(given, name);
   const base = { name, type: typeText, isSecure: isSecureType(typeText) };
-  if (passed !== undefined && isObject(passed) && memberOf(passed, "value") !== undefined) {
-    const value = check(memberOf(passed, "value") ?? null);
+  const defaultValue = memberOf(declaration, "defaultValue");
+  // As in Azure, null says that nothing is passed.
+  const own = passed !== undefined && isObject(passed) ? memberOf(passed, "value") : undefined;
+  if (own !== undefined && !(own === null && defaultValue !== undefined)) {
+    const value = check(own);
     return { ...base, value: () => value };
   }
   if (passed !== undefined && (!isObject(passed) || memberOf(passed, "reference") !== undefined)) {
@@ -72,7 +75,6 @@ function readParameter(template: Template, given: JsonObject, name: string, decl
       path,
     );
   }
-  const defaultValue = memberOf(declaration, "defaultValue");
   if (defaultValue === undefined) {
     if (memberOf(type ?? declaration, "nullable") === true) return { ...base, value: () => null };
     throw invalidTemplate(
