@@ -99,6 +99,21 @@ test("identities are spelled as clients compare them, and go with what they belo
   refused(missing, 400, "InvalidRequestContent");
 });
 
+test("a vault acts as nobody but itself, however its identity is spelled in a request", async () => {
+  const other = await rig.client.createPrincipal("somebody else");
+  const claimed = { type: "SystemAssigned", principalId: other.principalId, tenantId: rig.service.running.tenantId };
+  const made = await rig.vault("PUT", "spelled", { location: "eastus", properties: {}, Identity: claimed });
+  assert.equal(made.status, 201, made.text);
+  assert.equal(made.json.identity.type, "SystemAssigned");
+  assert.notEqual(made.json.identity.principalId, other.principalId);
+  await make("plain");
+  const patched = await rig.vault("PATCH", "plain", { IDENTITY: claimed });
+  assert.notEqual(patched.json.identity.principalId, other.principalId, patched.text);
+  for (const name of ["spelled", "plain"]) assert.equal((await rig.vault("DELETE", name)).status, 200);
+  const there = await rig.client.call("GET", `/v1.0/servicePrincipals/${other.principalId}`);
+  assert.equal(there.status, 200, "a vault takes no other's principal with it");
+});
+
 test("soft delete that is always on and immutability that is locked stay", async () => {
   await make("locked");
   const config = (properties: object): Promise<Answer> =>

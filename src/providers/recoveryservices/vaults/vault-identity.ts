@@ -2,6 +2,7 @@
 // resources of their own. Clients compare the kinds literally, the space in the combined one included.
 
 import { armErrors } from "../../../arm/errors.ts";
+import { idKey } from "../../../arm/resource-id.ts";
 import { findResource, type Writer } from "../../../arm/resources/resource-store.ts";
 import type { JsonObject } from "../../../arm/resources/resource.ts";
 import {
@@ -38,16 +39,17 @@ export async function settleIdentity(trx: Writer, change: IdentityChange): Promi
   return { type, ...own, ...(user ? { userAssignedIdentities: assigned } : {}) };
 }
 
-/** With the vault goes the identity that nobody else has. */
+/** With the vault goes the identity that nobody else has, and no other principal. */
 export async function removeOwnIdentity(
   trx: Writer,
-  tenantId: string,
+  { tenantId, resourceId }: Pick<IdentityChange, "tenantId" | "resourceId">,
   identity: JsonObject | undefined,
 ): Promise<void> {
   const id = identity?.["principalId"];
   if (typeof id !== "string") return;
   const principal = await findServicePrincipal(trx, tenantId, id);
-  if (principal !== undefined) await deleteServicePrincipal(trx, principal);
+  if (principal !== undefined && idKey(principal.resourceId) === idKey(resourceId))
+    await deleteServicePrincipal(trx, principal);
 }
 
 function readKind(type: unknown): { system: boolean; user: boolean } {
@@ -68,7 +70,7 @@ function readKind(type: unknown): { system: boolean; user: boolean } {
 async function settleOwn(trx: Writer, change: IdentityChange, wanted: boolean): Promise<JsonObject> {
   const { before, tenantId, resourceId, name } = change;
   if (!wanted) {
-    await removeOwnIdentity(trx, tenantId, before);
+    await removeOwnIdentity(trx, change, before);
     return {};
   }
   const known = before?.["principalId"];

@@ -1,7 +1,9 @@
 // Microsoft.RecoveryServices/vaults as resources.
 
+import { z } from "zod";
 import { armErrors } from "../../../arm/errors.ts";
 import type { Provider, ResourceLifecycle } from "../../../arm/provider.ts";
+import { parseBody } from "../../../arm/request.ts";
 import { trackedRoutes, type Change, type Settled, type TrackedType } from "../../../arm/resources/tracked-routes.ts";
 import { renderResource, type Resource } from "../../../arm/resources/resource.ts";
 import { checkChange, weakensProtection } from "../../../backup/vaults/change-settings.ts";
@@ -41,7 +43,11 @@ export function vaultsPart(services: RecoveryServices): Provider {
     remove: async (trx, resource) => {
       const vault = await findVault(trx, resource.id);
       if (vault !== undefined) await removeVault(trx, vault, { actor: "resources", correlationId: vault.guid });
-      await removeOwnIdentity(trx, services.tenantId, resource.envelope.identity);
+      await removeOwnIdentity(
+        trx,
+        { tenantId: services.tenantId, resourceId: resource.id },
+        resource.envelope.identity,
+      );
     },
   };
   const type: TrackedType<VaultProperties> = {
@@ -61,12 +67,15 @@ export function vaultsPart(services: RecoveryServices): Provider {
   };
 }
 
+/** Read apart from the envelope: a patch's envelope has the present identity where none was asked for. */
+const identityBody = z.object({ identity: z.record(z.string(), z.unknown()).nullish() });
+
 async function settle(services: RecoveryServices, change: Change<VaultProperties>): Promise<Settled> {
   const { trx, id, name, location, existing, properties, request } = change;
   const by = doerOf(request);
   const before = (await findVault(trx, id)) ?? (await createVault(trx, { id, location }, by));
   const identity = await settleIdentity(trx, {
-    asked: askedIdentity(request.body),
+    asked: parseBody(request, identityBody).identity ?? undefined,
     before: existing?.envelope.identity,
     tenantId: services.tenantId,
     resourceId: id,
@@ -83,10 +92,12 @@ async function settle(services: RecoveryServices, change: Change<VaultProperties
   // Tags, the identity and what only the resource shows are no settings, but the vault's store keeps them too.
   if (existing !== undefined)
     appendEvent(trx, { type: "vault.described", subject: vault.key, data: { id: vault.id }, ...by });
+  // What a client says of its identity is asked for, never kept: the vault would act as whom it names.
+  const { identity: _asked, ...envelope } = change.envelope;
   return {
     properties: renderProperties(own, vault.settings),
     envelope: {
-      ...change.envelope,
+      ...envelope,
       sku: skuOf(change.envelope.sku),
       ...(identity === undefined ? {} : { identity }),
     },
@@ -103,11 +114,6 @@ function skuOf(asked: Readonly<Record<string, unknown>> | undefined): { name: st
     `'sku.name' is '${String(wanted).slice(0, 80)}'; a vault's is one of ${skuNames.join(", ")}.`,
     { target: "sku.name" },
   );
-}
-
-function askedIdentity(body: unknown): Readonly<Record<string, unknown>> | undefined {
-  const identity = typeof body === "object" && body !== null ? (Reflect.get(body, "identity") as unknown) : undefined;
-  return typeof identity === "object" && identity !== null ? (identity as Record<string, unknown>) : undefined;
 }
 
 /** az goes on with --force only when it reads "existing resources within the vault". */
