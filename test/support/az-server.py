@@ -4,8 +4,10 @@ Reading them takes most of a command's processor time. What runs is Debian's az,
 standard streams and exit code; nothing of one command is seen by another, but for az's own files.
 
     az-server.py FOLDER
-    One connection to FOLDER/az.sock is one command: {"args": [...], "cwd": folder} and a line end; the answer is
-    {"exitCode": n, "stdout": text, "stderr": text}. It ends with its standard input, and FOLDER with it.
+    One connection to FOLDER/az.sock is one command: {"args": [...], "cwd": folder, "env": {...}} and a line end;
+    the answer is {"exitCode": n, "stdout": text, "stderr": text}. It ends with its standard input, and FOLDER
+    with it. Without an "env" a command has that of the server. What az's modules have read of theirs must be
+    the same: a command with another folder of settings is refused.
 """
 
 import importlib
@@ -20,6 +22,7 @@ import sys
 sys.path.insert(0, "/usr/lib/python3/dist-packages")
 os.environ["AZ_INSTALLER"] = "DEB"
 FIRST = ("azure.cli.core.commands.arm", "azure.cli.core.aaz", "azure.cli.core.auth.identity", "azure.mgmt.resource")
+READ_ONCE = ("AZURE_CONFIG_DIR", "PYTHONPATH")
 
 
 def main(folder):
@@ -54,24 +57,28 @@ def main(folder):
 
 def answer(connection, groups, news):
     asked = json.loads(connection.makefile().readline())
-    args = asked["args"]
+    args, environment = asked["args"], asked.get("env", dict(os.environ))
     os.chdir(asked["cwd"])
     out, err = os.memfd_create("stdout"), os.memfd_create("stderr")
     child = os.fork()
     if child == 0:
-        run(args, out, err, None if args[0] in groups else news)
+        run(args, environment, out, err, None if args[0] in groups else news)
     _, status = os.waitpid(child, 0)
     text = {name: content(file) for name, file in (("stdout", out), ("stderr", err))}
     connection.sendall(json.dumps({"exitCode": os.waitstatus_to_exitcode(status), **text}).encode())
 
 
-def run(args, out, err, news):
+def run(args, environment, out, err, news):
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(out, 1)
     os.dup2(err, 2)
     sys.argv = ["az", *args]
     code = 1
     try:
+        if any(environment.get(name) != os.environ.get(name) for name in READ_ONCE):
+            raise RuntimeError(f"az-server.py was started with another {' or '.join(READ_ONCE)}")
+        os.environ.clear()
+        os.environ.update(environment, AZ_INSTALLER="DEB")
         runpy.run_module("azure.cli", run_name="__main__", alter_sys=True)
         code = 0
     except SystemExit as end:

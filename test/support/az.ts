@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { mkdtempSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { promisify } from "node:util";
 import { holdfast, type TestService } from "./service.ts";
@@ -47,6 +47,15 @@ export async function azFails(az: Az, ...args: string[]): Promise<AzFailure> {
     return { exitCode: failure.code ?? -1, text: failure.stderr ?? String(error) };
   }
   throw new Error(`az ${args.join(" ")} did not fail`);
+}
+
+/** The same for a shell: what `az` is there, with this added to its environment. */
+export async function azOfShells(environment: Record<string, string>): Promise<Record<string, string>> {
+  const programs = join(import.meta.dirname, "az-program");
+  return {
+    HOLDFAST_TEST_AZ: await startAzServer(environment),
+    PATH: [programs, process.env["PATH"] ?? ""].join(delimiter),
+  };
 }
 
 /** The path of its socket. It ends with this process. */
