@@ -4,12 +4,16 @@
 import type { Database } from "../../db/database.ts";
 import { isErrorCode } from "../../lib/errors.ts";
 import { faultPoint } from "../../lib/faults.ts";
-import { deletePoint, parsePointName, readPoint, type Vault as Store } from "../../store/index.ts";
+import { isDamage } from "../../store/damage.ts";
+import { parsePointName, readPoint } from "../../store/index.ts";
 import type { Policy } from "../policy/policy.ts";
 import { ownDoer } from "../protection/item-events.ts";
-import type { ProtectedItem } from "../protection/item.ts";
+import { findItem } from "../protection/item.ts";
 import { planRetention, type RetainedPoint, type RetentionPlan, type Verdict } from "../retention/retention.ts";
 import type { OpenVaults } from "../stores/stores.ts";
+import { findPolicy, type StoredPolicy } from "../vaults/policies.ts";
+import type { Reader, Writer } from "../vaults/vaults.ts";
+import { deleteStored } from "./delete-stored.ts";
 import { listPointsOf, type RecoveryPoint } from "./point.ts";
 import { changePoint, removePoint } from "./record-point.ts";
 
@@ -26,50 +30,59 @@ export function planItemRetention(
   return planRetention(policy, points.map(retained), now);
 }
 
-/** Of a stopped item nothing goes: `policy` is undefined for it. */
+/**
+ * By the policy that the item has now, and only as long as it has it: whoever lengthens a policy, or stops the
+ * protection, while a long backup or a long round is under way loses nothing by what held before.
+ */
 export async function retainItem(
   database: Database,
   opened: OpenVaults,
-  item: ProtectedItem,
-  policy: Policy | undefined,
+  itemKey: string,
   signal?: AbortSignal,
 ): Promise<{ readonly deleted: number }> {
-  if (policy === undefined || item.deletion !== undefined) return { deleted: 0 };
+  const stored = await policyOfItem(database.kysely, itemKey);
+  if (stored === undefined) return { deleted: 0 };
   const now = database.clock.now();
-  const points = await listPointsOf(database.kysely, item.key);
-  const { verdicts } = planItemRetention(policy, points, now);
+  const points = await listPointsOf(database.kysely, itemKey);
+  const { verdicts } = planItemRetention(stored.policy, points, now);
   let deleted = 0;
   for (const verdict of verdicts) {
     signal?.throwIfAborted();
     const { point } = verdict.point;
-    if (verdict.isDeleted) {
-      if (await dropPoint(database, opened, point, signal)) deleted += 1;
-    } else await noteVerdict(database, opened, verdict, now, signal);
+    if (!verdict.isDeleted) await noteVerdict(database, opened, verdict, now, signal);
+    else if (!(await isLocked(opened, point, now, signal))) {
+      if (!(await dropPoint(database, opened, point, stored.etag, signal))) break;
+      deleted += 1;
+    }
   }
   return { deleted };
 }
 
-/** False when a lock holds the point. */
-export async function dropPoint(
+/** Undefined for items of which nothing goes: they are stopped, or deleted as a whole. */
+async function policyOfItem(reader: Reader, itemKey: string): Promise<StoredPolicy | undefined> {
+  const item = await findItem(reader, itemKey);
+  if (item?.policyKey === undefined || item.deletion !== undefined) return undefined;
+  return findPolicy(reader, { key: item.vaultKey }, item.policyKey);
+}
+
+/** False, and nothing is dropped, when the item's policy is not the one with this etag any more. */
+async function dropPoint(
   database: Database,
   opened: OpenVaults,
   point: RecoveryPoint,
-  signal?: AbortSignal,
+  policyEtag: string,
+  signal: AbortSignal | undefined,
 ): Promise<boolean> {
-  if (await isLocked(opened, point, database.clock.now(), signal)) return false;
-  await database.transaction((trx) => removePoint(trx, point, ownDoer(point.jobId)));
+  const isRemoved = await database.transaction(async (trx: Writer) => {
+    if ((await policyOfItem(trx, point.itemKey))?.etag !== policyEtag) return false;
+    await removePoint(trx, point, ownDoer(point.jobId));
+    return true;
+  });
+  if (!isRemoved) return false;
   faultPoint("retention.row-removed");
   if (opened.hot !== undefined) await deleteStored(opened.hot, point.storePoint, signal);
   await deleteStored(opened.vault, point.storePoint, signal);
   return true;
-}
-
-export async function deleteStored(store: Store, storePoint: string, signal?: AbortSignal): Promise<void> {
-  try {
-    await deletePoint(store, parsePointName(storePoint), signal);
-  } catch (error) {
-    if (!isErrorCode(error, "PointMissing")) throw error;
-  }
 }
 
 async function isLocked(
@@ -83,7 +96,8 @@ async function isLocked(
     const { lockedUntil } = await readPoint(vault, parsePointName(point.storePoint), "points", signal);
     return lockedUntil !== undefined && lockedUntil > now;
   } catch (error) {
-    if (isErrorCode(error, "PointMissing")) return false;
+    // What is damaged is of no use to anybody, and must not keep all other points from going.
+    if (isErrorCode(error, "PointMissing") || isDamage(error)) return false;
     throw error;
   }
 }

@@ -17,6 +17,7 @@ interface Changed {
 }
 
 const dayMilliseconds = 86_400_000;
+const worksWithData: ReadonlySet<JobOperation> = new Set(["Backup", "Restore", "CrossRegionRestore"]);
 
 export async function stopProtection(trx: Writer, vault: Vault, item: ProtectedItem, by: Doer): Promise<Changed> {
   refuseDeleted(item);
@@ -52,8 +53,8 @@ export async function deleteProtection(trx: Writer, vault: Vault, item: Protecte
       { target: item.id },
     );
   }
-  const [busy] = await openJobsOf(trx, item.key);
-  if (busy !== undefined && (busy.operation === "Backup" || busy.operation === "Restore")) {
+  const busy = (await openJobsOf(trx, item.key)).find(({ operation }) => worksWithData.has(operation));
+  if (busy !== undefined) {
     throw protectionErrors.BMSUserErrorItemBusy(
       `The data of '${item.friendlyName}' cannot be deleted while the job ${busy.id} (${busy.operation}) works with it.`,
       { target: item.id },

@@ -102,7 +102,7 @@ async function backUp(parts: BackupParts, context: JobContext): Promise<void> {
   await moveToVault(parts, context, subject, point);
   context.setProperty("Recovery Point", detailsOf(point)?.id ?? "");
   try {
-    await retainItem(database, opened, item, policy.policy, signal);
+    await retainItem(database, opened, item.key, signal);
     await recheckBroken(database, opened, vault, signal);
     await keepVaultDocument(parts.describeVault, opened.vault, vault, signal);
   } catch (error) {

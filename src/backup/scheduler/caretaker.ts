@@ -16,7 +16,6 @@ import { owedTransfers, resendOwed } from "../run/transfer.ts";
 import { purgeItem } from "../soft-delete/purge-item.ts";
 import { vaultStore } from "../stores/store-name.ts";
 import type { OpenVaults, Stores } from "../stores/stores.ts";
-import { findPolicy } from "../vaults/policies.ts";
 import { findVault, listVaults, type Vault, type Writer } from "../vaults/vaults.ts";
 import { scrubVault, verifyPoints } from "../verification/verify-vault.ts";
 
@@ -121,10 +120,7 @@ async function retainVault(
   vault: Vault,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  for (const item of await listItems(database.kysely, vault)) {
-    const stored = item.policyKey === undefined ? undefined : await findPolicy(database.kysely, vault, item.policyKey);
-    await retainItem(database, opened, item, stored?.policy, signal);
-  }
+  for (const { key } of await listItems(database.kysely, vault)) await retainItem(database, opened, key, signal);
   await sweepPoints(database, opened, vault, signal);
 }
 
