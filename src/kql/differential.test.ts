@@ -82,7 +82,7 @@ const condition: fc.Arbitrary<{ readonly text: string; readonly holds: (row: Row
             case "=~":
               return low === wanted;
             default:
-              return wanted === "" || low.split(" ").includes(wanted);
+              return wanted === "" || low.split(/[^\p{L}\p{N}]+/u).includes(wanted);
           }
         },
       })),

@@ -73,7 +73,7 @@ export function bindBuiltIn(info: FunctionInfo, args: readonly Expression[], spa
       : returnsReal.has(name)
         ? "real"
         : returnType(signature, args, name);
-  const adapted = args.map((arg, index) => adapt(arg, parameters[index], type, withFractions.has(name)));
+  const adapted = args.map((arg, index) => adapt(arg, parameters[index], type, name));
   return call(name, adapted, type, span);
 }
 
@@ -142,12 +142,7 @@ function mismatch(parameter: ParameterInfo | undefined, type: ScalarType): numbe
 /** Their seconds may have a fraction, whatever the language service says. */
 const withFractions = new Set(["make_datetime", "make_timespan"]);
 
-function adapt(
-  arg: Expression,
-  parameter: ParameterInfo | undefined,
-  returned: ScalarType,
-  takesFractions: boolean,
-): Expression {
+function adapt(arg: Expression, parameter: ParameterInfo | undefined, returned: ScalarType, name: string): Expression {
   switch (parameter?.kind) {
     case "Declared": {
       const wanted = parameter.types[0];
@@ -155,7 +150,8 @@ function adapt(
       return cast(arg, wanted);
     }
     case "Integer":
-      return takesFractions && arg.type === "real" ? arg : cast(arg, "long");
+      if (withFractions.has(name) && arg.type === "real") return arg;
+      return name === "tohex" && arg.type === "int" ? arg : cast(arg, "long");
     case "Number":
       return arg.type === "dynamic" || arg.type === "string" ? cast(arg, "real") : arg;
     case "CommonScalarOrDynamic":

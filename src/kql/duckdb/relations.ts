@@ -14,7 +14,7 @@ import { emitUnion } from "./relations/union.ts";
 import { emitWindow } from "./relations/window.ts";
 import { boundsBelow, boundsThrough, noBounds, type ColumnBounds } from "./bounds.ts";
 import { createEmitter } from "./scalar.ts";
-import { fromClause, namedColumns, seal, selectList, type Shape, type Steps } from "./shapes.ts";
+import { fromClause, groupTexts, namedColumns, seal, selectList, type Shape, type Steps } from "./shapes.ts";
 import { plain, type Sql } from "./sql.ts";
 
 type Node<Kind extends Relation["kind"]> = Extract<Relation, { readonly kind: Kind }>;
@@ -134,7 +134,7 @@ function emitLimit(node: Node<"limit">, steps: Steps): Shape {
   const order = isNatural(node.order, shape) && node.partition.length === 0 ? "" : orderClause(node.order, emitter);
   const count = createEmitter(steps.context, new Map()).value(node.count).text;
   if (node.partition.length === 0) return seal(steps, shape, node.columns, `${order} LIMIT ${count}`);
-  const groups = node.partition.map((column) => emitter.columns.get(column.id)?.text ?? "NULL").join(", ");
+  const groups = groupTexts(node.partition, emitter.columns).join(", ");
   return seal(steps, shape, node.columns, ` QUALIFY row_number() OVER (PARTITION BY ${groups}${order}) <= ${count}`);
 }
 

@@ -3,7 +3,7 @@
 
 import type { Column } from "../plan/expression.ts";
 import type { Columns, EmitContext } from "./context.ts";
-import { columnName, type Sql } from "./sql.ts";
+import { columnName, plain, type Sql } from "./sql.ts";
 
 export interface Shape {
   readonly from: string;
@@ -72,6 +72,14 @@ export function namedColumns(columns: readonly Column[], values: Columns): Colum
       ];
     }),
   );
+}
+
+/** What tells the groups of a partition apart: a string that is missing belongs to the empty one. */
+export function groupTexts(partition: readonly Column[], columns: Columns): string[] {
+  return partition.map(({ id }) => {
+    const value = columns.get(id);
+    return value === undefined ? "NULL" : plain(value);
+  });
 }
 
 /** Makes a named step of the shape. */

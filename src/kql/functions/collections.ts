@@ -99,6 +99,14 @@ function removeKey(value: Map<string, Dynamic>, path: readonly string[]): Map<st
   return copy;
 }
 
+/** What stands in the way of the path and is no bag becomes one. */
+function setKey(value: Map<string, Dynamic>, path: readonly string[], item: Dynamic): Map<string, Dynamic> {
+  const [head, ...rest] = path;
+  if (head === undefined) return value;
+  const inner = value.get(head);
+  return new Map(value).set(head, rest.length === 0 ? item : setKey(bag(inner) ?? new Map(), rest, item));
+}
+
 const pathOf = (key: string): readonly string[] =>
   key.startsWith("$.")
     ? key
@@ -224,7 +232,7 @@ export const collectionFunctions: Readonly<Record<string, RuntimeFunction>> = {
   },
   bag_set_key: ([value, key, item = null]) => {
     const found = bag(value);
-    return found === undefined ? null : new Map(found).set(text(key), item);
+    return found === undefined ? null : setKey(found, pathOf(text(key)), item);
   },
   bag_zip: ([keys, values]) => {
     const names = list(keys);

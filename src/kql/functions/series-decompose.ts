@@ -28,6 +28,7 @@ interface Wishes {
 
 const shortestPeriod = 4;
 const longestSearched = 8_192;
+const usualThreshold = 0.6;
 
 /** The share of the sum of squares that a shift by the period explains, less where little overlaps. */
 function likeness(deviations: Numbers, total: number, period: number): number {
@@ -95,7 +96,7 @@ function wishesOf(
     period: Math.trunc(toNumber(period ?? null) ?? -1),
     trend: kind,
     testPoints: Math.max(0, Math.trunc(toNumber(testPoints ?? null) ?? 0)),
-    threshold: toNumber(threshold ?? null) ?? 0.6,
+    threshold: toNumber(threshold ?? null) ?? usualThreshold,
   };
 }
 
@@ -116,6 +117,14 @@ const partsOf = (found: Decomposition): Dynamic => [found.baseline, found.season
 const numbersOf = (value: RuntimeValue | undefined): Numbers | undefined => list(value)?.map(toNumber);
 
 export const seriesDecompositions: Readonly<Record<string, RuntimeFunction>> = {
+  /** Zeros where no period is found. */
+  series_seasonal: ([series, period]) => {
+    const values = numbersOf(series);
+    const given = toNumber(period ?? null);
+    if (values === undefined || (given !== null && given < 1)) return null;
+    const season = given ?? detectPeriod(values, usualThreshold);
+    return season > 0 ? seasonal(values, Math.trunc(season)) : values.map(() => 0);
+  },
   series_decompose: ([series, period, trend, testPoints, threshold]) => {
     const values = numbersOf(series);
     if (values === undefined) return null;

@@ -74,13 +74,19 @@ function fillLinear(values: Dynamic[], placeholder: Dynamic, edges: boolean, con
   if (first === undefined || last === undefined) return values.map(() => constant);
   return values.map((value, index) => {
     if (!isMissing(value, placeholder)) return value;
-    if (index < first) return edges ? (values[first] ?? null) : constant;
-    if (index > last) return edges ? (values[last] ?? null) : constant;
+    if (index < first) return edges ? (values[first] ?? null) : value;
+    if (index > last) return edges ? (values[last] ?? null) : value;
     const before = known.findLast((at) => at < index) ?? first;
     const after = known.find((at) => at > index) ?? last;
     const [a, b] = [Number(values[before]), Number(values[after])];
-    return shown(a + ((b - a) * (index - before)) / (after - before), whole);
+    const between = a + ((b - a) * (index - before)) / (after - before);
+    return shown(whole ? Math.trunc(between) : between, whole);
   });
+}
+
+/** A number beside a series stands for a series of it. */
+function repeated(value: Dynamic | undefined, series: Dynamic | undefined): Numbers | undefined {
+  return isNumber(value ?? null) ? list(series)?.map(() => Number(value)) : undefined;
 }
 
 /** A filter looks at so many values for each value that both must stay in bounds. */
@@ -183,7 +189,7 @@ export const seriesFunctions: Readonly<Record<string, RuntimeFunction>> = {
   series_magnitude: ([values]) =>
     list(values) === undefined ? null : Math.sqrt(present(values).reduce((sum, value) => sum + value * value, 0)),
   series_dot_product: ([left, right]) => {
-    const [a, b] = [numbersOf(left), numbersOf(right)];
+    const [a, b] = [numbersOf(left) ?? repeated(left, right), numbersOf(right) ?? repeated(right, left)];
     if (a === undefined || b === undefined) return null;
     return a.slice(0, b.length).reduce<number>((sum, value, index) => sum + (value ?? 0) * (b[index] ?? 0), 0);
   },
@@ -214,12 +220,6 @@ export const seriesFunctions: Readonly<Record<string, RuntimeFunction>> = {
   series_iir: ([values, numerators, denominators]) => {
     const [found, a, b] = [numbersOf(values), numbersOf(numerators), numbersOf(denominators)];
     return found === undefined || a === undefined || b === undefined ? null : iir(found, a, b);
-  },
-  series_seasonal: ([values, period]) => {
-    const found = numbersOf(values);
-    return found === undefined || !isNumber(period ?? null) || Number(period) < 1
-      ? null
-      : seasonal(found, Number(period));
   },
   series_stats: ([values]) => {
     const found = statistics(numbersOf(values));

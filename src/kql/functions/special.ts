@@ -114,8 +114,7 @@ export const specialFunctions: Readonly<Record<string, RuntimeFunction>> = {
   beta_cdf: numeric((x, a, b) => (x < 0 || x > 1 ? Number.NaN : a <= 0 || b <= 0 ? 1 : incompleteBeta(x, a, b))),
   beta_inv: numeric((p, a, b) => (p < 0 || p > 1 ? null : a <= 0 || b <= 0 ? Number.NaN : inverseBeta(p, a, b))),
   beta_pdf: numeric((x, a, b) => {
-    if (x < 0 || x > 1) return 0;
-    if (a <= 0 || b <= 0) return Number.NaN;
+    if (x < 0 || x > 1 || a <= 0 || b <= 0) return Number.NaN;
     return Math.exp(logGamma(a + b) - logGamma(a) - logGamma(b) + (a - 1) * Math.log(x) + (b - 1) * Math.log(1 - x));
   }),
   welch_test: numeric(welch),

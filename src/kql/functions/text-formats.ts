@@ -24,11 +24,46 @@ function parseKv(source: string, options: Map<string, Dynamic>, key: string): st
   const escape = option("escape");
   const greedy = option("greedy").toLowerCase() === "true";
   const [open, close = open] = quotes;
+  if (!options.has("pair_delimiter") && !options.has("kv_delimiter")) {
+    const names = new Set((list(options.get("keys")) ?? []).map(dynamicToText));
+    return valueBehind(wordsOf(source, open, close, escape), names, key);
+  }
   for (const pair of splitPairs(source, pairs, open, close, escape, separator, greedy)) {
     const at = pair.indexOf(separator);
     if (at < 0) continue;
     const name = unquoted(pair.slice(0, at).trim(), open, close, escape);
-    if (name === key) return unquoted(pair.slice(at + separator.length), open, close, escape);
+    if (name === key) return unquoted(pair.slice(at + separator.length).trim(), open, close, escape);
+  }
+  return "";
+}
+
+/** Without delimiters every sign is one: words are runs of letters and digits, or what stands in quotes. */
+function wordsOf(source: string, open: string | undefined, close: string | undefined, escape: string): string[] {
+  const found: string[] = [];
+  const word = /[\p{L}\p{N}]+/uy;
+  for (let at = 0; at < source.length;) {
+    if (open !== undefined && close !== undefined && source.startsWith(open, at)) {
+      let end = at + open.length;
+      while (end < source.length && !source.startsWith(close, end))
+        end += escape !== "" && source.startsWith(escape, end) ? 2 : 1;
+      found.push(unquoted(source.slice(at, end + close.length), open, close, escape));
+      at = end + close.length;
+      continue;
+    }
+    word.lastIndex = at;
+    const run = word.exec(source)?.[0];
+    if (run !== undefined) found.push(run);
+    at += run?.length ?? 1;
+  }
+  return found;
+}
+
+/** A key's value is the word behind it, which is no key itself then. */
+function valueBehind(words: readonly string[], keys: ReadonlySet<string>, key: string): string {
+  for (let at = 0; at + 1 < words.length; at += 1) {
+    const word = words[at] ?? "";
+    if (word === key) return words[at + 1] ?? "";
+    if (keys.has(word)) at += 1;
   }
   return "";
 }

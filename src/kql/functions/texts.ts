@@ -11,13 +11,16 @@ function indexOf(args: readonly Dynamic[]): bigint | null {
   if (needle.length === 0) return null;
   const from = integer(start) < 0 ? Math.max(haystack.length + integer(start), 0) : integer(start);
   const size = integer(length, -1);
-  const end = size < 0 ? haystack.length : Math.min(from + size, haystack.length);
+  // The length counts anew from behind each occurrence.
+  const endFrom = (at: number): number => (size < 0 ? haystack.length : Math.min(at + size, haystack.length));
   let remaining = integer(occurrence, 1);
   if (remaining < 0 || size < -1) return null;
+  let end = endFrom(from);
   for (let at = from; at + needle.length <= end; at += 1) {
     if (!needle.every((character, offset) => haystack[at + offset] === character)) continue;
     remaining -= 1;
     if (remaining <= 0) return BigInt(at);
+    end = endFrom(at + 1);
   }
   return -1n;
 }
@@ -61,24 +64,32 @@ export const textFunctions: Readonly<Record<string, RuntimeFunction>> = {
     typeof value === "bigint"
       ? BigInt.asUintN(64, value)
           .toString(16)
-          .padStart(Math.min(integer(length), 1024), "0")
+          .padStart(Math.min(integer(length), 16), "0")
       : "",
   translate: ([from, to, source]) => translated(points(text(from)), points(text(to)), text(source)),
   replace_strings: ([source, wanted, replacements]) => replaceStrings(text(source), list(wanted) ?? [], replacements),
 };
 
-/** All at once: what was put in is not looked at again. */
+/**
+ * What was put in is not looked at again, and an earlier word has what a later one shares with it. A
+ * word whose replacement is no text stays.
+ */
 function replaceStrings(source: string, wanted: readonly Dynamic[], replacements: Dynamic | undefined): string {
   const targets = list(replacements ?? null);
-  const rules = new Map<string, string>();
+  let pieces: readonly { readonly text: string; readonly done: boolean }[] = [{ text: source, done: false }];
   for (const [index, item] of wanted.entries()) {
-    const target = targets === undefined ? text(replacements) : dynamicToText(targets[index] ?? null);
     const key = dynamicToText(item);
-    if (key !== "" && !rules.has(key)) rules.set(key, target);
+    const target = targets === undefined ? replacements : targets[index];
+    if (key === "" || target === undefined || target === null) continue;
+    const replacement = typeof target === "string" ? target : key;
+    pieces = pieces.flatMap((piece) => {
+      if (piece.done || !piece.text.includes(key)) return [piece];
+      return piece.text
+        .split(key)
+        .flatMap((rest, at) => [...(at === 0 ? [] : [{ text: replacement, done: true }]), { text: rest, done: false }]);
+    });
   }
-  if (rules.size === 0) return source;
-  const pattern = new RegExp([...rules.keys()].map(escapeRegex).join("|"), "g");
-  return source.replaceAll(pattern, (found) => rules.get(found) ?? found);
+  return pieces.map((piece) => piece.text).join("");
 }
 
 /** Each character of the first list becomes its neighbour in the second; the last one stands for those beyond. */

@@ -121,6 +121,8 @@ export interface SeriesRelation extends Node<"series"> {
   readonly to: Expression | undefined;
   readonly step: Expression;
   readonly items: readonly SeriesItem[];
+  /** Whether no row at all gives a series too, if the range is known. */
+  readonly evenEmpty: boolean;
 }
 
 /** Which rows of a scan step come out: every match, or the last one before the sequence moves on. */

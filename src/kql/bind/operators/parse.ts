@@ -121,7 +121,7 @@ function patternOf(parts: readonly SyntaxNode[], kind: string, flags: string, no
       const beforeStar = following !== undefined && kindOf(following) === "StarExpression";
       const numeric = numberPatterns[column.type];
       if (isRegex) pieces.push(`(${shapes[column.type] ?? ".*"})`);
-      else if (numeric !== undefined && kind === "simple" && beforeStar) pieces.push(`(${numeric})`);
+      else if (numeric !== undefined && beforeStar) pieces.push(kind === "simple" ? `(${numeric})` : `(${numeric}|)`);
       else pieces.push(last ? "(.*)" : "(.*?)");
     }
   });
@@ -156,10 +156,15 @@ export function bindParseKv(session: Session, node: SyntaxNode, input: Bound, sc
         ? wordOf(value)
         : String(value["LiteralValue"]);
   }
-  const options = literal("dynamic", JSON.stringify(settings));
   const keys = elements(child(child(node, "Keys"), "Columns")).map(wantedOf);
+  const options = literal("dynamic", JSON.stringify({ ...settings, keys: keys.map(({ name }) => name) }));
+  const { regex } = settings;
   const found = keys.map(({ name, type }): Item => {
-    const text = call("parse_kv", [source, options, literal("string", name)], "string");
+    const key = literal("string", name);
+    const text =
+      regex === undefined
+        ? call("parse_kv", [source, options, key], "string")
+        : call("parse_kv_regex", [source, literal("string", regex), key], "string");
     return { column: session.newColumn(name, type), expression: type === "string" ? text : cast(text, type) };
   });
   return extend(input, found);

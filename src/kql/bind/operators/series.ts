@@ -3,7 +3,17 @@
 import { semantic, unsupported } from "../../errors.ts";
 import { columnOf, type AggregateExpression, type Expression } from "../../plan/expression.ts";
 import { relation, type SeriesItem } from "../../plan/relation.ts";
-import { child, items, kindOf, nameOf, optional, spanOf, type SyntaxNode } from "../../syntax/node.ts";
+import {
+  child,
+  items,
+  kindOf,
+  nameOf,
+  optional,
+  parametersOf,
+  spanOf,
+  wordOf,
+  type SyntaxNode,
+} from "../../syntax/node.ts";
 import { literal } from "../../plan/expression.ts";
 import { cast } from "../casts.ts";
 import { suggestedName, UniqueNames } from "../names.ts";
@@ -14,6 +24,7 @@ import { itemsOf } from "./shape.ts";
 
 export function bindMakeSeries(session: Session, node: SyntaxNode, input: Bound, scope: Scope): Bound {
   const environment = environmentOf(input, scope);
+  const kindNode = parametersOf(node).get("kind");
   const by = optional(node, "ByClause");
   const keys =
     by === undefined ? [] : itemsOf(session, items(by, "Expressions"), environment, (index) => `Column${index}`);
@@ -53,6 +64,7 @@ export function bindMakeSeries(session: Session, node: SyntaxNode, input: Bound,
       to: cast_(to, axis.expression),
       step: axis.expression.type === "real" ? cast(step, "real") : step,
       items: found,
+      evenEmpty: kindNode !== undefined && wordOf(kindNode).toLowerCase() === "nonempty",
       columns: [...input.partition, ...columns],
     }),
     columns,

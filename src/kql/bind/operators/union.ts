@@ -129,6 +129,14 @@ export function unite(session: Session, sources: readonly Source[], inner: boole
   };
 }
 
+/** A name that tells types apart gives way to a column that has it already. */
+function free(name: string, taken: Set<string>): string {
+  let shown = name;
+  for (let number = 1; taken.has(shown); number += 1) shown = `${name}${number}`;
+  taken.add(shown);
+  return shown;
+}
+
 function mergedColumns(session: Session, sources: readonly Source[], inner: boolean): Merged[] {
   const types = new Map<string, ScalarType[]>();
   for (const { bound } of sources) {
@@ -139,12 +147,13 @@ function mergedColumns(session: Session, sources: readonly Source[], inner: bool
     }
   }
   const found: Merged[] = [];
+  const taken = new Set([...types].flatMap(([name, known]) => (known.length === 1 ? [name] : [])));
   for (const [name, known] of types) {
     const everywhere = sources.every(({ bound }) => bound.columns.some((column) => column.name === name));
     if (inner && !everywhere) continue;
     if (inner && known.length > 1) continue;
     for (const type of known) {
-      const shown = known.length > 1 ? `${name}_${type}` : name;
+      const shown = known.length > 1 ? free(`${name}_${type}`, taken) : name;
       found.push({ column: session.newColumn(shown, type), source: name, type });
     }
   }

@@ -5,6 +5,7 @@ import { runtimeCall } from "../runtime-call.ts";
 import { literalSql, plain, quoteText, sql, type Sql } from "../sql.ts";
 import { parseDynamic } from "../../values/dynamic.ts";
 import { escapeRegex } from "../../values/escape-regex.ts";
+import { semantic } from "../../errors.ts";
 import { boundedBy, edgesOf, noTermCharacter, termCharacter } from "../../values/terms.ts";
 import { textOf } from "./convert.ts";
 
@@ -160,12 +161,18 @@ export const textFunctions: Readonly<Record<string, FunctionEmitter>> = {
     const digits = runtimeCall("version_text", [sql("string", textOf(value as Sql))], "string", emitter.context);
     return sql("decimal", `try_cast(nullif(${digits.text}, '') AS DECIMAL(38,0))`);
   },
-  indexof_regex: ([text, pattern]) => {
-    const found = `regexp_extract(${plain(text as Sql)}, ${regex(pattern)})`;
-    return sql(
-      "long",
-      `(CASE WHEN regexp_matches(${plain(text as Sql)}, ${regex(pattern)}) THEN strpos(${plain(text as Sql)}, ${found}) - 1 ELSE -1 END)`,
-    );
+  indexof: ([text, wanted, ...range], _call, emitter) => asTexts("indexof", [text, wanted], range, emitter),
+  indexof_regex: ([text, pattern, ...range]) => sql("long", regexPosition(textOf(text as Sql), regex(pattern), range)),
+  /** Whole numbers of 32 bits have eight digits. */
+  tohex: ([value, ...rest], _call, { context }) => {
+    if (value?.type !== "int") return undefined as never;
+    return runtimeCall("tohex", [sql("long", `(${value.text}::BIGINT & 4294967295)`), ...rest], "string", context);
+  },
+  /** The value behind the first key of that name; the pattern's groups are key and value. */
+  parse_kv_regex: ([text, pattern, key]) => {
+    const all = (group: number): string => `regexp_extract_all(${plain(text as Sql)}, ${regex(pattern)}, ${group})`;
+    const keys = `list_transform(${all(1)}, lambda k: trim(k))`;
+    return sql("string", `coalesce(trim(${all(2)}[list_position(${keys}, ${plain(key as Sql)})]), '')`);
   },
   countof: ([text, wanted, kind]) => {
     if (kind?.constant !== "regex") return undefined as never;
@@ -201,7 +208,7 @@ function extractAll(pattern: Sql | undefined, rest: readonly Sql[]): Sql {
   if (pattern === undefined || text === undefined || typeof pattern.constant !== "string") return undefined as never;
   const wanted = chosen === undefined ? undefined : parseDynamic(String(chosen.constant));
   const groups = Array.isArray(wanted)
-    ? wanted.map(Number)
+    ? wanted.map((group) => (typeof group === "string" ? groupNamed(group, pattern) : Number(group)))
     : Array.from({ length: groupCount(pattern.constant) }, (_, index) => index + 1);
   if (groups.length === 0) groups.push(0);
   const lists = groups.map((group) => `regexp_extract_all(${plain(text)}, ${regex(pattern)}, ${group})`);
@@ -212,10 +219,46 @@ function extractAll(pattern: Sql | undefined, rest: readonly Sql[]): Sql {
   return sql("dynamic", `(CASE WHEN regexp_matches(${plain(text)}, ${regex(pattern)}) THEN ${all} END)`);
 }
 
-function groupCount(pattern: string): number {
-  return [...pattern.matchAll(/\\.|\[(?:\\.|[^\]\\])*\]|\((?!\?)|\(\?P?<[A-Za-z]/g)].filter(([piece]) =>
-    piece.startsWith("("),
-  ).length;
+/** The groups of a pattern that catch something, each from its parenthesis on. */
+function groupsOf(pattern: string): string[] {
+  return [...pattern.matchAll(/\\.|\[(?:\\.|[^\]\\])*\]|\((?!\?)|\(\?P?<[A-Za-z]\w*>/g)].flatMap(([piece]) =>
+    piece.startsWith("(") ? [piece] : [],
+  );
+}
+
+const groupCount = (pattern: string): number => groupsOf(pattern).length;
+
+function groupNamed(name: string, pattern: Sql): number {
+  const at = groupsOf(String(pattern.constant)).findIndex((group) => group.endsWith(`<${name}>`));
+  if (at < 0) throw semantic(`The pattern has no group '${name}'.`);
+  return at + 1;
+}
+
+function asTexts(name: string, texts: readonly (Sql | undefined)[], more: readonly Sql[], emitter: Emitter): Sql {
+  const args = texts.map((value) => sql("string", textOf(value as Sql)));
+  return runtimeCall(name, [...args, ...more], "long", emitter.context);
+}
+
+/** No text that is searched holds it. */
+const mark = "chr(1114110)";
+
+/**
+ * Where the nth match begins in the stretch that is looked at: behind what lies between the matches
+ * before it, and behind these.
+ */
+function regexPosition(whole: string, pattern: string, range: readonly Sql[]): string {
+  const number = (at: number, absent: string): string => {
+    const value = range[at];
+    return value === undefined ? absent : `(${value.text})::BIGINT`;
+  };
+  const [start, length, occurrence] = [number(0, "0"), number(1, "-1"), number(2, "1")];
+  const stretch = `(CASE WHEN ${length} < 0 THEN substr(${whole}, ${start} + 1) ELSE substr(${whole}, ${start} + 1, ${length}) END)`;
+  const between = `string_split(regexp_replace(${stretch}, ${pattern}, ${mark}, 'g'), ${mark})`;
+  const matches = `regexp_extract_all(${stretch}, ${pattern})`;
+  const size = (list: string): string => `coalesce(list_sum(list_transform(${list}, lambda p: length(p))), 0)`;
+  const nth = `greatest(${occurrence}, 1)`;
+  const position = `(${start} + ${size(`${between}[:${nth}]`)} + ${size(`${matches}[:${nth} - 1]`)})::BIGINT`;
+  return `(CASE WHEN ${start} < 0 OR ${length} < -1 OR ${occurrence} < 0 THEN NULL WHEN len(${matches}) < ${nth} THEN -1 ELSE ${position} END)`;
 }
 
 /** Digests are of the text that tostring() gives. */

@@ -4,7 +4,7 @@ import { containsNode, type Column, type Expression } from "../../plan/expressio
 import type { Relation, ScanStep } from "../../plan/relation.ts";
 import { orderClause } from "../aggregates.ts";
 import { createEmitter } from "../scalar.ts";
-import { fromClause, selectList, type Shape, type Steps } from "../shapes.ts";
+import { fromClause, groupTexts, selectList, type Shape, type Steps } from "../shapes.ts";
 import { plain, sql } from "../sql.ts";
 
 export type Scan = Extract<Relation, { readonly kind: "scan" }>;
@@ -33,7 +33,7 @@ export function emitScanRows(
       sql(column.type, plain(emitter.value({ kind: "column", column, type: column.type }))),
     ]),
   );
-  const groups = node.partition.map((column) => emitter.columns.get(column.id)?.text ?? "NULL");
+  const groups = groupTexts(node.partition, emitter.columns);
   const partition = groups.length === 0 ? "" : `PARTITION BY ${groups.join(", ")}`;
   const group = groups.length === 0 ? "0" : `dense_rank() OVER (ORDER BY ${groups.join(", ")})`;
   const list = [...(inputColumns.length === 0 ? [] : [selectList(inputColumns, values)]), ...more];

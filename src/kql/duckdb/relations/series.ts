@@ -40,7 +40,7 @@ export function emitSeries(node: Series, input: Shape, steps: Steps): Shape {
   );
   const groups =
     keys.length === 0
-      ? `(SELECT 1 AS one FROM ${source} LIMIT 1)`
+      ? `(SELECT 1 AS one${node.evenEmpty ? "" : ` FROM ${source} LIMIT 1`})`
       : `(SELECT DISTINCT ${keyNames.slice(0, -2)} FROM ${grouped})`;
   const join = [
     "b.i = m.i",

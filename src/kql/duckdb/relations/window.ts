@@ -6,7 +6,7 @@ import type { Item, Relation } from "../../plan/relation.ts";
 import { orderClause } from "../aggregates.ts";
 import type { Emitter } from "../context.ts";
 import { createEmitter } from "../scalar.ts";
-import { fromClause, namedColumns, selectList, type Shape, type Steps } from "../shapes.ts";
+import { fromClause, groupTexts, namedColumns, selectList, type Shape, type Steps } from "../shapes.ts";
 import { columnName, literalSql, plain, quoteText, sql, type Sql } from "../sql.ts";
 
 type Window = Extract<Relation, { readonly kind: "window" }>;
@@ -27,7 +27,7 @@ function restartOf(expression: WindowExpression): WindowExpression["args"][numbe
 }
 
 function partitionOf(node: Window, shape: Shape, extra: string): string {
-  const groups = node.partition.map((column) => shape.columns.get(column.id)?.text ?? "NULL");
+  const groups = groupTexts(node.partition, shape.columns);
   const all = extra === "" ? groups : [...groups, extra];
   return all.length === 0 ? "" : `PARTITION BY ${all.join(", ")}`;
 }

@@ -53,7 +53,7 @@ export const geoH3: Readonly<Record<string, RuntimeFunction>> = {
     const cell = cellOf(value);
     if (cell === undefined) return null;
     const wanted = levelOf(level, getResolution(cell) + 1);
-    if (wanted === undefined || wanted <= getResolution(cell)) return null;
+    if (wanted === undefined || wanted <= getResolution(cell) || wanted > getResolution(cell) + 5) return null;
     return cellToChildrenSize(cell, wanted) > mostCells ? null : cellToChildren(cell, wanted);
   },
   geo_h3cell_to_polygon: ([value]) => {
