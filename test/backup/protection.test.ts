@@ -206,7 +206,7 @@ test("what is deleted can be had back until its purge, and is gone after it", as
   await rig.advance(13 * day);
   assert.equal((await rig.item("vm1")).status, 200);
   await rig.advance(day + 60_000);
-  await waitFor("the purge", async () => ((await rig.item("vm1")).status === 404 ? true : undefined), 60_000);
+  await waitFor("the purge", async () => ((await rig.item("vm1")).status === 404 ? true : undefined), 120_000);
   assert.ok(names(await rig.vault("GET", "/backupProtectableItems")).includes("vm1"));
 });
 

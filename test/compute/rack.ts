@@ -72,7 +72,7 @@ export async function startRack(): Promise<Rack> {
           const { json } = await machine(name, "/instanceView?");
           return json.vmAgent.statuses[0].displayStatus === "Ready" ? true : undefined;
         },
-        90_000,
+        120_000,
         250,
       );
     },

@@ -43,12 +43,12 @@ test("two services share hosts and machines, and the one that is left finds what
     const host = `${group}/providers/Microsoft.Holdfast/hosts/rack?api-version=2026-01-01`;
     assert.equal((await first.call("PUT", host, { body })).status, 201);
     for (const number of [1, 2, 3]) await appear(number);
-    await untilSeen(second, 3, 60_000);
+    await untilSeen(second, 3, 120_000);
     assert.deepEqual(await names(first), ["m1", "m2", "m3"]);
     await first.kill();
     await appear(4);
     // At worst the dead one's lease runs out first.
-    await untilSeen(second, 4, 30_000);
+    await untilSeen(second, 4, 120_000);
   } finally {
     for (const monitor of monitors) await monitor[Symbol.asyncDispose]();
     await postgres.close();

@@ -65,7 +65,7 @@ const sql = (statement: string): Promise<string> =>
 /** Writers of single rows, who note in memory what was acknowledged, beside a load of updates. */
 async function beginLoad(): Promise<void> {
   await sql("CREATE TABLE rows (writer int, n int, filler text, PRIMARY KEY (writer, n))");
-  await rig.shell("cd /; runuser -u postgres -- pgbench -i -q -s 1 postgres", 60_000);
+  await rig.shell("cd /; runuser -u postgres -- pgbench -i -q -s 1 postgres");
   // Nothing but psql runs again and again: starting programs is what an emulated guest is slowest at.
   for (const number of writers) {
     const insert = `INSERT INTO rows VALUES (${number}, nextval('writer${number}'), repeat(md5(random()::text), 20)) RETURNING n \\watch 0.5`;

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { connectAgent, type GuestAgent } from "../../src/guest/agent.ts";
@@ -20,7 +20,7 @@ before(async () => {
 });
 after(() => rig[Symbol.asyncDispose]());
 
-test("a frozen snapshot needs no journal replay, an unfrozen one does; the window is short", async () => {
+test("a frozen snapshot needs no journal replay, an unfrozen one does", async () => {
   const dirty = "i=0; while :; do i=$((i + 1)); echo $i >/mnt/a/file-$((i % 50)); [ $((i % 20)) = 0 ] && sync; done";
   await rig.shell(`setsid sh -c 'echo $$ >/run/writer.pid; ${dirty}' </dev/null >/dev/null 2>&1 &`);
   const journalOf = async (consistency: "fileSystem" | "crash"): Promise<string> => {
@@ -34,7 +34,6 @@ test("a frozen snapshot needs no journal replay, an unfrozen one does; the windo
     if (session.consistency.level === "fileSystem") {
       assert.ok(session.consistency.fileSystems >= 3);
       assert.ok(session.consistency.hasWatchdog);
-      assert.ok(session.consistency.frozenMilliseconds < 2000, `${session.consistency.frozenMilliseconds} ms`);
     }
     const image = join(rig.folder, `${consistency}.raw`);
     writeFileSync(image, await readWhole(session.disks[0]!));
@@ -71,9 +70,9 @@ test("a guest whose freezer vanished thaws itself, and the claim is withdrawn", 
 
 test("with the agent killed and the service gone, the guest writes again within the watchdog's time", async () => {
   const path = join(rig.folder, "guest.qga");
-  await rig.shell(
-    "setsid sh -c 'while :; do cut -d. -f1 /proc/uptime >/mnt/a/beat; sync; sleep 0.2; done' </dev/null >/dev/null 2>&1 &",
-  );
+  const beats = (): number => readFileSync(join(rig.folder, "guest.images/console.log"), "utf8").split("beat").length;
+  const beating = "while :; do cut -d. -f1 /proc/uptime >/mnt/a/beat; sync; echo beat >/dev/ttyS0; sleep 0.2; done";
+  await rig.shell(`setsid sh -c '${beating}' </dev/null >/dev/null 2>&1 &`);
   await rig.shell("setsid sh -c 'sleep 2; kill -9 $(pidof qemu-ga)' </dev/null >/dev/null 2>&1 &");
   {
     // Dies between freeze and thaw: nobody on the host thaws.
@@ -81,19 +80,16 @@ test("with the agent killed and the service gone, the guest writes again within 
     await startFreezeWatchdog(agent, 4_000);
     await agent.command("guest-fsfreeze-freeze");
   }
-  const beat = async (): Promise<number | undefined> => {
-    try {
-      using agent = await connectAgent(path, { syncMilliseconds: 1000 });
-      // The agent still believes that all is frozen and runs nothing; tell it otherwise.
-      await agent.command("guest-fsfreeze-thaw");
-      return Number((await readGuestFile(agent, "/mnt/a/beat", 100)).toString());
-    } catch {
-      return undefined;
-    }
+  const atFreeze = beats();
+  // The second of two began after the freeze. Nothing on the host helps meanwhile: the console is only read.
+  await waitFor("the guest's writes", () => beats() >= atFreeze + 2 || undefined, 120_000);
+  const tellThawed = async (): Promise<true> => {
+    // The new agent believes that all is frozen still, and runs nothing.
+    using agent = await connectAgent(path, { syncMilliseconds: 1000 });
+    await agent.command("guest-fsfreeze-thaw");
+    return true;
   };
-  await sleep(5_000); // the time of the watchdog: nothing on the host may help meanwhile
-  const first = await waitFor("a beat", beat, 120_000);
-  await waitFor("a later beat", async () => ((await beat()) ?? 0) > first || undefined, 120_000);
+  await waitFor("the agent", () => tellThawed().catch(() => undefined), 120_000);
   assert.match(await rig.shell("cd /run/holdfast && ls && rm *.fired"), /^freeze-[0-9a-f-]+\.fired$/m);
 });
 

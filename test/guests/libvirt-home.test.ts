@@ -33,7 +33,7 @@ test("a machine of libvirt comes home while it runs, starts again without us, an
   const shell = (command: string): Promise<string> =>
     host.withAgent(id, async (agent) => (await runInGuest(agent, { path: "/bin/sh", args: ["-c", command] })).stdout);
   const untilUp = (): Promise<string> =>
-    waitFor("the agent", () => shell("cat /proc/uptime").catch(() => undefined), 90_000);
+    waitFor("the agent", () => shell("cat /proc/uptime").catch(() => undefined), 120_000);
   try {
     const socketPath = join(session.folder, "point.sock");
     {

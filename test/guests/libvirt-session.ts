@@ -90,7 +90,7 @@ export async function startLibvirtSession(): Promise<LibvirtSession> {
   };
   await startDaemon();
   const virsh = async (...args: string[]): Promise<string> =>
-    (await run("virsh", ["-q", "-c", uri, ...args], { timeoutMilliseconds: 60_000 })).stdout.trim();
+    (await run("virsh", ["-q", "-c", uri, ...args], { timeoutMilliseconds: 120_000 })).stdout.trim();
 
   return {
     uri,

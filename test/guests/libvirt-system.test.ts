@@ -30,7 +30,7 @@ let folder: string;
 let host: Host;
 
 const virsh = async (...args: string[]): Promise<string> =>
-  (await run("virsh", ["-q", "-c", uri, ...args], { timeoutMilliseconds: 60_000 })).stdout.trim();
+  (await run("virsh", ["-q", "-c", uri, ...args], { timeoutMilliseconds: 120_000 })).stdout.trim();
 const answers = (): Promise<true | undefined> =>
   virsh("uri").then(
     () => true,

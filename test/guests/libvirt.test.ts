@@ -49,7 +49,7 @@ async function shell(command: string): Promise<string> {
 }
 
 const untilAgent = (): Promise<string> =>
-  waitFor("the agent", () => shell("cat /proc/uptime").catch(() => undefined), 90_000);
+  waitFor("the agent", () => shell("cat /proc/uptime").catch(() => undefined), 120_000);
 
 function traces(): string[] {
   return readdirSync(session.scratchFolder).filter((name) => name !== "machines");

@@ -25,7 +25,7 @@ test("a machine runs from an export of ours at once, comes home while it runs, s
   const shell = (command: string): Promise<string> =>
     host.withAgent(id, async (agent) => (await runInGuest(agent, { path: "/bin/sh", args: ["-c", command] })).stdout);
   const untilUp = (): Promise<string> =>
-    waitFor("the agent", () => shell("cat /proc/uptime").catch(() => undefined), 90_000);
+    waitFor("the agent", () => shell("cat /proc/uptime").catch(() => undefined), 120_000);
   const { path, format } = newDisk(folder, "data", 8);
   const data = { id: "data", source: { kind: "image" as const, path, format } };
   const seen = async (): Promise<string[]> => (await shell("grep -h . /sys/block/vd*/serial")).trim().split("\n");

@@ -64,7 +64,7 @@ function notYet(error: unknown): undefined {
   throw error;
 }
 
-async function shellIn(agent: GuestAgent, command: string, timeoutMilliseconds = 30_000): Promise<string> {
+async function shellIn(agent: GuestAgent, command: string, timeoutMilliseconds = 120_000): Promise<string> {
   const args = ["-c", command];
   const { exitCode, stdout, stderr } = await runInGuest(agent, { path: "/bin/sh", args, timeoutMilliseconds });
   if (exitCode !== 0) throw new Error(`${command} ended with ${exitCode} in the guest: ${stderr}`);

@@ -59,7 +59,7 @@ async function guestRuns(): Promise<void> {
 test("a guest that trims most of a disk while its snapshot is read takes no room for it, and nothing that is read changes", async () => {
   const first = await take({ point: "first", overlayLimitBytes: 16 * mebibyte });
   const before = await readWhole(bigOf(first));
-  await rig.shell("cd /tmp/big && rm 1? 20 21 && sync && fstrim /tmp/big && cat /tmp/1 >new && sync", 60_000);
+  await rig.shell("cd /tmp/big && rm 1? 20 21 && sync && fstrim /tmp/big && cat /tmp/1 >new && sync");
   assert.equal(first.lost.aborted, false);
   assert.equal(digest(await readWhole(bigOf(first))), digest(before));
   await first.commit();
@@ -83,7 +83,6 @@ test("a scratch disk that is full to its last byte costs the snapshot, not the g
   execFileSync("fallocate", ["-l", String(bavail * bsize), join(scratch, "theirs")]);
   const written = await rig.shell(
     "cd /tmp/big; for i in 22 23 24; do dd if=/mnt/a/alive of=$i bs=4k count=1 conv=notrunc,fsync 2>&1 && dd if=/dev/urandom of=$i bs=1M count=4 conv=notrunc,fsync 2>/dev/null || echo failed; done; md5sum 22 23 24 >/tmp/sums; echo 3 >/proc/sys/vm/drop_caches; md5sum -c /tmp/sums",
-    60_000,
   );
   assert.doesNotMatch(written, /failed/i);
   await untilLost(session);
@@ -115,7 +114,7 @@ test("with its own disk full a guest is backed up without its scripts, and a war
     return [preparation.isAtRest, ...preparation.remarks.map(({ code, severity }) => `${severity} ${code}`)];
   };
   const fill = "dd if=/dev/zero of=/full bs=64k 2>/dev/null; dd if=/dev/zero of=/full2 bs=1k 2>/dev/null; sync";
-  await rig.shell(`${fill}; df / >&2`, 60_000);
+  await rig.shell(`${fill}; df / >&2`);
   assert.deepEqual(await prepare(), [false, "warning ExtensionNotInstalled"]);
   await rig.shell("rm /full /full2");
   await rig.host.withAgent(rig.machine.id, (agent) => ensureExtension(agent));
@@ -123,7 +122,6 @@ test("with its own disk full a guest is backed up without its scripts, and a war
     `mkdir -p -m 755 /etc/azure /opt; echo 'echo ran >>/run/ran' | tee /opt/pre >/opt/post; chmod 700 /opt/pre /opt/post
      echo '{"preScriptLocation":"/opt/pre","postScriptLocation":"/opt/post"}' >/etc/azure/VMSnapshotScriptPluginConfig.json
      chmod 600 /etc/azure/*.json; ${fill}`,
-    60_000,
   );
   assert.deepEqual(await prepare(), [false, "warning ExtensionNotWritable"]);
   await using session = await take({ point: "guest-full", consistency: "fileSystem" });

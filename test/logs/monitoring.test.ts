@@ -10,7 +10,7 @@ import { startTestService, type TestService } from "../support/service.ts";
 
 const rulesVersion = "?api-version=2021-08-01";
 const alertsVersion = "api-version=2019-05-05-preview";
-const patience = 30_000;
+const patience = 120_000;
 
 describe("monitoring of vaults", () => {
   let service: TestService;

@@ -73,7 +73,7 @@ async function untilAgentAnswers(socketFolder: string): Promise<void> {
         () => undefined,
       );
     },
-    90_000,
+    120_000,
     500,
   );
   await host.close();
