@@ -178,3 +178,36 @@ test("a missing text of a join stands in the partition of the empty one", async 
   assert.equal((await table(joined)).rows.length, 2);
   assert.deepEqual((await table(`${partitioned} | project a1`)).rows, [[8]]);
 });
+
+describe("new_activity_metrics", () => {
+  const users = `let Users = datatable(t:datetime, u:dynamic, d:string)[datetime(2019-11-01), dynamic([0,2,3,4]), "x", datetime(2019-11-02), dynamic([0,1,3,4,5]), "x", datetime(2019-11-03), dynamic([0,2,4,5]), "y"] | mv-expand id = u to typeof(long)`;
+  const call = "new_activity_metrics(id, t, datetime(2019-11-01), datetime(2019-11-04), 1d";
+  const counts = async (rest: string): Promise<JsonValue[][]> => {
+    const shown = "project format_datetime(from_t, 'dd'), format_datetime(to_t, 'dd')";
+    const columns = "dcount_new_values, dcount_retained_values, dcount_churn_values, retention_rate";
+    return (await table(`${users}; Users | evaluate ${call}${rest}) | ${shown}, ${columns}`)).rows;
+  };
+
+  test("who was first seen in a window is looked for in each window from there on", async () => {
+    assert.deepEqual((await counts("")).slice(0, 7), [
+      ["01", "01", 4, 4, 0, 1],
+      ["01", "02", 2, 3, 1, 0.75],
+      ["01", "03", 1, 3, 1, 0.75],
+      ["01", "04", 0, 0, 4, 0],
+      ["02", "02", 2, 2, 0, 1],
+      ["02", "03", 0, 1, 1, 0.5],
+      ["02", "04", 0, 0, 2, 0],
+    ]);
+  });
+
+  test("one cohort, each dimension by itself, without the ids of a look-back", async () => {
+    assert.deepEqual(await counts(", datetime(2019-11-02), d, (Users | where id == 1)"), [
+      ["02", "02", 1, 1, 0, 1],
+      ["02", "03", 0, 0, 1, 0],
+      ["02", "04", 0, 0, 1, 0],
+      ["02", "02", 0, 0, 0, "NaN"],
+      ["02", "03", 4, 0, 0, "NaN"],
+      ["02", "04", 0, 0, 0, "NaN"],
+    ]);
+  });
+});

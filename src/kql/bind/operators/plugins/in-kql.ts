@@ -5,7 +5,7 @@
 import { semantic } from "../../../errors.ts";
 import { literal } from "../../../plan/expression.ts";
 import { parseOnly } from "../../../syntax/analyze.ts";
-import { child, kindOf, spanOf } from "../../../syntax/node.ts";
+import { child, kindOf, nameOf, spanOf, type SyntaxNode } from "../../../syntax/node.ts";
 import { Scope } from "../../scope.ts";
 import type { Bound } from "../../session.ts";
 import type { PluginCall } from "./call.ts";
@@ -20,6 +20,8 @@ interface PluginText {
   readonly dims: boolean;
   /** Flags behind the parameters, with what they are when they are absent. */
   readonly options?: Readonly<Record<string, boolean>>;
+  /** One period may stand before the dimensions (`{cohort}`), and a table of ids behind them (`{lookback}`). */
+  readonly cohorts?: boolean;
   readonly text: string;
 }
 
@@ -98,6 +100,37 @@ const pluginTexts: Readonly<Record<string, PluginText>> = {
       | project {1} = At{dims}, dcount_values = Size, dcount_newvalues = Size - Kept, retention_rate = Kept / Before, churn_rate = (Before - Kept) / Before
       | sort by {sortdims}{1} asc`,
   },
+  /**
+   * Who was first seen in one window (its cohort), in each window from there on. What is new in a window
+   * was seen in none up to the cohort's; in the cohort's own, that is the cohort.
+   */
+  new_activity_metrics: {
+    parameters: ["c", "c", "Start", "End", "Window"],
+    dims: true,
+    cohorts: true,
+    text: `
+      let Seen = ${inPeriod} | project I = {0}, At = bin_at({1}, Window, Start){dims} | distinct *;
+      let First = Seen | join kind=leftanti ({lookback}) on $left.I == $right.{0} | summarize First = min(At) by I{dims};
+      let Known = Seen | join kind=inner First on I{dims} | summarize Ids = count() by At, First{dims};
+      let Windows = range At from bin_at(Start, Window, Start) to bin_at(End, Window, Start) step Window;
+      let Slices = Seen | summarize Rows = count() by One = 1{dims};
+      let Pairs = Slices
+        | join kind=inner (Windows | project From = At, One = 1 | where {cohort}) on One
+        | join kind=inner (Windows | project To = At, One = 1) on One
+        | where To >= From;
+      Pairs
+      | join kind=leftouter (Known | where At == First | project From = First, Size = Ids{dims}) on From{dims}
+      | join kind=leftouter (Known | project From = First, To = At, Kept = Ids{dims}) on From, To{dims}
+      | join kind=leftouter (
+          Pairs
+          | join kind=inner (Known | project To = At, First, Ids{dims}) on To{dims}
+          | where First > From or (To == From and First == From)
+          | summarize New = sum(Ids) by From, To{dims}) on From, To{dims}
+      | extend Size = coalesce(Size, 0), Kept = coalesce(Kept, 0), New = coalesce(New, 0)
+      | project from_{:1} = From, to_{:1} = To, dcount_new_values = New, dcount_retained_values = Kept,
+          dcount_churn_values = Size - Kept, retention_rate = toreal(Kept) / Size, churn_rate = toreal(Size - Kept) / Size{dims}
+      | sort by {sortdims}from_{:1} asc, to_{:1} asc`,
+  },
   /** Each bin with the rows of the look-back that ends with it. */
   sliding_window_counts: {
     parameters: ["c", "c", "Start", "End", "LookBack", "Bin"],
@@ -162,9 +195,26 @@ export function bindPluginText(name: string, { session, args, named, input, scop
     const value = given === undefined ? literal("bool", preset) : session.expression(given, { scope, columns: [] });
     inner.declare(option, { kind: "scalar", value });
   }
+  let cohort = "true";
+  if (plugin.cohorts === true) {
+    const last = rest.at(-1);
+    const table = last !== undefined && isTabular(session, last, scope) ? session.table(last, scope) : undefined;
+    if (table !== undefined) rest.pop();
+    // Without a table of its own the plugin looks back on nothing.
+    inner.declare("Before", { kind: "table", bind: share(session, table ?? input) });
+    const [period] = rest;
+    if (period !== undefined && !input.columns.some((column) => column.name === nameIn(period))) {
+      inner.declare("Cohort", { kind: "scalar", value: session.expression(period, { scope, columns: [] }) });
+      rest.shift();
+      cohort = "From == bin_at(Cohort, Window, Start)";
+    }
+    words.set("lookback", table === undefined ? "Before | where false" : "Before");
+  }
   if (rest.length > 0 && !plugin.dims) throw semantic(`${name} does not take ${args.length} arguments.`, span);
   const dims = rest.map((arg) => columnNamed(arg, input.columns).name);
-  const text = filled(plugin.text, words, dims);
+  const text = filled(plugin.text, words, dims)
+    .replaceAll("{cohort}", () => cohort)
+    .replaceAll("{lookback}", () => words.get("lookback") ?? "");
   return insideSaved(name, span, () => {
     let result: Bound | undefined;
     for (const statement of parseOnly(text)) {
@@ -176,6 +226,8 @@ export function bindPluginText(name: string, { session, args, named, input, scop
     return result;
   });
 }
+
+const nameIn = (node: SyntaxNode): string | undefined => (kindOf(node) === "NameReference" ? nameOf(node) : undefined);
 
 const quoted = (name: string): string => `['${name.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}']`;
 
