@@ -40,6 +40,7 @@ const libvirtTools: readonly DebianPackage[] = [
     shows: "/usr/lib/x86_64-linux-gnu/libvirt/connection-driver/libvirt_driver_qemu.so",
   },
 ];
+const ovmf: DebianPackage = { name: "ovmf", shows: "/usr/share/OVMF/OVMF_VARS_4M.fd" };
 const azureCli: DebianPackage = { name: "azure-cli", shows: "/usr/bin/az" };
 
 export const testGroups: readonly TestGroup[] = [
@@ -66,7 +67,7 @@ export const testGroups: readonly TestGroup[] = [
     name: "restore",
     about: "restores of every kind, files, keys, the loss of a server",
     files: ["test/restore/**/*.test.ts"],
-    packages: [azureCli, ...guestTools, ...nbdTools, { name: "parted", shows: "/usr/sbin/parted" }],
+    packages: [azureCli, ...guestTools, ...nbdTools, ovmf, { name: "parted", shows: "/usr/sbin/parted" }],
     serial: true,
   },
   {
@@ -117,6 +118,7 @@ export const testGroups: readonly TestGroup[] = [
     packages: [
       ...guestTools,
       ...libvirtTools,
+      ovmf,
       postgresql,
       { name: "mariadb-server", shows: "/usr/sbin/mariadbd" },
       { name: "mmdebstrap", shows: "/usr/bin/mmdebstrap" },

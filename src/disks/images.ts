@@ -48,7 +48,7 @@ export interface PointDisk {
 export interface DiskImages {
   /** Where the image of a machine's disk is; for hosts that run machines from here. */
   pathOf(imageId: string): string;
-  /** Where the kernel lies that goes with a system disk; it is removed with the image. */
+  /** Where the kernel and the UEFI variables lie that go with a system disk; they are removed with the image. */
   bootPathsOf(imageId: string): BootPaths;
   /**
    * Writes a reserved image; `atLeast` makes it larger than its content. Durable, and known as ready,
@@ -81,6 +81,7 @@ export async function openDiskImages(options: DiskImagesOptions): Promise<DiskIm
   const bootPathsOf = (imageId: string): BootPaths => ({
     kernel: join(folder, `${imageId}.kernel`),
     initrd: join(folder, `${imageId}.initrd`),
+    variables: join(folder, `${imageId}.nvram`),
   });
   const writing = new Set<string>();
 
@@ -190,16 +191,16 @@ export async function openDiskImages(options: DiskImagesOptions): Promise<DiskIm
     remove: async (trx, owner) => {
       const image = await forgetImage(trx, owner);
       if (image === undefined) return;
-      const { kernel, initrd } = bootPathsOf(image.imageId);
+      const paths = [pathOf(image.imageId), ...Object.values(bootPathsOf(image.imageId))];
       scopeOf(trx).afterCommit(() => {
-        for (const path of [pathOf(image.imageId), kernel, initrd]) void disk.remove(path).catch(report);
+        for (const path of paths) void disk.remove(path).catch(report);
       });
     },
     sweep: async () => {
       const known = await knownImages(database.kysely);
       const removed: string[] = [];
       for (const name of await disk.list(folder)) {
-        const imageId = /^([0-9a-f-]{36})\.(?:raw|kernel|initrd)$/.exec(name)?.[1];
+        const imageId = /^([0-9a-f-]{36})\.(?:raw|kernel|initrd|nvram)$/.exec(name)?.[1];
         if (imageId !== undefined && known.has(imageId)) continue;
         if ([...writing].some((id) => name.includes(id))) continue;
         await disk.remove(join(folder, name));

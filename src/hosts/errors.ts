@@ -22,6 +22,7 @@ export const hostErrors = defineErrors({
     remedy: "Add the host that it runs on now with ./holdfast host add, and end the QEMU that it left.",
   },
   MachineNotDefined: { status: 409, remedy: "Start the machine by hand, or define it through Holdfast." },
+  FirmwareMissing: { status: 409, remedy: "Install it on the host: the package is called ovmf or edk2-ovmf." },
   DiskNotFound: { status: 404, remedy: "Compare the disks with those of the machine." },
   NoPlaceForDisk: {
     status: 409,

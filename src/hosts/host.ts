@@ -10,6 +10,7 @@
 
 import type { GuestAgent } from "../guest/agent.ts";
 import type { NbdAddress } from "../nbd/address.ts";
+import type { MachineFirmware } from "./firmware/variables.ts";
 
 export type PowerState = "running" | "paused" | "stopped";
 
@@ -101,6 +102,8 @@ export interface SnapshotSession extends AsyncDisposable {
   readonly isLive: boolean;
   /** Absent where nobody counts them. */
   guestWrites?(signal?: AbortSignal): Promise<GuestWrites>;
+  /** What the machine's firmware keeps beside its disks. What cannot be read of it is said, and fails nothing. */
+  readFirmware(signal?: AbortSignal): Promise<MachineFirmware>;
   /** When everything is read and before it counts: fails when what was read is no point in time. */
   confirm(): Promise<void>;
   /** Everything is stored: the next session may ask for changes since this point. */
@@ -122,6 +125,15 @@ export interface MachineDefinition {
   readonly disks: readonly DefinedDisk[];
   /** Boots this kernel instead of the system disk's own loader. */
   readonly kernel?: DirectBoot;
+  /** UEFI; a BIOS when absent. */
+  readonly firmware?: DefinedFirmware;
+}
+
+/** A firmware of the host's, with the machine's own variables. */
+export interface DefinedFirmware {
+  /** Where the firmware finds none there, it begins with those it comes with. */
+  readonly variablesPath: string;
+  readonly isSecureBoot: boolean;
 }
 
 /** Files of the host. */
@@ -151,8 +163,12 @@ export interface Lifecycle {
   /** Asks the guest to shut down; switches it off when it has not after `graceMilliseconds`. */
   stop(machineId: string, graceMilliseconds: number, signal?: AbortSignal): Promise<void>;
   restart(machineId: string, signal?: AbortSignal): Promise<void>;
-  /** Gives a machine that does not run other images for some of its disks, by their ids. */
-  replaceDisks(machineId: string, sources: Readonly<Record<string, DiskSource>>): Promise<void>;
+  /** Gives a machine that does not run other images for some of its disks, by their ids, and what goes with them. */
+  replaceDisks(
+    machineId: string,
+    sources: Readonly<Record<string, DiskSource>>,
+    firmware?: DefinedFirmware,
+  ): Promise<void>;
   /** Makes a folder, if it is not there, whose files a machine's QEMU may use. Absent: it may use any of ours. */
   makeFolder?(name: string): Promise<string>;
   /** Copies what a disk still reads from a recovery point into its overlay, while the machine runs. */

@@ -1,14 +1,16 @@
 // Machines made of recovery points on a QEMU host: a new one, one whose disks are replaced, one that runs
-// from the vault at once. The disks hold no system, so what runs is QEMU; what it reads is compared.
+// from the vault at once. The disks hold no system, so what runs is QEMU and its firmware; what they read is
+// compared. The machine has a UEFI, whose variables go the same ways.
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { waitFor } from "../../src/lib/time.ts";
 import { startRig, writeDisk, type Rig, type WireJob } from "../backup/rig.ts";
+import { hasMark, markedVariables } from "../support/uefi.ts";
 
 let rig: Rig;
 let sockets: string;
@@ -19,6 +21,7 @@ before(async () => {
   sockets = mkdtempSync(join(tmpdir(), "holdfast-sockets-"));
   rig = await startRig({ machines: { vm1: 2 } });
   contents = [0, 1].map((number) => readFileSync(join(rig.images, `vm1/disk${number}.raw`)));
+  writeFileSync(join(rig.images, "vm1/vm1_VARS.fd"), markedVariables("first"));
   await good("PUT", `${rig.group}/providers/Microsoft.Holdfast/hosts/rack`, {
     location: "eastus",
     properties: { kind: "qemu", socketDirectory: sockets, accelerator: "tcg" },
@@ -79,6 +82,9 @@ async function imageOf(diskId: string): Promise<string> {
   return join(rig.data, "disks", `${json.properties.uniqueId}.raw`);
 }
 
+const variablesPath = async (diskId: string): Promise<string> => (await imageOf(diskId)).replace(/raw$/, "nvram");
+const variablesOf = async (diskId: string): Promise<Buffer> => readFileSync(await variablesPath(diskId));
+
 const isRunning = ({ properties }: Shown): boolean =>
   properties.instanceView.statuses.some(({ code }) => code === "PowerState/running");
 
@@ -109,6 +115,7 @@ test("a new machine runs, in its network, from disks that equal the point", asyn
   await power("twin", false);
   assert.ok(readFileSync(await imageOf(osDisk.managedDisk.id)).equals(contents[0]!));
   assert.ok(readFileSync(await imageOf(dataDisks[0]!.managedDisk.id)).equals(contents[1]!));
+  assert.ok(hasMark(await variablesOf(osDisk.managedDisk.id), "first"));
 });
 
 test("replacing disks takes a point of the present state first, and the old disks stay", async () => {
@@ -123,6 +130,7 @@ test("replacing disks takes a point of the present state first, and the old disk
   const changed = Buffer.alloc(8192, "changed after the backup");
   writeDisk(await imageOf(oldDisk), 1 << 20, changed);
   const was = readFileSync(await imageOf(oldDisk));
+  writeFileSync(await variablesPath(oldDisk), markedVariables("other"));
   await power("twin", true);
 
   const job = await restored(`${rig.itemPath("twin")}/recoveryPoints/${first!.name}`, {
@@ -136,6 +144,8 @@ test("replacing disks takes a point of the present state first, and the old disk
   await power("twin", false);
   assert.ok(readFileSync(await imageOf(newDisk)).equals(contents[0]!));
   assert.ok(readFileSync(await imageOf(oldDisk)).equals(was));
+  assert.ok(hasMark(await variablesOf(newDisk), "first"), "as QEMU had them at the backup");
+  assert.ok(hasMark(await variablesOf(oldDisk), "other"));
   assert.equal((await rig.call("GET", oldDisk)).json.managedBy, undefined);
   const points = await rig.points("twin");
   assert.equal(points.length, 2);
@@ -152,6 +162,7 @@ test("replacing disks takes a point of the present state first, and the old disk
       .filter(({ name }) => name.startsWith("twin-osdisk"))
       .toSorted((a, b) => ((a.properties.timeCreated ?? "") < (b.properties.timeCreated ?? "") ? 1 : -1))[0];
     assert.ok(readFileSync(await imageOf(newest!.id)).equals(was));
+    assert.ok(hasMark(await variablesOf(newest!.id), "other"));
   }
 });
 
@@ -166,6 +177,7 @@ test("instant restore: the machine runs from the vault, its disks come home, and
   assert.ok(isRunning(await show("swift")));
   const folder = join(rig.data, "instant", job.name.slice(0, 8));
   await power("swift", false);
+  assert.ok(hasMark(readFileSync(join(folder, "nvram")), "first"));
   const images = readdirSync(folder)
     .filter((name) => name.endsWith(".qcow2"))
     .toSorted();

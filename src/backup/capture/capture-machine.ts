@@ -9,6 +9,7 @@
 //   read, the whole disk is read, and a remark says so.
 
 import { vmSnapshot } from "../../extension/consistency-agent.ts";
+import type { MachineFirmware } from "../../hosts/firmware/variables.ts";
 import type { Host, Machine, SnapshotDisk, SnapshotSession, WantedConsistency } from "../../hosts/host.ts";
 import { faultPoint } from "../../lib/faults.ts";
 import { HoldfastError } from "../../lib/errors.ts";
@@ -16,6 +17,7 @@ import { randomBytes } from "../../lib/random.ts";
 import { beginSession, type AddedDisk, type BackupSession, type Point, type Vault } from "../../store/index.ts";
 import type { Metadata } from "../../store/format/point.ts";
 import { keepBoot, type KeptBoot } from "./boot-files.ts";
+import { keepFirmware } from "./firmware.ts";
 import type { ConsistencyAgent } from "./consistency.ts";
 import type { CapturedConsistency, CapturedFacts } from "./captured-point.ts";
 import { chooseDisks, type ChosenDisks, type DiskChoice } from "./disk-choice.ts";
@@ -116,6 +118,7 @@ export async function captureMachine(request: CaptureRequest, signal?: AbortSign
   await using _session = session;
   const takenAt = vault.clock.now();
   faultPoint("capture.snapshot-open");
+  const firmware = await session.readFirmware(signal);
   await mustBeUnchanged(host, machine, signal);
   const facts: CapturedFacts = {
     v: 1,
@@ -140,12 +143,12 @@ export async function captureMachine(request: CaptureRequest, signal?: AbortSign
     details: request.details ?? null,
   };
   await request.onSnapshot?.({ ...facts, remarks: facts.remarks });
-  return await transfer(request, session, last, facts, chosen, signal);
+  return await transfer(request, { session, firmware }, last, facts, chosen, signal);
 }
 
 async function transfer(
   request: CaptureRequest,
-  session: SnapshotSession,
+  { session, firmware }: { readonly session: SnapshotSession; readonly firmware: MachineFirmware },
   last: LastPoint | undefined,
   facts: CapturedFacts,
   chosen: ChosenDisks,
@@ -158,9 +161,11 @@ async function transfer(
     const meter = progressMeter(request.onProgress ?? (() => {}));
     const { added, lowestShare } = await addDisks(writing, session, meter, both);
     for (const { name, content } of request.attachments ?? []) await writing.addAttachment(name, content);
-    const kept = await keepBootOf(request, writing, both);
-    const remarks = [...facts.remarks, ...added.flatMap(problemOf), ...remarksOnPace(lowestShare), ...kept.remarks];
-    const told: CapturedFacts = { ...facts, ...(kept.boot === undefined ? {} : { boot: kept.boot }), remarks };
+    const { remarks: onBoot, ...boot } = await keepBootOf(request, writing, both);
+    const { remarks: onFirmware, ...uefi } = await keepFirmware(firmware, writing);
+    const found = [...added.flatMap(problemOf), ...remarksOnPace(lowestShare), ...onBoot, ...onFirmware];
+    const remarks = [...facts.remarks, ...found];
+    const told: CapturedFacts = { ...facts, ...boot, ...uefi, remarks };
     await session.confirm();
     faultPoint("capture.before-point");
     const point = await writing.commit(withoutUndefined(told));

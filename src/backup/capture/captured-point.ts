@@ -5,6 +5,7 @@ import * as z from "zod";
 import type { Point } from "../../store/index.ts";
 import { capturedBoot } from "./boot-files.ts";
 import { captureErrors } from "./errors.ts";
+import { capturedFirmware } from "./firmware.ts";
 import { remarkSchema } from "./remarks.ts";
 
 const bytes = z.number().int().nonnegative();
@@ -53,6 +54,8 @@ const capturedSchema = z.object({
   excluded: z.array(diskSchema.extend({ reason: z.enum(["Excluded", "ReadOnly"]) })),
   /** The kernel that the host gave the machine; absent when its system disk boots by itself. */
   boot: capturedBoot.optional(),
+  /** Absent where the machine has a BIOS. */
+  firmware: capturedFirmware.optional(),
   remarks: z.array(remarkSchema),
   /** The caller's own part. */
   details: z.json(),

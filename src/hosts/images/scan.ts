@@ -6,6 +6,8 @@ import { HoldfastError } from "../../lib/errors.ts";
 import { disk } from "../../lib/files.ts";
 import { mapInParallel } from "../../lib/parallel.ts";
 import { hostErrors } from "../errors.ts";
+import { readVariables } from "../firmware/read-variables.ts";
+import { uefiWith, type MachineFirmware } from "../firmware/variables.ts";
 import type { Machine, MachineDisk } from "../host.ts";
 import { imagesAtOnce, readImageFacts } from "./bitmaps.ts";
 import { checkImage, formatOfName, type ImageFormat } from "./formats.ts";
@@ -21,6 +23,7 @@ export interface FoundMachine {
   readonly id: string;
   readonly name: string;
   readonly images: readonly FoundImage[];
+  readFirmware(signal?: AbortSignal): Promise<MachineFirmware>;
 }
 
 const mostDisks = 64;
@@ -35,11 +38,12 @@ export async function scanImages(folder: string): Promise<FoundMachine[]> {
     const id = `inode:${status.inode}`;
     if (status.isDirectory) {
       const images = await findImages(path);
-      if (images.length > 0) machines.push({ id, name, images });
+      if (images.length > 0) machines.push({ id, name, images, readFirmware: (signal) => readFirmware(path, signal) });
     } else if (status.isFile) {
       const format = formatOfName(name);
       if (format !== undefined) {
-        machines.push({ id, name: name.slice(0, name.lastIndexOf(".")), images: [{ id: name, path, format }] });
+        const images = [{ id: name, path, format }];
+        machines.push({ id, name: name.slice(0, name.lastIndexOf(".")), images, readFirmware: async () => bios });
       }
     }
   }
@@ -52,10 +56,29 @@ async function findImages(folder: string): Promise<FoundImage[]> {
   for (const name of (await disk.list(folder)).sort()) {
     const path = join(folder, name);
     const format = formatOfName(name);
-    if (format === undefined || name.startsWith(".") || (await disk.linkStatus(path))?.isFile !== true) continue;
+    if (
+      format === undefined ||
+      variablesName.test(name) ||
+      name.startsWith(".") ||
+      (await disk.linkStatus(path))?.isFile !== true
+    )
+      continue;
     images.push({ id: name, path, format });
   }
   return images;
+}
+
+const bios: MachineFirmware = { hasEmulatedTpm: false };
+
+/** As virt-manager (NAME_VARS.fd) and others (NAME.nvram) call the files of UEFI variables. */
+const variablesName = /(?:_VARS\.(?:fd|qcow2)|\.nvram)$/;
+
+/** UEFI where the folder has the variables of exactly one. */
+async function readFirmware(folder: string, signal?: AbortSignal): Promise<MachineFirmware> {
+  const [name, ...others] = (await disk.list(folder)).filter((one) => variablesName.test(one));
+  if (name === undefined || others.length > 0) return bios;
+  const file = { path: join(folder, name), format: name.endsWith(".qcow2") ? ("qcow2" as const) : ("raw" as const) };
+  return { ...bios, uefi: await uefiWith(false, () => readVariables(file, signal), file.path) };
 }
 
 /** A machine that holds a refused image is listed with the reason, and without that disk. */

@@ -8,6 +8,7 @@ import { monotonicMilliseconds } from "../../lib/clock.ts";
 import { disk } from "../../lib/files.ts";
 import { eachInParallel, mapInParallel } from "../../lib/parallel.ts";
 import { hostErrors } from "../errors.ts";
+import type { MachineFirmware } from "../firmware/variables.ts";
 import type { MachineDisk, NoChangesReason, SnapshotDisk, SnapshotRequest, SnapshotSession } from "../host.ts";
 import { chainPrefix, checkPointName, pointBitmap } from "../qemu/names.ts";
 import { serveImages, type ImageServer } from "../storage-daemon.ts";
@@ -46,7 +47,7 @@ export async function openImagesSnapshot(
     const facts = await readImageFacts(image.path, image.format, true, signal);
     return { image, lun, facts, previous: findPrevious(image, facts, request) };
   });
-  const session = new ImagesSnapshot(taken, request, scratchFolder, release);
+  const session = new ImagesSnapshot(machine, taken, request, scratchFolder, release);
   try {
     await session.begin(signal);
     return session;
@@ -65,6 +66,7 @@ class ImagesSnapshot implements SnapshotSession {
   disks: readonly SnapshotDisk[] = [];
   cutMilliseconds = 0;
   readonly isLive = false;
+  readonly #machine: FoundMachine;
   readonly #taken: readonly TakenImage[];
   readonly #request: SnapshotRequest;
   readonly #scratchFolder: string;
@@ -73,7 +75,14 @@ class ImagesSnapshot implements SnapshotSession {
   readonly #touchedAt = new Map<string, number>();
   #isOver = false;
 
-  constructor(taken: readonly TakenImage[], request: SnapshotRequest, scratchFolder: string, release: () => void) {
+  constructor(
+    machine: FoundMachine,
+    taken: readonly TakenImage[],
+    request: SnapshotRequest,
+    scratchFolder: string,
+    release: () => void,
+  ) {
+    this.#machine = machine;
     this.#taken = taken;
     this.#request = request;
     this.#scratchFolder = scratchFolder;
@@ -124,6 +133,10 @@ class ImagesSnapshot implements SnapshotSession {
               grownFrom: taken.previous.grownFrom,
             },
     }));
+  }
+
+  readFirmware(signal?: AbortSignal): Promise<MachineFirmware> {
+    return this.#machine.readFirmware(signal);
   }
 
   async confirm(): Promise<void> {

@@ -1,5 +1,6 @@
 // A machine that Holdfast defines, in libvirt's words.
 
+import type { ChosenFirmware } from "../firmware/choose-firmware.ts";
 import type { DefinedDisk, DiskSource, MachineDefinition } from "../host.ts";
 import { escapeXml } from "./xml.ts";
 
@@ -10,8 +11,13 @@ const portsOfOthers = 4;
 const sparePorts = 8;
 const letters = "abcdefghijklmnopqrstuvwxyz";
 
-export function domainXml(definition: MachineDefinition, virtualization: "kvm" | "qemu"): string {
+export function domainXml(
+  definition: MachineDefinition,
+  virtualization: "kvm" | "qemu",
+  firmware?: ChosenFirmware,
+): string {
   const { name, id, memoryBytes, processors, network, disks, kernel } = definition;
+  const isSecure = definition.firmware?.isSecureBoot === true;
   const boot =
     kernel === undefined
       ? "<boot dev='hd'/>"
@@ -23,7 +29,8 @@ export function domainXml(definition: MachineDefinition, virtualization: "kvm" |
   return [
     `<domain type='${virtualization}'><name>${escapeXml(name)}</name><uuid>${escapeXml(id)}</uuid>`,
     `<memory unit='b'>${memoryBytes}</memory><vcpu>${processors}</vcpu>`,
-    `<os><type machine='q35'>hvm</type>${boot}</os><features><acpi/></features><cpu mode='maximum'/>`,
+    `<os><type machine='q35'>hvm</type>${firmwareXml(definition, firmware)}${boot}</os>`,
+    `<features><acpi/>${isSecure ? "<smm state='on'/>" : ""}</features><cpu mode='maximum'/>`,
     "<devices>",
     ...disks.map(diskXml),
     "<controller type='pci' index='0' model='pcie-root'/>",
@@ -35,6 +42,17 @@ export function domainXml(definition: MachineDefinition, virtualization: "kvm" |
     network === "user" ? "<interface type='user'><model type='virtio'/></interface>" : "",
     "<serial type='pty'/><rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>",
     "<memballoon model='none'/></devices></domain>",
+  ].join("");
+}
+
+function firmwareXml({ firmware: own }: MachineDefinition, firmware: ChosenFirmware | undefined): string {
+  if (own === undefined || firmware === undefined) return "";
+  // Where it is raw, libvirts that know no other formats are told of none.
+  const format = firmware.format === "raw" ? "" : ` format='${firmware.format}'`;
+  const secure = own.isSecureBoot ? " secure='yes'" : "";
+  return [
+    `<loader readonly='yes'${secure} type='pflash'${format}>${escapeXml(firmware.path)}</loader>`,
+    `<nvram${format === "" ? "" : " format='raw'"}>${escapeXml(own.variablesPath)}</nvram>`,
   ].join("");
 }
 

@@ -93,3 +93,21 @@ test("the kernel that a host gives its machine is told, with its initial disk wh
     commandLine: "a=<b> quiet",
   });
 });
+
+test("where a machine's UEFI variables lie is told in every way that libvirts write it", () => {
+  const firmwareOf = (os: string, devices = ""): unknown =>
+    readDomain(`<domain><name>n</name><uuid>${idOf(1)}</uuid>${os}<devices>${devices}</devices></domain>`).firmware;
+  const loader = (more: string): string => `<loader readonly='yes' ${more}type='pflash'>/code.fd</loader>`;
+  const raw = { path: "/n<&_VARS.fd", format: "raw" };
+  assert.deepEqual(firmwareOf("<os><type>hvm</type><loader type='rom'>/bios</loader></os>"), { hasEmulatedTpm: false });
+  const plain = `<os>${loader("")}<nvram template='/t'> /n&lt;&amp;_VARS.fd\n</nvram></os>`;
+  assert.deepEqual(firmwareOf(plain), { hasEmulatedTpm: false, uefi: { isSecureBoot: false, file: raw } });
+  const newer = `<os firmware='efi'>${loader("secure='yes' ")}<nvram type='file' format='qcow2'><source file='/q'/></nvram></os>`;
+  const tpm = "<tpm model='tpm-crb'><backend type='emulator' version='2.0'/></tpm>";
+  assert.deepEqual(firmwareOf(newer, tpm), {
+    hasEmulatedTpm: true,
+    uefi: { isSecureBoot: true, file: { path: "/q", format: "qcow2" } },
+  });
+  const none = { hasEmulatedTpm: false, uefi: { isSecureBoot: false, file: undefined } };
+  assert.deepEqual(firmwareOf("<os firmware='efi'/>", "<tpm><backend type='passthrough'/></tpm>"), none);
+});

@@ -3,6 +3,7 @@
 import { HoldfastError } from "../../lib/errors.ts";
 import { hostErrors } from "../errors.ts";
 import type { DirectBoot, Machine, MachineDisk, PowerState } from "../host.ts";
+import { readDomainFirmware, type DomainFirmware } from "./firmware.ts";
 import type { Virsh } from "./virsh.ts";
 import { elementAt, elementsAt, parseXml, type XmlElement } from "./xml.ts";
 
@@ -13,6 +14,7 @@ export interface Domain {
   readonly processors: number | undefined;
   readonly hasAgent: boolean;
   readonly directBoot: DirectBoot | undefined;
+  readonly firmware: DomainFirmware;
   readonly disks: readonly DomainDisk[];
 }
 
@@ -107,6 +109,7 @@ export function readDomain(xml: string): Domain {
     processors: wholeNumber(textAt("vcpu")),
     hasAgent: elementsAt(root, "devices/channel/target").some(({ attributes }) => attributes["name"] === agentPort),
     directBoot: readDirectBoot(root),
+    firmware: readDomainFirmware(root),
     disks: elementsAt(root, "devices/disk").flatMap(readDisk),
   };
 }

@@ -18,6 +18,7 @@ import { inTurns } from "../turns.ts";
 import { openLibvirtAgent } from "./agent.ts";
 import { endBackup, findBackup } from "./backup-job.ts";
 import { describeDomains, listDomainIds, toMachine, type Domain, type DomainState } from "./domain.ts";
+import { readLibvirtFirmware } from "./firmware.ts";
 import { openLibvirtLifecycle } from "./lifecycle.ts";
 import { plugDisk, unplugDisk, type PluggableState } from "./plug.ts";
 import { refuseRemote } from "./reach.ts";
@@ -60,7 +61,10 @@ export async function openLibvirtHost(settings: LibvirtHostSettings, signal?: Ab
 
   const open = (state: DomainState, request: SnapshotRequest, release: () => void, signal?: AbortSignal) => {
     const { domain, powerState } = state;
-    if (powerState === "stopped") return openImagesSnapshot(asImages(domain), request, scratchFolder, release, signal);
+    if (powerState === "stopped") {
+      const readFirmware = (stop?: AbortSignal) => readLibvirtFirmware(virsh, domain.firmware, stop);
+      return openImagesSnapshot({ ...asImages(domain), readFirmware }, request, scratchFolder, release, signal);
+    }
     return openLibvirtSnapshot(
       {
         virsh,
@@ -161,7 +165,7 @@ export async function openLibvirtHost(settings: LibvirtHostSettings, signal?: Ab
 }
 
 /** Only what lies in files can be read while the machine is off. */
-function asImages({ id, name, disks }: Domain): FoundMachine {
+function asImages({ id, name, disks }: Domain): Pick<FoundMachine, "id" | "name" | "images"> {
   const images = disks.map(({ id: diskId, path, format }) => {
     const known = imageFormats.find((one) => one === format);
     if (path === undefined || known === undefined) {

@@ -6,6 +6,7 @@ import { disk as files } from "../../lib/files.ts";
 import { sleep } from "../../lib/time.ts";
 import { hostErrors } from "../errors.ts";
 import type { DiskSource, Lifecycle, MachineDefinition, PowerState } from "../host.ts";
+import { prepareFirmware } from "../firmware/choose-firmware.ts";
 import { checkImage } from "../images/formats.ts";
 import { workingAccelerator } from "../qemu/accelerator.ts";
 import { checkDefinition, type Definitions } from "../qemu/definitions.ts";
@@ -30,7 +31,8 @@ const bringHomeMilliseconds = 24 * 3600 * 1000;
 export function openLibvirtLifecycle({ virsh, definitions, scratchFolder, look }: LibvirtLifecycleParts): Lifecycle {
   const define = async (definition: MachineDefinition, signal?: AbortSignal): Promise<void> => {
     const kind = (await workingAccelerator()) === "kvm" ? "kvm" : "qemu";
-    await virsh.call(["define"], { documents: { "--file": domainXml(definition, kind) }, signal });
+    const firmware = definition.firmware && (await prepareFirmware(definition.firmware, signal));
+    await virsh.call(["define"], { documents: { "--file": domainXml(definition, kind, firmware) }, signal });
   };
   const mustBeStopped = async (id: string, signal?: AbortSignal): Promise<void> => {
     const { domain, powerState } = await look(id, signal);
@@ -53,8 +55,10 @@ export function openLibvirtLifecycle({ virsh, definitions, scratchFolder, look }
     },
     undefine: async (id) => {
       await mustBeStopped(id);
-      await virsh.call(["undefine", id, "--checkpoints-metadata", "--nvram"]);
       const defined = (await definitions.list()).find((definition) => definition.id === id);
+      // Variables that came with a disk stay with it.
+      const variables = defined?.firmware === undefined ? "--nvram" : "--keep-nvram";
+      await virsh.call(["undefine", id, "--checkpoints-metadata", variables]);
       if (defined !== undefined) await definitions.remove(defined.name);
     },
     start: async (id, signal) => {
@@ -76,14 +80,14 @@ export function openLibvirtLifecycle({ virsh, definitions, scratchFolder, look }
       });
     },
     restart: async (id, signal) => void (await virsh.call(["reset", id], { signal })),
-    replaceDisks: async (id, sources) => {
+    replaceDisks: async (id, sources, firmware) => {
       const definition = await definitions.find(id);
       await mustBeStopped(id);
       const unknown = Object.keys(sources).filter((name) => !definition.disks.some((disk) => disk.id === name));
       if (unknown.length > 0)
         throw hostErrors.DiskNotFound(`The machine ${definition.name} has no disk "${unknown.join('", "')}".`);
       const disks = definition.disks.map((disk) => ({ ...disk, source: sources[disk.id] ?? disk.source }));
-      const changed = checkDefinition({ ...definition, disks });
+      const changed = checkDefinition({ ...definition, disks, ...(firmware && { firmware }) });
       await define(changed);
       await definitions.save(changed);
     },

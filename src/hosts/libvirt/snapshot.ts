@@ -23,8 +23,10 @@ import { scratchReserve, watchOverlays, type OverlayWatch } from "../overlay-wat
 import { chainPrefix, checkPointName, newSessionId, pointBitmap } from "../qemu/names.ts";
 import { backupXml, changesBitmap, checkpointXml, endBackup, findBackup } from "./backup-job.ts";
 import { checkpointsOf, isRefusal, type Checkpoints } from "./checkpoints.ts";
+import type { MachineFirmware } from "../firmware/variables.ts";
 import { toDisks, type DomainDisk, type DomainState } from "./domain.ts";
 import { readGuestWrites } from "./guest-writes.ts";
+import { readLibvirtFirmware } from "./firmware.ts";
 import { untilFree } from "./free-machine.ts";
 import type { Virsh } from "./virsh.ts";
 
@@ -156,6 +158,10 @@ class LibvirtSnapshot implements SnapshotSession {
 
   guestWrites(signal?: AbortSignal): Promise<GuestWrites> {
     return readGuestWrites(this.#place.virsh, this.#place.state.domain.id, signal);
+  }
+
+  readFirmware(signal?: AbortSignal): Promise<MachineFirmware> {
+    return readLibvirtFirmware(this.#place.virsh, this.#place.state.domain.firmware, signal);
   }
 
   async confirm(): Promise<void> {

@@ -63,7 +63,7 @@ export async function listBlockDevices(qmp: QmpConnection, options: QmpOptions =
   const blocks = checkAnswer(blockSchema, await qmp.command("query-block", undefined, options), "query-block");
   const devices: BlockDevice[] = [];
   for (const { device, qdev, removable, inserted } of blocks) {
-    if (removable || inserted === undefined) continue;
+    if (removable || inserted === undefined || isFlash(qdev)) continue;
     const { image, drv } = inserted;
     const specific = image["format-specific"];
     const compat = specific?.type === "qcow2" ? qcow2Schema.safeParse(specific.data).data?.compat : undefined;
@@ -82,6 +82,11 @@ export async function listBlockDevices(qmp: QmpConnection, options: QmpOptions =
     });
   }
   return devices;
+}
+
+/** Flash of the board itself, `/machine/system.flash1`: what a UEFI firmware is, and what it keeps. No disk. */
+export function isFlash(qdev: string | undefined): boolean {
+  return /^\/machine\/[a-z]+\.flash\d$/.test(qdev ?? "");
 }
 
 async function serialOf(

@@ -38,6 +38,7 @@ const definitionSchema = z.object({
     .min(1)
     .max(64),
   kernel: z.object({ path: z.string(), initrdPath: z.string().optional(), commandLine: z.string() }).optional(),
+  firmware: z.object({ variablesPath: z.string().startsWith("/"), isSecureBoot: z.boolean() }).optional(),
 });
 
 export interface Definitions {

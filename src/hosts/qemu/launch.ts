@@ -4,6 +4,7 @@ import { disk } from "../../lib/files.ts";
 import { run } from "../../lib/processes.ts";
 import { connectNbd } from "../../nbd/client.ts";
 import { hostErrors } from "../errors.ts";
+import { prepareFirmware, type ChosenFirmware } from "../firmware/choose-firmware.ts";
 import type { DefinedDisk, MachineDefinition } from "../host.ts";
 import { checkImage } from "../images/formats.ts";
 import { workingAccelerator, type Accelerator } from "./accelerator.ts";
@@ -32,9 +33,10 @@ export async function launch(
     if (source.kind === "image") await checkImage(source.path, source.format);
     else await ensureOverlay(source, signal);
   }
+  const firmware = definition.firmware && (await prepareFirmware(definition.firmware, signal));
   for (const path of [paths.monitor, paths.agent]) await disk.remove(path);
   const chosen = accelerator ?? (await workingAccelerator());
-  await run("qemu-system-x86_64", qemuArguments(definition, paths, chosen), {
+  await run("qemu-system-x86_64", qemuArguments(definition, paths, chosen, firmware), {
     timeoutMilliseconds: startMilliseconds,
     signal,
   });
@@ -50,11 +52,17 @@ export async function ensureOverlay(
   await run("qemu-img", ["create", "-q", "-f", "qcow2", `file:${source.overlayPath}`, String(client.size)], { signal });
 }
 
-function qemuArguments(definition: MachineDefinition, paths: LaunchPaths, accelerator: Accelerator): string[] {
+function qemuArguments(
+  definition: MachineDefinition,
+  paths: LaunchPaths,
+  accelerator: Accelerator,
+  firmware: ChosenFirmware | undefined,
+): string[] {
   const { name, id, memoryBytes, processors, network, disks, kernel } = definition;
+  const flash = flashOf(definition, firmware);
   return [
     ["-name", name, "-uuid", id, "-daemonize", "-nodefaults", "-no-user-config", "-display", "none"],
-    ["-machine", `q35,accel=${accelerator}`, "-cpu", "max", "-smp", String(processors)],
+    ["-machine", `q35,accel=${accelerator}${flash.machine}`, "-cpu", "max", "-smp", String(processors)],
     ["-m", `${Math.floor(memoryBytes / 1024 / 1024)}M`],
     ["-qmp", `unix:${escape(paths.monitor)},server=on,wait=off`, "-device", "virtio-serial-pci"],
     ["-chardev", `socket,path=${escape(paths.agent)},server=on,wait=off,id=agent`],
@@ -65,8 +73,36 @@ function qemuArguments(definition: MachineDefinition, paths: LaunchPaths, accele
     kernel === undefined ? [] : ["-kernel", kernel.path, "-append", kernel.commandLine],
     kernel?.initrdPath === undefined ? [] : ["-initrd", kernel.initrdPath],
     Array.from({ length: disks.length - 1 + sparePorts }, (_, index) => portArguments(index + 1)).flat(),
-    disks.flatMap(diskArguments),
+    flash.more,
+    // A UEFI has its own order of booting among its variables.
+    disks.flatMap((disk, index) => diskArguments(disk, index, flash.machine === "")),
   ].flat();
+}
+
+function flashOf(
+  { firmware: own }: MachineDefinition,
+  firmware: ChosenFirmware | undefined,
+): { readonly machine: string; readonly more: readonly string[] } {
+  if (own === undefined || firmware === undefined) return { machine: "", more: [] };
+  const node = (name: string, driver: string, filename: string, isReadOnly: boolean): string[] => [
+    "-blockdev",
+    JSON.stringify({
+      driver,
+      "node-name": name,
+      "read-only": isReadOnly,
+      file: { driver: "file", filename, "read-only": isReadOnly },
+    }),
+  ];
+  // Only the firmware itself, in the processor's management mode, changes what Secure Boot relies on.
+  const secure = ["driver=cfi.pflash01,property=secure,value=on", "ICH9-LPC.disable_s3=1"];
+  return {
+    machine: `,pflash0=flash-code,pflash1=flash-variables${own.isSecureBoot ? ",smm=on" : ""}`,
+    more: [
+      ...node("flash-code", firmware.format, firmware.path, true),
+      ...node("flash-variables", "raw", own.variablesPath, false),
+      ...(own.isSecureBoot ? secure.flatMap((one) => ["-global", one]) : []),
+    ],
+  };
 }
 
 /** A device lets go of its bus while the machine runs where that bus is a port's. */
@@ -78,14 +114,14 @@ function portArguments(number: number): string[] {
 
 const portOf = (number: number): string => `port-${number}`;
 
-function diskArguments({ id, source }: DefinedDisk, index: number): string[] {
+function diskArguments({ id, source }: DefinedDisk, index: number, bootsFirst: boolean): string[] {
   const node = `disk-${index}`;
   const blockdev = (options: Record<string, unknown>): string[] => [
     "-blockdev",
     JSON.stringify({ discard: "unmap", ...options }),
   ];
-  const place = index === 0 ? "bootindex=1" : `bus=${portOf(index)}`;
-  const device = ["-device", `virtio-blk-pci,drive=${node},id=dev-${id},serial=${id},${place}`];
+  const place = index === 0 ? (bootsFirst ? ",bootindex=1" : "") : `,bus=${portOf(index)}`;
+  const device = ["-device", `virtio-blk-pci,drive=${node},id=dev-${id},serial=${id}${place}`];
   if (source.kind === "image") {
     const backing = source.format === "qcow2" ? { backing: null } : {};
     return [

@@ -74,14 +74,14 @@ export function openLifecycle({
       using lease = await leaseOf(id, signal);
       await lease.qmp.command("system_reset", undefined, { signal });
     },
-    replaceDisks: async (id, sources) => {
+    replaceDisks: async (id, sources, firmware) => {
       const definition = await definitions.find(id);
       if (await isRunning(id)) throw hostErrors.MachineRunning(`The machine ${definition.name} runs.`);
       const unknown = Object.keys(sources).filter((name) => !definition.disks.some((disk) => disk.id === name));
       if (unknown.length > 0)
         throw hostErrors.DiskNotFound(`The machine ${definition.name} has no disk "${unknown.join('", "')}".`);
       const disks = definition.disks.map((disk) => ({ ...disk, source: sources[disk.id] ?? disk.source }));
-      await definitions.save(checkDefinition({ ...definition, disks }));
+      await definitions.save(checkDefinition({ ...definition, disks, ...(firmware && { firmware }) }));
     },
     bringHome: async (id, diskId, signal) => {
       const definition = await definitions.find(id);

@@ -34,6 +34,11 @@ export function sessionNames(session: string, index: number): SessionNames {
   };
 }
 
+/** Of the flash that holds UEFI variables. */
+export function flashExport(session: string): string {
+  return `${prefix}${session}.flash`;
+}
+
 export function isSessionBitmap(name: string): boolean {
   return name.startsWith(`${prefix}tmp.`);
 }

@@ -19,11 +19,21 @@ import type {
   SnapshotRequest,
   SnapshotSession,
 } from "../host.ts";
+import type { MachineFirmware } from "../firmware/variables.ts";
 import { listBlockDevices, type BlockDevice } from "./block-devices.ts";
+import { readQemuFirmware } from "./firmware.ts";
 import { readGuestWrites } from "./guest-writes.ts";
 import { removeOurs } from "./leftovers.ts";
 import { describeDisks, hasMoved, isStoppedByFailure } from "./machine.ts";
-import { chainPrefix, checkPointName, newSessionId, pointBitmap, sessionNames, type SessionNames } from "./names.ts";
+import {
+  chainPrefix,
+  checkPointName,
+  flashExport,
+  newSessionId,
+  pointBitmap,
+  sessionNames,
+  type SessionNames,
+} from "./names.ts";
 import { scratchReserve, watchOverlays, type OverlayWatch } from "../overlay-watch.ts";
 import type { QmpConnection } from "./qmp.ts";
 
@@ -96,6 +106,7 @@ class QemuSnapshot implements SnapshotSession {
   readonly #taken: TakenDisk[];
   readonly #devices: readonly BlockDevice[];
   readonly #socketPath: string;
+  readonly #flashExport: string;
   readonly #lost = new AbortController();
   #watch: OverlayWatch | undefined;
   #isOver = false;
@@ -111,6 +122,7 @@ class QemuSnapshot implements SnapshotSession {
     this.#request = request;
     this.#devices = devices;
     this.#socketPath = join(place.scratchFolder, `holdfast.${id}.sock`);
+    this.#flashExport = flashExport(id);
     this.#taken = chosen.map((device, index) => ({
       device,
       names: sessionNames(id, index),
@@ -179,6 +191,10 @@ class QemuSnapshot implements SnapshotSession {
 
   guestWrites(signal?: AbortSignal): Promise<GuestWrites> {
     return readGuestWrites(this.#place.qmp, { signal });
+  }
+
+  readFirmware(signal?: AbortSignal): Promise<MachineFirmware> {
+    return readQemuFirmware(this.#place.qmp, this.#socketPath, this.#flashExport, signal);
   }
 
   async confirm(): Promise<void> {

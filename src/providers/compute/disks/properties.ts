@@ -47,6 +47,8 @@ export interface DiskHidden {
   readonly operationId?: string;
   /** The kernel beside the image that a machine with this system disk boots. */
   readonly boot?: DiskBoot;
+  /** A machine with this system disk has a UEFI, whose variables lie beside the image. */
+  readonly uefi?: { readonly isSecureBoot: boolean };
   /** Access by URL has been given until then. */
   readonly accessUntil?: number;
 }

@@ -52,7 +52,7 @@ export async function createMachine(services: ComputeServices, request: ArmReque
   const diskKeys = await chosenKeys(services, request, body, undefined);
   const host = await chooseHost(services, request, body.properties?.hostId);
 
-  const { defined, kernel, diskSizes, diskResourceIds } = await disksToAttach(
+  const { defined, boot, diskSizes, diskResourceIds } = await disksToAttach(
     services,
     request.resourceId,
     wanted,
@@ -68,7 +68,7 @@ export async function createMachine(services: ComputeServices, request: ArmReque
     processors: size.processors,
     network,
     disks: defined,
-    ...(kernel === undefined ? {} : { kernel }),
+    ...boot,
   };
   await inventory.adopt(
     host.hostId,

@@ -4,9 +4,9 @@
 import type { Caller } from "../../../arm/request.ts";
 import { idKey } from "../../../arm/resource-id.ts";
 import { findResource } from "../../../arm/resources/resource-store.ts";
-import type { BootPaths } from "../../../backup/restore/boot-files.ts";
+import { kernelAt, type BootPaths, type WrittenBoot } from "../../../backup/restore/boot-files.ts";
 import { readyImageOf } from "../../../disks/image-rows.ts";
-import type { DefinedDisk, DirectBoot } from "../../../hosts/host.ts";
+import type { DefinedDisk } from "../../../hosts/host.ts";
 import { diskType } from "../../../inventory/machine-disks.ts";
 import type { DiskHidden } from "../disks/properties.ts";
 import { computeErrors } from "../errors.ts";
@@ -20,8 +20,8 @@ export interface WantedDisk {
 
 export interface AttachedDisks {
   readonly defined: readonly DefinedDisk[];
-  /** The kernel that goes with the first of them, the system disk. */
-  readonly kernel?: DirectBoot;
+  /** What goes with the first of them, the system disk. */
+  readonly boot: WrittenBoot;
   /** By serial. */
   readonly diskSizes: Readonly<Record<string, number>>;
   readonly diskResourceIds: Readonly<Record<string, string>>;
@@ -37,7 +37,7 @@ export async function disksToAttach(
   const diskSizes: Record<string, number> = {};
   const diskResourceIds: Record<string, string> = {};
   const seen = new Set<string>();
-  let kernel: DirectBoot | undefined;
+  let boot: WrittenBoot = {};
   for (const { serial, resourceId } of wanted) {
     const resource = await findResource<object, DiskHidden>(database.kysely, resourceId);
     if (resource === undefined || idKey(resource.type) !== idKey(diskType)) {
@@ -62,16 +62,17 @@ export async function disksToAttach(
     }
     seen.add(idKey(resourceId));
     const image = await readyImageOf(database.kysely, resource.id);
-    if (defined.length === 0) kernel = kernelOf(resource.hidden, disks.images.bootPathsOf(image.imageId));
+    if (defined.length === 0) boot = bootOf(resource.hidden, disks.images.bootPathsOf(image.imageId));
     defined.push({ id: serial, source: { kind: "image", path: disks.images.pathOf(image.imageId), format: "raw" } });
     diskSizes[serial] = image.size;
     diskResourceIds[serial] = resource.id;
   }
-  return { defined, diskSizes, diskResourceIds, ...(kernel === undefined ? {} : { kernel }) };
+  return { defined, diskSizes, diskResourceIds, boot };
 }
 
-function kernelOf({ boot }: DiskHidden, paths: BootPaths): DirectBoot | undefined {
-  if (boot === undefined) return undefined;
-  const { hasInitrd, commandLine } = boot;
-  return { path: paths.kernel, ...(hasInitrd ? { initrdPath: paths.initrd } : {}), commandLine };
+export function bootOf({ boot, uefi }: Pick<DiskHidden, "boot" | "uefi">, paths: BootPaths): WrittenBoot {
+  return {
+    ...(boot && { kernel: kernelAt(paths, boot) }),
+    ...(uefi && { firmware: { variablesPath: paths.variables, isSecureBoot: uefi.isSecureBoot } }),
+  };
 }

@@ -75,7 +75,7 @@ export async function reshapeMachine(
       resourceId: lun === -1 ? (changes.system ?? resourceId) : resourceId,
     }));
     wanted.push(...wantedOf(added, new Set(kept.map(({ disk }) => disk.id))));
-    const { defined, kernel, diskSizes, diskResourceIds } = await disksToAttach(
+    const { defined, boot, diskSizes, diskResourceIds } = await disksToAttach(
       services,
       machine.resourceId,
       wanted,
@@ -90,7 +90,7 @@ export async function reshapeMachine(
         processors: size?.processors ?? seen.machine.processors ?? 1,
         network,
         disks: defined,
-        ...(kernel === undefined ? {} : { kernel }),
+        ...boot,
       },
       { diskSizes, hidden: { diskResourceIds, ...(size === undefined ? {} : { vmSize: size.name }) } },
       { before: releaseParts, after: ownParts },

@@ -86,8 +86,12 @@ async function ensureMachine(
   const { machine } = mustBeCaptured(point);
   const defaultBytes = 1024 ** 3;
   await disk.makeDirectory(folder, 0o700);
-  const bootPaths = { kernel: join(folder, "kernel"), initrd: join(folder, "initrd") };
-  const kernel = await writeBoot(store, point, bootPaths, context.signal);
+  const bootPaths = {
+    kernel: join(folder, "kernel"),
+    initrd: join(folder, "initrd"),
+    variables: join(folder, "nvram"),
+  };
+  const boot = await writeBoot(store, point, bootPaths, context.signal);
   const definition: MachineDefinition = {
     name,
     id: context.job.id,
@@ -103,7 +107,7 @@ async function ensureMachine(
         overlayPath: join(folder, `disk-${index}.qcow2`),
       },
     })),
-    ...(kernel === undefined ? {} : { kernel }),
+    ...boot,
   };
   await inventory.adopt(
     host.hostId,

@@ -170,9 +170,13 @@ async function writeFolder(
   );
   const config = join(path, `config-${item.friendlyName}-${job.id}.json`);
   await disk.writeDurably(config, await readAttachment(store, point, machineAttachment, signal));
-  const bootPaths = { kernel: join(path, `kernel-${job.id}`), initrd: join(path, `initrd-${job.id}`) };
-  const boot = await writeBoot(store, point, bootPaths, signal);
-  if (boot !== undefined) context.setProperty("Kernel command line", boot.commandLine);
+  const bootPaths = {
+    kernel: join(path, `kernel-${job.id}`),
+    initrd: join(path, `initrd-${job.id}`),
+    variables: join(path, `nvram-${job.id}`),
+  };
+  const { kernel } = await writeBoot(store, point, bootPaths, signal);
+  if (kernel !== undefined) context.setProperty("Kernel command line", kernel.commandLine);
   context.setProperty("Job Type", "Recover disks");
   context.setProperty("Target folder", path);
   context.setProperty("Restored file(s)", files.map((file) => file.path).join(", "));

@@ -8,7 +8,7 @@ import { writeBoot } from "../../../backup/restore/boot-files.ts";
 import { restoreErrors } from "../../../backup/restore/errors.ts";
 import { changeResource } from "../../compute/change-resource.ts";
 import { putNewDisk } from "../../compute/disks/new-disk.ts";
-import type { DiskBoot } from "../../compute/disks/properties.ts";
+import type { DiskHidden } from "../../compute/disks/properties.ts";
 import type { RestoredDisk, Restoring } from "./restore-job.ts";
 
 export async function managedDisks(restoring: Restoring, resourceGroupId: string): Promise<RestoredDisk[]> {
@@ -43,10 +43,10 @@ async function restoreManagedDisk(
       0,
       context.signal,
     );
-    const boot = each.lun === -1 ? await restoreBoot(restoring, imageId) : undefined;
+    const hidden = each.lun === -1 ? await restoreBoot(restoring, imageId) : {};
     await services.database.transaction(async (trx) => {
       await context.assertHeld(trx);
-      await changeResource(trx, id, { provisioningState: "Succeeded", hidden: boot === undefined ? {} : { boot } });
+      await changeResource(trx, id, { provisioningState: "Succeeded", hidden });
     });
   }
   onBytes(each.sizeBytes);
@@ -58,9 +58,13 @@ async function restoreManagedDisk(
 async function restoreBoot(
   { services, context, store, point }: Restoring,
   imageId: string,
-): Promise<DiskBoot | undefined> {
-  const boot = await writeBoot(store, point, services.disks.images.bootPathsOf(imageId), context.signal);
-  return boot && { hasInitrd: boot.initrdPath !== undefined, commandLine: boot.commandLine };
+): Promise<Pick<DiskHidden, "boot" | "uefi">> {
+  const paths = services.disks.images.bootPathsOf(imageId);
+  const { kernel, firmware } = await writeBoot(store, point, paths, context.signal);
+  return {
+    ...(kernel && { boot: { hasInitrd: kernel.initrdPath !== undefined, commandLine: kernel.commandLine } }),
+    ...(firmware && { uefi: { isSecureBoot: firmware.isSecureBoot } }),
+  };
 }
 
 function reserve(

@@ -17,13 +17,15 @@ import {
 } from "../../../backup/run/point-content.ts";
 import { findPolicy } from "../../../backup/vaults/policies.ts";
 import { findVault } from "../../../backup/vaults/vaults.ts";
-import type { DiskSource } from "../../../hosts/host.ts";
+import type { DefinedFirmware, DiskSource } from "../../../hosts/host.ts";
 import { faultPoint } from "../../../lib/faults.ts";
 import type { OpenMachine } from "../../../inventory/inventory.ts";
 import { restoreErrors } from "../../../backup/restore/errors.ts";
 import { captureDiskKeys } from "../../../backup/keys/capture-disk-keys.ts";
 import { ownIdentityOf } from "../vaults/own-identity.ts";
 import { describeMachine } from "./machine-description.ts";
+import type { DiskHidden } from "../../compute/disks/properties.ts";
+import { bootOf } from "../../compute/virtual-machines/disks-to-attach.ts";
 import { changeResource } from "../../compute/change-resource.ts";
 import type { RestoredDisk, Restoring } from "./restore-job.ts";
 import { managedDisks } from "./restore-managed-disk.ts";
@@ -55,7 +57,9 @@ export async function replaceDisks(restoring: Restoring, machineId: string): Pro
   const sources: Record<string, DiskSource> = {};
   for (const [id, disk] of byId)
     if (disk !== undefined) sources[id] = { kind: "image", path: disk.imagePath, format: "raw" };
-  await lifecycle.replaceDisks(open.machineId, sources);
+  const system = byId.find(([, disk]) => disk?.lun === -1)?.[1];
+  const firmware = system === undefined ? undefined : await firmwareWith(restoring, system.id);
+  await lifecycle.replaceDisks(open.machineId, sources, firmware);
   await services.database.transaction(async (trx) => {
     await context.assertHeld(trx);
     await nameDisks(trx, machineId, byId);
@@ -121,6 +125,13 @@ async function takeSafetyPoint({ services, context, item }: Restoring, open: Ope
     await insertPoint(trx, rowOfPoint(point, mustHaveDetails(point), place), ownDoer(job.correlationId));
   });
   context.setProperty("Recovery point of the replaced state", id);
+}
+
+/** The variables that stand beside a restored system disk. */
+async function firmwareWith({ services }: Restoring, diskId: string): Promise<DefinedFirmware | undefined> {
+  const restored = await findResource<object, DiskHidden>(services.database.kysely, diskId);
+  if (restored === undefined) return undefined;
+  return bootOf(restored.hidden, services.disks.images.bootPathsOf(restored.hidden.imageId)).firmware;
 }
 
 /** The machine's resource names its new disks, and the old ones are nobody's. */

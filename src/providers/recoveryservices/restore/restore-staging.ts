@@ -118,20 +118,20 @@ export async function writeStaging(restoring: Restoring, sources: readonly Stage
   context.setProperty("Template Blob Uri", uriOf(restoring, template));
 }
 
-/** The kernel that the machine was given by its host lies beside its disks. */
+/** The kernel that the machine was given by its host, and the variables of its UEFI, lie beside its disks. */
 async function putBoot(
   { services, context, store, point }: Restoring,
   place: { readonly account: string; readonly container: string },
 ): Promise<void> {
-  const { boot } = mustBeCaptured(point);
-  if (boot === undefined) return;
-  for (const [kind, attachment] of Object.entries({ kernel: boot.kernel, initrd: boot.initrd })) {
+  const { boot, firmware } = mustBeCaptured(point);
+  const attachments = { kernel: boot?.kernel, initrd: boot?.initrd, nvram: firmware?.variables };
+  for (const [kind, attachment] of Object.entries(attachments)) {
     if (attachment === undefined) continue;
     const content = await readAttachment(store, point, attachment, context.signal);
     const address = { ...place, name: `${kind}-${context.job.id}` };
     await services.blobs.write(address, "application/octet-stream", oneOf(content), context.signal);
   }
-  context.setProperty("Kernel command line", boot.commandLine);
+  if (boot !== undefined) context.setProperty("Kernel command line", boot.commandLine);
 }
 
 async function* oneOf(content: Buffer): AsyncGenerator<Buffer> {
