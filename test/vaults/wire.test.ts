@@ -1,7 +1,9 @@
 // Vaults, their settings, policies and guards over the wire: what is answered, what is refused and why.
 
 import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
 import { after, before, test } from "node:test";
+import { rootCertificates } from "node:tls";
 import type { Answer } from "../support/service.ts";
 import { startRig, type Rig } from "./support.ts";
 
@@ -112,6 +114,18 @@ test("a vault acts as nobody but itself, however its identity is spelled in a re
   for (const name of ["spelled", "plain"]) assert.equal((await rig.vault("DELETE", name)).status, 200);
   const there = await rig.client.call("GET", `/v1.0/servicePrincipals/${other.principalId}`);
   assert.equal(there.status, 200, "a vault takes no other's principal with it");
+});
+
+test("whoever writes one vault does not attach folders of the server's machine to it", async () => {
+  await make("attached");
+  const writer = await rig.client.createPrincipal("backup contributor");
+  const backupContributor = "5e467623-bb1f-42f4-a55d-6e525e11384b";
+  await rig.client.assign(writer.principalId, backupContributor, rig.group);
+  const path = `${rig.group}/providers/Microsoft.RecoveryServices/vaults/attached/providers/Microsoft.Holdfast/attach`;
+  const answer = await writer.call("POST", `${path}?api-version=2026-01-01`, {
+    body: { location: { kind: "folder", path: `${rig.data}/vaults/other` }, key: Buffer.alloc(32).toString("base64") },
+  });
+  assert.match(refused(answer, 403, "AuthorizationFailed"), /Microsoft.Holdfast\/vaultPlaces\/write/);
 });
 
 test("soft delete that is always on and immutability that is locked stay", async () => {
@@ -275,8 +289,14 @@ test("the integrity key comes back as it was given; what is no certificate is re
   assert.equal((await rig.vault("GET", path)).json.properties.integrityKey, "c2VjcmV0");
   const certificate = { properties: { certificate: "bm90IG9uZQ==" } };
   refused(await rig.vault("PUT", "extras/certificates/agent", certificate), 400, "BMSUserErrorInvalidInput");
+  // As some clients send it: the base64 of the base64.
+  const twice = Buffer.from(new X509Certificate(rootCertificates[0] ?? "").raw.toString("base64")).toString("base64");
+  const kept = await rig.vault("PUT", "extras/certificates/agent", { properties: { certificate: twice } });
+  assert.equal(kept.status, 200, kept.text);
   assert.equal((await rig.vault("DELETE", "extras/registeredIdentities/agent")).status, 204);
   assert.equal((await rig.vault("GET", "extras/privateLinkResources")).json.value.length, 3);
+  const link = await rig.vault("GET", "extras/privateLinkResources/backupResource");
+  assert.equal(link.json.properties.groupId, "AzureBackup");
   refused(await rig.vault("GET", "extras/operationStatus/none"), 404, "OperationNotFound");
 });
 

@@ -66,7 +66,7 @@ async function checkFolder({ folders }: PlaceRules, dataFolder: string, path: st
 }
 
 /** Links followed, as far as the path is there. */
-async function realPlace(path: string): Promise<string> {
+export async function realPlace(path: string): Promise<string> {
   const missing: string[] = [];
   for (let at = path; ; at = resolve(at, "..")) {
     if ((await disk.linkStatus(at)) !== undefined) {

@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import type { Database } from "../../db/database.ts";
 import { openDatabase } from "../../db/database.ts";
 import { describeEachDialect } from "../../db/testing/each-dialect.ts";
 import { temporaryDatabase } from "../../db/testing/temporary-database.ts";
 import { systemClock } from "../../lib/clock.ts";
+import { isErrorCode } from "../../lib/errors.ts";
 import { newGuid, randomBytes } from "../../lib/random.ts";
 import { secretBox } from "../../lib/secret-box.ts";
 import { openFsStore } from "../../store/backends/fs.ts";
@@ -61,6 +62,19 @@ describeEachDialect("stores by name", ({ newPlace }) => {
     await using opened = await stores.open(name);
     await backUp(opened.vault, { item: "vm" }, { os: bufferSource(content) });
     assert.ok(opened.hot !== undefined);
+  });
+
+  test("two stores never have one place, however it is written", async () => {
+    await using stores = storesOf(database, folder, { places: { ...strictPlaces, useServerCredentials: true } });
+    const path = join(folder, "shared");
+    await stores.create(vaultStore(newGuid()), { location: { kind: "folder", path } });
+    const taken = (error: unknown): boolean => isErrorCode(error, "PlaceTaken");
+    const again = { kind: "folder", path: `${folder}//shared/` } as const;
+    await assert.rejects(stores.create(vaultStore(newGuid()), { location: again }), taken);
+    await assert.rejects(stores.create(vaultStore(newGuid()), { location: { kind: "folder" }, hot: again }), taken);
+    const second = vaultStore(newGuid());
+    await stores.create(second, { location: { kind: "folder" }, hot: { kind: "folder" } });
+    await using _opened = await stores.open(second);
   });
 
   test("credentials come back from the row, which does not show them", async () => {
@@ -180,6 +194,25 @@ describe("stores", () => {
     await others.attach(name, draft, opener);
     await using opened = await others.open(name);
     assert.equal(opened.vault.config.slots.length, 3);
+  });
+
+  test("a store of this server is attached by nobody without a key of his own, and never twice", async () => {
+    await using stores = storesOf(database, folder);
+    const name = vaultStore(newGuid());
+    await stores.create(name, { location: { kind: "folder" } });
+    const recovery = keyFromBytes(parseRecoveryKey(await stores.addRecoveryKey(name)), "recovery");
+    const path = join(folder, name);
+    const other = vaultStore(newGuid());
+    for (const written of [path, `${path}/`, join(path, "..", basename(path))])
+      await assert.rejects(stores.attach(other, { location: { kind: "folder", path: written } }, recovery), {
+        code: "PlaceTaken",
+      });
+    const copy = join(folder, "copy");
+    cpSync(path, copy, { recursive: true });
+    const draft = { location: { kind: "folder", path: copy } } as const;
+    await assert.rejects(stores.attach(other, draft, keyFromBytes(randomBytes(32))), { code: "WrongKey" });
+    await assert.rejects(stores.open(other), { code: "BackupStoreUnknown" });
+    await stores.attach(other, draft, recovery);
   });
 
   test("the hot tier is the same vault in another place", async () => {

@@ -1,7 +1,7 @@
 // The stores of this service by name. A row says where a store is and which key opens it; its bytes
 // can be opened without that row, with a key and the offline tool (docs/vault-format.md).
 
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import type { Database } from "../../db/database.ts";
 import { isErrorCode } from "../../lib/errors.ts";
 import { faultPoint } from "../../lib/faults.ts";
@@ -25,7 +25,7 @@ import { hasConfig } from "../../store/keys/config-store.ts";
 import { dropObjects } from "./drop-objects.ts";
 import { storesErrors } from "./errors.ts";
 import { openPlace, ownFolder, type StoreCredential, type StoreLocation } from "./location.ts";
-import { agentsFor, checkPlace, strictPlaces, type PlaceRules } from "./place-rules.ts";
+import { agentsFor, checkPlace, realPlace, strictPlaces, type PlaceRules } from "./place-rules.ts";
 import { findRecord, insertRecord, type StoreRecord } from "./rows.ts";
 import type { KeyOfStore, StoreKey } from "./store-key.ts";
 import { parseStoreName, type StoreName } from "./store-name.ts";
@@ -48,7 +48,7 @@ export interface OpenVaults extends AsyncDisposable {
 export interface Stores extends AsyncDisposable {
   /** Creates the store; doing it twice is no failure, so a creation that broke off is repeated. */
   create(name: StoreName, draft: StoreDraft, signal?: AbortSignal): Promise<void>;
-  /** Takes over a store that another server made. `opener` opens it now, for example a recovery key. */
+  /** Takes over a store that another server made. `opener` opens it now, for example a recovery key; without it nobody attaches. */
   attach(name: StoreName, draft: StoreDraft, opener: KeyProvider, signal?: AbortSignal): Promise<void>;
   find(name: StoreName): Promise<Omit<StoreRecord, "credential"> | undefined>;
   /** Names that begin so, in order. */
@@ -111,6 +111,22 @@ export function openStores(options: StoresOptions): Stores {
     createdAt: database.clock.now(),
   });
 
+  /** A folder that we chose for a store is named for no other: what was named before, its row refuses. */
+  const refuseOwnFolders = async ({ name, location, hot }: StoreRecord): Promise<void> => {
+    const named = [location, hot].flatMap((one) => (one?.kind === "folder" ? (one.path ?? []) : []));
+    const wanted = await Promise.all(named.map((path) => realPlace(resolve(path))));
+    if (wanted.length === 0) return;
+    for (const other of await database.kysely.selectFrom("backup_stores").select("name").execute()) {
+      if (other.name === name) continue;
+      for (const own of [join(folder, other.name), join(folder, "hot", other.name)]) {
+        if (!wanted.includes(await realPlace(own))) continue;
+        throw storesErrors.PlaceTaken(`${own} is the place of the store ${other.name} already.`, {
+          target: "properties.place",
+        });
+      }
+    }
+  };
+
   const openAll = async (name: StoreName): Promise<OpenVaults> => {
     const record = await recordOf(name);
     const provider = await keyOf(record.key, name);
@@ -131,6 +147,7 @@ export function openStores(options: StoresOptions): Stores {
   const createOnce = async (name: StoreName, draft: StoreDraft, signal: AbortSignal | undefined): Promise<void> => {
     await checkPlace(places, folder, draft);
     const record = draftRecord(name, draft);
+    await refuseOwnFolders(record);
     const provider = await keyOf(record.key, name);
     await database.transaction((trx) => insertRecord(trx, secretBox, record));
     await using place = await placeOf(record, true);
@@ -161,8 +178,11 @@ export function openStores(options: StoresOptions): Stores {
     attach: async (name, draft, opener, signal) => {
       await checkPlace(places, folder, draft);
       const record = draftRecord(name, draft);
+      await refuseOwnFolders(record);
       const provider = await keyOf(record.key, name);
       await using place = await placeOf(record, false);
+      // Our own key opens whatever we made: who attaches must have one himself.
+      await using _theirs = await openVault(place, opener, {}, signal);
       const slot = `${record.key.kind}-${randomBytes(4).toString("hex")}`;
       if (!(await opens(place, provider, signal))) await rekey(place, opener, { slots: { [slot]: provider } }, signal);
       await using hotPlace = await hotPlaceOf(record, true);

@@ -13,6 +13,7 @@ import type { InProcessClient } from "../../resources/deployments/in-process-cli
 import type { RecoveryServices } from "../services.ts";
 import { bringVaultBack } from "./vault-document.ts";
 import { doerOf, namespace, vaultOf, vaultPath } from "./vault-paths.ts";
+import { mayWriteAt } from "./vault-settings.ts";
 
 const below = `${vaultPath}/providers/Microsoft.Holdfast`;
 /** Whoever may write a vault may say what is in it. */
@@ -43,6 +44,7 @@ const body = z.object({
 
 async function attach(services: AttachServices, request: ArmRequest): Promise<ArmReply> {
   const { location, credential, ...keys } = parseBody(request, body);
+  await mayWriteAt(services, request, location);
   const vault = await vaultOf(services.database.kysely, request);
   const { document, problems, ...attached } = await attachVault(
     services.database,

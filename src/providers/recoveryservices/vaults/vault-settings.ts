@@ -93,7 +93,7 @@ async function refuseMove(
 }
 
 /** A folder of the service's own machine is for those who may choose it there. */
-async function mayWriteAt(
+export async function mayWriteAt(
   services: RecoveryServices,
   request: ArmRequest,
   location: StoreLocation | undefined,
