@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
+import { newGuid } from "../../src/lib/random.ts";
 import { makeServiceSas } from "../../src/blobs/sas/make-sas.ts";
 import type { Answer } from "../support/service.ts";
 import { startRig, writeDisk, type Rig, type WireJob } from "../backup/rig.ts";
@@ -16,10 +17,18 @@ let pointPath: string;
 let contents: Record<number, Buffer>;
 let allowed: string;
 const account = `stage${process.pid}`;
+const second = newGuid();
 
 before(async () => {
   allowed = mkdtempSync(join(tmpdir(), "holdfast-allowed-"));
-  rig = await startRig({ machines: { vm1: 3 }, environment: { HOLDFAST_RESTORE_FOLDERS: allowed } });
+  const config = join(allowed, "config.json");
+  const subscriptions = [
+    { id: newGuid(), name: "first" },
+    { id: second, name: "second" },
+  ];
+  writeFileSync(config, JSON.stringify({ subscriptions }));
+  const environment = { HOLDFAST_RESTORE_FOLDERS: allowed, HOLDFAST_CONFIG: config };
+  rig = await startRig({ machines: { vm1: 3 }, environment });
   for (const number of [0, 1, 2])
     writeDisk(join(rig.images, `vm1/disk${number}.raw`), 2 << 20, Buffer.alloc(5000, `disk ${number} `));
   contents = Object.fromEntries(
@@ -30,7 +39,15 @@ before(async () => {
   assert.equal(backup.properties.status, "Completed", JSON.stringify(backup.properties.errorDetails));
   pointPath = `${rig.itemPath("vm1")}/recoveryPoints/${(await rig.points("vm1"))[0]?.name}`;
   await put(storageId(), { location: "eastus", sku: { name: "Standard_LRS" }, kind: "StorageV2" });
-  await put(`${rig.group.replace(/lab$/, "target")}`, { location: "eastus" });
+  for (const group of [target(), locked(), elsewhere()]) await put(group, { location: "eastus" });
+  const lock = `${locked()}/providers/Microsoft.Authorization/locks/still`;
+  await put(lock, { properties: { level: "ReadOnly" } });
+  await put(rig.vaultId, {
+    location: "eastus",
+    properties: {
+      restoreSettings: { crossSubscriptionRestoreSettings: { crossSubscriptionRestoreState: "Disabled" } },
+    },
+  });
 });
 after(async () => {
   await rig?.[Symbol.asyncDispose]();
@@ -39,6 +56,8 @@ after(async () => {
 
 const storageId = (): string => `${rig.group}/providers/Microsoft.Storage/storageAccounts/${account}`;
 const target = (): string => rig.group.replace(/lab$/, "target");
+const locked = (): string => rig.group.replace(/lab$/, "locked");
+const elsewhere = (): string => `/subscriptions/${second}/resourceGroups/elsewhere`;
 
 async function put(id: string, body: unknown): Promise<void> {
   const answer = await rig.call("PUT", id, body);
@@ -201,6 +220,29 @@ const refusals: readonly [what: string, body: () => object, code: string, status
     "an identity that the vault has not",
     () => ({ targetResourceGroupId: target(), identityInfo: { isSystemAssignedIdentity: true } }),
     "UserErrorInvalidRestoreRequest",
+    400,
+  ],
+  [
+    "a resource of a group in the place of the group",
+    () => ({ targetResourceGroupId: storageId() }),
+    "UserErrorInvalidRestoreRequest",
+    400,
+  ],
+  [
+    "a new machine in a group that is not there",
+    () => ({
+      recoveryType: "AlternateLocation",
+      targetVirtualMachineId: rig.machineId("new").replace("/lab/", "/nowhere/"),
+      targetResourceGroupId: target(),
+    }),
+    "UserErrorInvalidRestoreRequest",
+    400,
+  ],
+  ["a group that is locked against writing", () => ({ targetResourceGroupId: locked() }), "ScopeLocked", 409],
+  [
+    "another subscription, which the vault's owner has ruled out",
+    () => ({ targetResourceGroupId: elsewhere() }),
+    "UserErrorCrossSubscriptionRestoreInvalidTargetSubscription",
     400,
   ],
   ["zones", () => ({ targetResourceGroupId: target(), zones: ["1"] }), "UserErrorRestoreNotSupported", 400],

@@ -17,6 +17,11 @@ export const restoreErrors = defineErrors({
   UserErrorInvalidDiskLunList: { status: 400, remedy: "Name only LUNs that the recovery point lists." },
   UserErrorInvalidRestoreRequest: { status: 400 },
   UserErrorRestoreNotSupported: { status: 400 },
+  UserErrorCrossSubscriptionRestoreInvalidTargetSubscription: {
+    status: 400,
+    remedy:
+      "Restore into the vault's own subscription, or enable cross-subscription restore in the vault's properties.",
+  },
   UserErrorCrossRegionRestoreNotEnabled: {
     status: 400,
     remedy: "Restore from the vault itself: leave --use-secondary-region out.",

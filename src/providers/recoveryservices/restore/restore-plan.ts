@@ -1,7 +1,8 @@
 // From a request to a job's input: which point, which disks, where to, and whether the caller may do
 // that there. What can be known to fail is refused now and not in the job.
 
-import { parseResourceId, tryParseResourceId } from "../../../arm/resource-id.ts";
+import { groupType } from "../../../arm/groups.ts";
+import { groupScope, parseResourceId } from "../../../arm/resource-id.ts";
 import { findResource } from "../../../arm/resources/resource-store.ts";
 import type { ArmRequest } from "../../../arm/request.ts";
 import { findAccount } from "../../../blobs/rows/account.ts";
@@ -11,7 +12,8 @@ import { checkRestoreFolder } from "../../../backup/restore/restore-folder.ts";
 import type { RestoreInput, RestoreTarget } from "../../../backup/restore/restore-input.ts";
 import { getPoint, type RecoveryPoint } from "../../../backup/points/point.ts";
 import { getItem, type ProtectedItem } from "../../../backup/protection/item.ts";
-import { mayDo } from "../may-do.ts";
+import type { Vault } from "../../../backup/vaults/vaults.ts";
+import { mayDo, mayWrite } from "../may-do.ts";
 import { identityOf } from "../vaults/own-identity.ts";
 import { vaultOf } from "../vaults/vault-paths.ts";
 import { keyTargetsOf } from "./restore-keys.ts";
@@ -48,6 +50,7 @@ export async function planRestore(
   const keyTargets = await keyTargetsOf(services, request, item, point, asked);
   const disks = chooseDisks(point.facts.disks, asked.restoreDiskLunList ?? undefined, isMachine);
   const staging = await stagingOf(services, request, asked, target);
+  refuseElsewhere(await vaultOf(kysely, request), target, staging);
   const { principalId, principalType, name, applicationId, tenantId, claims } = request.caller;
   const input: RestoreInput = {
     pointId: point.id,
@@ -116,7 +119,7 @@ async function targetOf(
       }
       if (asked.targetResourceGroupId === undefined) return { kind: "blobs" };
       const resourceGroupId = await groupOf(services, asked.targetResourceGroupId);
-      await mayDo(services, request, "Microsoft.Compute/disks/write", resourceGroupId);
+      await mayWrite(services, request, "Microsoft.Compute/disks/write", resourceGroupId);
       return { kind: "managedDisks", resourceGroupId };
     }
     case "AlternateLocation":
@@ -129,7 +132,9 @@ async function targetOf(
           { target: "recoveryType", remedy: "Restore to a new machine (AlternateLocation) instead." },
         );
       }
-      await mayDo(services, request, "Microsoft.Compute/virtualMachines/write", item.machineId);
+      await mayWrite(services, request, "Microsoft.Compute/virtualMachines/write", item.machineId);
+      // The new disks are made beside it; the old ones stay.
+      await mayWrite(services, request, "Microsoft.Compute/disks/write", groupIdOf(item.machineId));
       await services.inventory.assertForgettable(item.machineId).catch((cause: unknown) => {
         throw restoreErrors.UserErrorRestoreNotSupported(
           `The disks of ${machine.name} cannot be replaced from here: it was not made by Holdfast, so its host's own definition would go on naming the old disks.`,
@@ -139,6 +144,24 @@ async function targetOf(
       return { kind: "replace", machineId: machine.resourceId };
     }
   }
+}
+
+/** What a vault's owner has ruled out: that its points come back in somebody else's subscription. */
+function refuseElsewhere(vault: Vault, target: RestoreTarget, staging: RestoreInput["staging"]): void {
+  const { crossSubscriptionRestore: allowed } = vault.settings;
+  if (allowed === "Enabled") return;
+  const places = [
+    ...("resourceGroupId" in target ? [target.resourceGroupId] : []),
+    ...(target.kind === "newMachine" ? [target.machineId] : []),
+    ...(staging === undefined ? [] : [staging.id]),
+  ];
+  const own = parseResourceId(vault.id).subscriptionId?.toLowerCase();
+  const other = places.find((id) => parseResourceId(id).subscriptionId?.toLowerCase() !== own);
+  if (other === undefined) return;
+  throw restoreErrors.UserErrorCrossSubscriptionRestoreInvalidTargetSubscription(
+    `The target ${other} is in another subscription than the vault ${vault.name}, whose crossSubscriptionRestoreState is ${allowed}.`,
+    { target: "targetResourceGroupId" },
+  );
 }
 
 async function newMachine(
@@ -159,16 +182,14 @@ async function newMachine(
       target: "targetVirtualMachineId",
     });
   }
-  const { subscriptionId = "", resourceGroup = "" } = parseResourceId(wanted);
-  const resourceGroupId = await groupOf(
-    services,
-    asked.targetResourceGroupId ?? `/subscriptions/${subscriptionId}/resourceGroups/${resourceGroup}`,
-  );
-  await mayDo(services, request, "Microsoft.Compute/virtualMachines/write", wanted);
-  await mayDo(services, request, "Microsoft.Compute/disks/write", resourceGroupId);
+  const ownGroup = await groupOf(services, groupIdOf(wanted));
+  const resourceGroupId =
+    asked.targetResourceGroupId === undefined ? ownGroup : await groupOf(services, asked.targetResourceGroupId);
+  await mayWrite(services, request, "Microsoft.Compute/virtualMachines/write", wanted);
+  await mayWrite(services, request, "Microsoft.Compute/disks/write", resourceGroupId);
   const { subnetId } = asked;
   if (subnetId !== undefined) {
-    await mayDo(services, request, "Microsoft.Network/networkInterfaces/write", resourceGroupId);
+    await mayWrite(services, request, "Microsoft.Network/networkInterfaces/write", resourceGroupId);
     await mayDo(services, request, "Microsoft.Network/virtualNetworks/subnets/join/action", subnetId);
     const network = parseResourceId(subnetId).parent;
     if ((await findResource(services.database.kysely, network)) === undefined) {
@@ -225,10 +246,14 @@ async function stagingOf(
   return { account: found.name, id: found.scope };
 }
 
+function groupIdOf(id: string): string {
+  const { subscriptionId = "", resourceGroup = "" } = parseResourceId(id);
+  return groupScope(subscriptionId, resourceGroup);
+}
+
 async function groupOf({ database }: RestoreServices, id: string): Promise<string> {
-  const parsed = tryParseResourceId(id);
   const group = await findResource(database.kysely, id);
-  if (parsed?.resourceGroup !== undefined && group !== undefined) return group.id;
+  if (group?.type.toLowerCase() === groupType.toLowerCase()) return group.id;
   throw restoreErrors.UserErrorInvalidRestoreRequest(`There is no resource group ${id}.`, {
     target: "targetResourceGroupId",
     remedy: "Create it first: az group create.",
