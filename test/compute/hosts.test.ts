@@ -112,8 +112,10 @@ test("a contributor of one group may not add hosts: they read folders of the ser
   await admin.assign(client.principalId, "b24988ac-6180-42a0-ab88-20f7382dd24c", group);
   const body = { location: "local", properties: { kind: "images", path: attic } };
   const path = `${group}/providers/Microsoft.Holdfast/hosts/x?api-version=2026-01-01`;
-  const answer = await client.call("PUT", path, { body });
-  assert.deepEqual([answer.status, answer.json.error.code], [403, "AuthorizationFailed"]);
+  for (const spelled of [body, { location: "local", Properties: { Kind: "images", Path: attic } }]) {
+    const answer = await client.call("PUT", path, { body: spelled });
+    assert.deepEqual([answer.status, answer.json.error.code], [403, "AuthorizationFailed"]);
+  }
 });
 
 test("machines and hosts are there after the service is killed, and a socket that is dead makes no second machine", async () => {

@@ -5,8 +5,10 @@ import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { DatabaseSync } from "node:sqlite";
 import { waitFor } from "../../src/lib/time.ts";
-import { clientFor } from "../support/client.ts";
+import { dataFolder } from "../../src/server/data-folder.ts";
+import { clientFor, type TestClient } from "../support/client.ts";
 import { startDiskRig, type DiskRig } from "./support.ts";
 
 let rig: DiskRig;
@@ -18,11 +20,15 @@ after(() => rig[Symbol.asyncDispose]());
 const version = "?api-version=2024-03-02";
 const virtualMachineContributor = "9980e02c-c2be-4d73-94e8-173b1dc7cf3c";
 const contributor = "b24988ac-6180-42a0-ab88-20f7382dd24c";
+const reader = "acdd72a7-3385-48ef-bd42-f606fba81ae7";
+
+function ownerOf({ service }: DiskRig): Promise<TestClient> {
+  const { endpoint, ca, pid, admin, data } = service;
+  return clientFor({ endpoint, ca, pid, tenantId: admin.tenantId, subscriptionId: admin.subscriptionId }, data);
+}
 
 test("a copy of a disk needs the right to read that disk, an empty disk does not", async () => {
-  const { endpoint, ca, pid, admin, data } = rig.service;
-  const running = { endpoint, ca, pid, tenantId: admin.tenantId, subscriptionId: admin.subscriptionId };
-  const owner = await clientFor(running, data);
+  const owner = await ownerOf(rig);
   const put = (creationData: object, name: string): [string, string, { body: object }] => [
     "PUT",
     rig.compute(`disks/${name}`) + version,
@@ -49,6 +55,52 @@ test("a copy of a disk needs the right to read that disk, an empty disk does not
     },
     120_000,
   );
+});
+
+test("restore points of a machine need the right to read its disks, not only to see the machine", async () => {
+  const owner = await ownerOf(rig);
+  const own = rig.group.replace(/machines$/, "own");
+  await rig.ask("PUT", own, 201, { location: "local" });
+  const looker = await owner.createPrincipal("looker");
+  await owner.assign(looker.principalId, contributor, own);
+  await owner.assign(looker.principalId, reader, rig.group);
+  const collection = `${own}/providers/Microsoft.Compute/restorePointCollections/peek`;
+  const body = { location: "local", properties: { source: { id: rig.compute("virtualMachines/web") } } };
+  assert.equal((await looker.call("PUT", collection + version, { body })).status, 201);
+  const point = `${collection}/restorePoints/one${version}`;
+  const refused = await looker.call("PUT", point, { body: {} });
+  assert.equal(refused.status, 403, refused.text);
+  assert.match(refused.text, /disks\/beginGetAccess\/action/);
+  assert.equal((await looker.call("GET", point)).status, 404);
+});
+
+test("an operation is followed by who began it and by who may read what it is about", async () => {
+  const owner = await ownerOf(rig);
+  const body = { location: "local", properties: { creationData: { createOption: "Empty" }, diskSizeGB: 1 } };
+  const { headers } = await rig.ask("PUT", rig.compute("disks/followed"), 202, body);
+  const { pathname, search } = new URL(String(headers["azure-asyncoperation"]));
+  const stranger = await owner.createPrincipal("stranger");
+  const asked = await stranger.call("GET", pathname + search);
+  assert.deepEqual([asked.status, asked.json.error.code], [404, "OperationNotFound"]);
+  await owner.assign(stranger.principalId, reader, rig.group);
+  assert.equal((await stranger.call("GET", pathname + search)).status, 200);
+});
+
+test("to which machine a disk belongs is not for clients to say, nor to take away", async () => {
+  const path = rig.compute("disks/owned");
+  const body = { location: "local", properties: { creationData: { createOption: "Empty" }, diskSizeGB: 1 } };
+  const web = rig.compute("virtualMachines/web");
+  await rig.follow("PUT", path, 202, { ...body, managedBy: web });
+  assert.equal((await rig.ask("GET", path, 200)).json.managedBy, undefined);
+  using database = new DatabaseSync(dataFolder(rig.service.data).database, { timeout: 10_000 });
+  const own = database.prepare(
+    "UPDATE resources SET envelope = json_set(envelope, '$.managedBy', ?) WHERE key LIKE '%/disks/owned'",
+  );
+  own.run(web);
+  await rig.ask("PUT", path, 200, body);
+  await rig.ask("PATCH", path, 200, { managedBy: null, tags: { a: "b" } });
+  assert.equal((await rig.ask("GET", path, 200)).json.managedBy, web);
+  await rig.ask("DELETE", path, 409);
 });
 
 test("a template makes a disk, a snapshot of it and a collection of restore points", async () => {

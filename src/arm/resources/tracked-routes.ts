@@ -131,7 +131,7 @@ export function trackedRoutes<Properties extends object>(
     const { body, properties } = asked(request);
     return change(request, (existing) => ({
       location: locationOf(services, type.isGlobal === true, body.location, existing),
-      envelope: toEnvelope(body),
+      envelope: toEnvelope(body, existing),
       properties,
     }));
   };
@@ -149,7 +149,7 @@ export function trackedRoutes<Properties extends object>(
       const { location: _location, properties: _properties, ...changes } = body;
       return {
         location: existing.location ?? "",
-        envelope: toEnvelope({ ...existing.envelope, ...changes }),
+        envelope: toEnvelope({ ...existing.envelope, ...changes }, existing),
         properties,
       };
     });
@@ -242,11 +242,18 @@ function locationOf(
   return location;
 }
 
-/** A null member takes the part away; tags are replaced whole, as Azure does. */
-function toEnvelope(body: Partial<Record<keyof Envelope, unknown>>): Envelope {
-  const names = ["tags", "sku", "kind", "identity", "plan", "zones", "managedBy"] as const;
+/**
+ * A null member takes the part away; tags are replaced whole, as Azure does. To whom a resource belongs is
+ * for the service to say, and no client's put takes it away.
+ */
+function toEnvelope(body: Partial<Record<keyof Envelope, unknown>>, existing: Resource | undefined): Envelope {
+  const names = ["tags", "sku", "kind", "identity", "plan", "zones"] as const;
   const given = names.filter((name) => body[name] !== undefined && body[name] !== null);
-  return Object.fromEntries(given.map((name) => [name, body[name]])) as Envelope;
+  const owner = existing?.envelope.managedBy;
+  return {
+    ...(Object.fromEntries(given.map((name) => [name, body[name]])) as Envelope),
+    ...(owner === undefined ? {} : { managedBy: owner }),
+  };
 }
 
 /** RFC 7396: members are merged, null deletes, everything else replaces. */

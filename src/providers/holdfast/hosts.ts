@@ -4,7 +4,7 @@
 import { z } from "zod";
 import { armErrors } from "../../arm/errors.ts";
 import type { Provider, ResourceLifecycle } from "../../arm/provider.ts";
-import { ok, param, type ArmReply, type ArmRequest } from "../../arm/request.ts";
+import { ok, param, parseBody, type ArmReply, type ArmRequest } from "../../arm/request.ts";
 import { findResource, getResource } from "../../arm/resources/resource-store.ts";
 import type { Resource } from "../../arm/resources/resource.ts";
 import { trackedRoutes, type TrackedType } from "../../arm/resources/tracked-routes.ts";
@@ -123,18 +123,17 @@ function withInventory(services: HoldfastServices, route: Route): Route {
 /** Before anything is written: a host that was never reachable is a mistake in its place. */
 async function checkNewHost({ access, database }: HoldfastServices, request: ArmRequest): Promise<void> {
   if ((await findResource(database.kysely, request.resourceId)) !== undefined) return;
-  const body = z.object({ properties }).safeParse(request.body);
-  if (!body.success) return; // the route says what is wrong
+  const body = parseBody(request, z.object({ properties }));
   // A host has the service read folders of its machine: that is no matter of one group.
   await access.check({
     principal: { objectId: request.caller.principalId, name: request.caller.name },
     action: `${hostType}/write`,
     scope: `/subscriptions/${param(request, "subscriptionId")}`,
   });
-  const place = JSON.stringify(body.data.properties);
+  const place = JSON.stringify(body.properties);
   const driver = await withDeadline(
     checkMilliseconds,
-    () => openDriver(body.data.properties),
+    () => openDriver(body.properties),
     () => inventoryErrors.HostUnreachable(`${place} did not answer in ${checkMilliseconds / 1000} s.`),
     request.signal,
   );

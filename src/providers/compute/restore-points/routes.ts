@@ -14,7 +14,7 @@ import {
 import type { Resource } from "../../../arm/resources/resource.ts";
 import type { Route } from "../../../arm/routes.ts";
 import { parseStoreName } from "../../../backup/stores/store-name.ts";
-import { disksOf } from "../../../inventory/machine-disks.ts";
+import { disksOf, diskType } from "../../../inventory/machine-disks.ts";
 import type { InventoryMachine } from "../../../inventory/machine.ts";
 import { isErrorCode } from "../../../lib/errors.ts";
 import { deletePoint, parsePointName } from "../../../store/index.ts";
@@ -102,6 +102,7 @@ async function create(services: DiskServices, request: ArmRequest): Promise<ArmR
       `The virtual machine '${source.id}' of the collection is not there any more.`,
     );
   const excludeDisks = excluded ?? [];
+  await mayReadDisks(services, request, machine, excludeDisks);
   const input: CreateRestorePointInput = {
     collectionId: collection.id,
     machineId: machine.resourceId,
@@ -136,6 +137,24 @@ async function create(services: DiskServices, request: ArmRequest): Promise<ArmR
   });
   operations.wake();
   return followable(request, collection.location, operationId, { status: 201, body: renderRestorePoint(point, false) });
+}
+
+/** A restore point gives its owner the bytes of the disks: to see the machine is not enough. */
+async function mayReadDisks(
+  { access }: DiskServices,
+  { caller }: ArmRequest,
+  machine: InventoryMachine,
+  excluded: readonly { readonly id: string }[],
+): Promise<void> {
+  const left = new Set(excluded.map(({ id }) => id.toLowerCase()));
+  for (const { resourceId } of disksOf(machine)) {
+    if (left.has(resourceId.toLowerCase())) continue;
+    await access.check({
+      principal: { objectId: caller.principalId, name: caller.name },
+      action: `${diskType}/beginGetAccess/action`,
+      scope: resourceId,
+    });
+  }
 }
 
 async function refuseCreation(trx: Writer, request: ArmRequest, collection: Resource): Promise<void> {

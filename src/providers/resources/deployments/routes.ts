@@ -149,9 +149,9 @@ function recordRoutes(parts: DeploymentParts, live: LiveDeployments, collection:
       action: `${permission}/operationstatuses/read`,
       handle: async (request) => {
         const operation = await getOperation(database.kysely, param(request, "operationId"));
-        if (operation.subscriptionId !== param(request, "subscriptionId").toLowerCase()) {
-          throw armErrors.OperationNotFound(`The operation '${operation.id}' was not found in this subscription.`);
-        }
+        const id = deploymentId(targetOf(request), param(request, "name"));
+        if (operation.resourceId.toLowerCase() !== id.toLowerCase())
+          throw armErrors.OperationNotFound(`The operation '${operation.id}' was not found in this deployment.`);
         return statusReply(request, operation);
       },
     },
