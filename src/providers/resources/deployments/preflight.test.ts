@@ -40,6 +40,17 @@ test("a template with a type that is not here is refused whole, before anything 
   assert.equal((await azure.call("GET", `${one}/strange`)).status, 404);
 });
 
+test("a deployment inside goes to no group where its writer may not deploy, even if it makes nothing there", async () => {
+  const inner = `{ type: "Microsoft.Resources/deployments", apiVersion: "2021-04-01", name: "inner", resourceGroup: "forbidden", properties: { mode: "Incremental", expressionEvaluationOptions: { scope: "inner" }, template: { "$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#", contentVersion: "1.0.0.0", resources: [] } } }`;
+  const { status, json } = await azure.call("POST", `${one}/elsewhere/validate`, body(inner));
+  assert.ok(status >= 400);
+  const details: Answer[] = json["error"].details;
+  assert.ok(
+    details.some(({ code, message }) => code === "AuthorizationFailed" && /deployments\/write/.test(message)),
+    JSON.stringify(json),
+  );
+});
+
 test("providers are asked about every body that is known beforehand, before anything is made", async () => {
   const sized = (name: string, size: string): string => thing(name, `, properties: { size: ${size} }`);
   const loop = sized("l", '"[add(copyIndex(), 12)]"').replace(

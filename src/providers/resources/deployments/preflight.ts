@@ -56,8 +56,11 @@ export function preflight({ client, access, caller, reader }: PreflightTerms): P
 
   return {
     planned: (resource, body) => {
-      if (resource.type.toLowerCase() === deploymentType) return;
-      const looked = look(resource, body);
+      // A deployment inside this one is looked at by its resources; where it goes is for its writer to have.
+      const isDeployment = resource.type.toLowerCase() === deploymentType;
+      const looked = isDeployment
+        ? Promise.resolve({ resource, action: `${deploymentType}/write` })
+        : look(resource, body);
       looked.catch(() => {}); // `refuse` hears of it, unless the template itself is refused first
       looks.push(looked);
     },
