@@ -54,6 +54,18 @@ export async function listJobs(
   return rows.map(jobFromRow);
 }
 
+/** How many of each status began since then. */
+export async function countJobs(reader: Reader, vault: VaultKey, since: number): Promise<ReadonlyMap<string, number>> {
+  const rows = await reader
+    .selectFrom("jobs")
+    .select(({ fn }) => ["status", fn.countAll<number>().as("count")])
+    .where("vault_key", "=", vault.key)
+    .where("started_at", ">=", since)
+    .groupBy("status")
+    .execute();
+  return new Map(rows.map(({ status, count }) => [status, Number(count)]));
+}
+
 /** Its place in the list. */
 export function jobKey({ startedAt, id }: Pick<Job, "startedAt" | "id">): string {
   return `${startedAt}/${id}`;

@@ -8,10 +8,13 @@ import { restoreErrors } from "../../../backup/restore/errors.ts";
 /** Clients send null for what they do not mean. */
 const absent = <T>(given: T | null | undefined): T | undefined => given ?? undefined;
 
+/** An empty one is none, as for Azure. */
 const id = z
   .string()
   .max(2048)
-  .refine((text) => tryParseResourceId(text) !== undefined, "must be the id of a resource");
+  .refine((text) => text === "" || tryParseResourceId(text) !== undefined, "must be the id of a resource")
+  .nullish()
+  .transform((text) => (text === null || text === "" ? undefined : text));
 
 /** Beyond Azure: where on a host, and how. */
 const holdfast = z.strictObject({
@@ -28,37 +31,34 @@ export const restoreRequestSchema = z.looseObject({
   objectType: z.enum(["IaasVMRestoreRequest", "IaasVMRestoreWithRehydrationRequest"]),
   recoveryPointId: z.string().max(200).nullish().transform(absent),
   recoveryType: z.enum(["RestoreDisks", "AlternateLocation", "OriginalLocation"]),
-  sourceResourceId: id.nullish().transform(absent),
-  targetVirtualMachineId: id.nullish().transform(absent),
-  targetResourceGroupId: id.nullish().transform(absent),
-  storageAccountId: id.nullish().transform(absent),
-  virtualNetworkId: id.nullish().transform(absent),
-  subnetId: id.nullish().transform(absent),
+  sourceResourceId: id,
+  targetVirtualMachineId: id,
+  targetResourceGroupId: id,
+  storageAccountId: id,
+  virtualNetworkId: id,
+  subnetId: id,
   region: z.string().max(100).nullish().transform(absent),
   createNewCloudService: z.boolean().nullish().transform(absent),
   originalStorageAccountOption: z.boolean().nullish().transform(absent),
   restoreDiskLunList: z.array(z.number().int().min(-1).max(63)).max(65).nullish().transform(absent),
   restoreWithManagedDisks: z.boolean().nullish().transform(absent),
-  diskEncryptionSetId: id.nullish().transform(absent),
+  diskEncryptionSetId: id,
   zones: z.array(z.string().max(10)).max(3).nullish().transform(absent),
   encryptionDetails: z
     .looseObject({
-      secretKeyVaultId: id.nullish().transform(absent),
-      kekVaultId: id.nullish().transform(absent),
+      secretKeyVaultId: id,
+      kekVaultId: id,
     })
     .nullish()
     .transform(absent),
   identityInfo: z
     .looseObject({
       isSystemAssignedIdentity: z.boolean().nullish().transform(absent),
-      managedIdentityResourceId: id.nullish().transform(absent),
+      managedIdentityResourceId: id,
     })
     .nullish()
     .transform(absent),
-  identityBasedRestoreDetails: z
-    .looseObject({ targetStorageAccountId: id.nullish().transform(absent) })
-    .nullish()
-    .transform(absent),
+  identityBasedRestoreDetails: z.looseObject({ targetStorageAccountId: id }).nullish().transform(absent),
   securedVMDetails: z.looseObject({}).nullish().transform(absent),
   recoveryPointRehydrationInfo: z.looseObject({}).nullish().transform(absent),
   holdfast: holdfast.nullish().transform(absent),

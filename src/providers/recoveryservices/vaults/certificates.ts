@@ -67,8 +67,10 @@ async function putCertificate(services: RecoveryServices, request: ArmRequest): 
 
 function readCertificate(text: string): X509Certificate {
   try {
+    if (text.includes("-----BEGIN")) return new X509Certificate(text);
     const bytes = Buffer.from(text, "base64");
-    return new X509Certificate(text.includes("-----BEGIN") ? text : bytes);
+    // Some clients encode twice; the DER of a certificate begins with 0x30, its base64 with a letter.
+    return new X509Certificate(bytes[0] === 0x30 ? bytes : Buffer.from(bytes.toString("latin1"), "base64"));
   } catch (cause) {
     throw vaultErrors.BMSUserErrorInvalidInput(
       "'properties.certificate' is not an X.509 certificate. Send it as base64 of its DER bytes.",

@@ -13,6 +13,13 @@ const links = `${vaultPath}/privateLinkResources`;
 const connections = `${vaultPath}/privateEndpointConnections`;
 const connection = `${connections}/{connection}`;
 
+/** By the names of the links. */
+const groupIds = {
+  backupResource: "AzureBackup",
+  backupResource_secondary: "AzureBackup_secondary",
+  siteRecoveryResource: "AzureSiteRecovery",
+};
+
 export function privateLinksPart({ database }: RecoveryServices): Provider {
   const inVault =
     (answer: (vault: Vault, request: ArmRequest) => ArmReply) =>
@@ -54,10 +61,10 @@ function refuseConnection(_: Vault, request: ArmRequest): ArmReply {
 }
 
 function linksOf(vault: Vault): { id: string; name: string; type: string; properties: object }[] {
-  return ["AzureBackup", "AzureBackup_secondary", "AzureSiteRecovery"].map((name) => ({
+  return Object.entries(groupIds).map(([name, groupId]) => ({
     id: `${vault.id}/privateLinkResources/${name}`,
     name,
     type: `${namespace}/vaults/privateLinkResources`,
-    properties: { groupId: name, requiredMembers: [], requiredZoneNames: [] },
+    properties: { groupId, requiredMembers: [], requiredZoneNames: [] },
   }));
 }
