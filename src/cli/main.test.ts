@@ -17,7 +17,7 @@ function holdfast(...args: string[]): { status: number | null; stdout: string; s
   return { status, stdout, stderr, loaded };
 }
 
-const always = ["cli/main", "cli/exit-codes"];
+const always = ["cli/main", "cli/exit-codes", "cli/examples"];
 
 test("only the command that is named is loaded, and what it does is not loaded for its help", () => {
   const { status, stdout, loaded } = holdfast("store", "points", "--help");

@@ -4,6 +4,7 @@
 import { Command, CommanderError } from "commander";
 import about from "../../package.json" with { type: "json" };
 import { HoldfastError } from "../lib/errors.ts";
+import { addExamples } from "./examples.ts";
 import { exitCodes, exitCodesHelp } from "./exit-codes.ts";
 
 const commands: Readonly<Record<string, () => Promise<(program: Command) => void>>> = {
@@ -24,18 +25,21 @@ const commands: Readonly<Record<string, () => Promise<(program: Command) => void
   vault: async () => (await import("./vault.ts")).addVaultCommand,
 };
 
-const program = new Command("holdfast")
+const program: Command = new Command("holdfast")
   .description("Azure Backup for machines you own.")
   .version(about.version)
   .showHelpAfterError("(--help lists what there is)")
   .configureHelp({ sortSubcommands: true })
-  .addHelpText("after", exitCodesHelp)
+  .addHelpText("afterAll", ({ command }) =>
+    command === program ? exitCodesHelp : "\nWhat exit codes mean is told by ./holdfast --help.",
+  )
   .exitOverride();
 
 // Help, and the hint about a name that nothing has, tell of all of them.
 const [named = ""] = process.argv.slice(2);
 const wanted = Object.hasOwn(commands, named) ? [named] : isVersion(named) ? [] : Object.keys(commands);
 for (const load of await Promise.all(wanted.map((name) => commands[name]?.()))) load?.(program);
+addExamples(program);
 
 // Whoever reads our output may have enough of it (`| head`): the work itself goes on to its end.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
