@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { memoryStore } from "./backends/memory.ts";
+import { executeCollection } from "./collect/collect.ts";
+import { planCollection } from "./collect/collection-plan.ts";
 import { regionSize } from "./format/layout.ts";
 import {
   collect,
@@ -177,6 +179,23 @@ test("a dedup hit rescues a condemned pack; an open session keeps doomed ones", 
   assert.ok(after.releasedPacks.length > 0);
   assert.deepEqual(after.deletedPacks.length, 0, "the map pack of the deleted point is the same map");
   assert.ok((await restore(vault, point, "os")).equals(content));
+});
+
+test("nothing goes when a point has become unreadable since the collection was planned", async () => {
+  const store = memoryStore();
+  await using vault = await newTestVault(store);
+  const kept = await backUp(vault, { item: "a" }, { os: bufferSource(patterned(3 * MiB, 7)) });
+  const gone = await backUp(vault, { item: "b" }, { os: bufferSource(patterned(3 * MiB, 8)) });
+  await deletePoint(vault, gone.name);
+  await collect(vault, { limits: now });
+  const plan = await planCollection(vault, now);
+  assert.ok(plan.doom.length > 0);
+  const whole = await store.get(`points/${kept.name}`);
+  await store.put(`points/${kept.name}`, Buffer.alloc(whole.length, 1));
+  const { deletedPacks } = await executeCollection(vault, plan, { limits: now });
+  assert.deepEqual(deletedPacks, []);
+  await store.put(`points/${kept.name}`, whole);
+  assert.ok((await collect(vault, { limits: now })).deletedPacks.length > 0, "they go when it is read again");
 });
 
 test("a session that was given up cannot commit, and nothing of it is listed", async () => {
