@@ -143,6 +143,28 @@ describeEachDialect("a lease", ({ newPlace }) => {
     assert.equal(await acquireLease(database, "eight", "c", 1_000), undefined);
   });
 
+  test("that cannot be renewed because the database does not answer stops the work", async () => {
+    // Neither the renewal nor the release is ever answered.
+    const silence = (): object =>
+      new Proxy({}, { get: (_, name) => (String(name).startsWith("execute") ? never : silence) });
+    const never = (): Promise<never> => new Promise(() => {});
+    const kysely = new Proxy(database.kysely, {
+      get: (asked, name) => {
+        const found: unknown = Reflect.get(asked, name, asked);
+        return name === "updateTable" ? silence : typeof found === "function" ? found.bind(asked) : found;
+      },
+    });
+    const silent: Database = { ...database, kysely };
+    const working = withLease(
+      silent,
+      { name: "silent", holder: "a", milliseconds: 30 },
+      (_lease, signal) =>
+        new Promise<unknown>((resolve) => signal.addEventListener("abort", () => resolve(signal.reason))),
+      new AbortController().signal,
+    );
+    assert.ok(isLost((await working)?.result));
+  });
+
   test("ends when its holder's folder has a new process; another holder's stays", async () => {
     await acquire("nine");
     await acquire("ninety", "ab");

@@ -6,7 +6,7 @@ import type { Kysely, Transaction } from "kysely";
 import { monotonicMilliseconds } from "../lib/clock.ts";
 import { defineErrors, isErrorCode } from "../lib/errors.ts";
 import { newGuid } from "../lib/random.ts";
-import { sleep } from "../lib/time.ts";
+import { sleep, withDeadline } from "../lib/time.ts";
 import type { Database } from "./database.ts";
 import type { Tables } from "./schema.ts";
 import { scopeOf } from "./transaction.ts";
@@ -139,9 +139,12 @@ export async function withLease<T>(
     ended.abort();
     await renewing;
     // A lease that cannot be given back runs out by itself; how the work ended is what counts.
-    await releaseLease(database, lease).catch(() => {});
+    await inTime(terms.milliseconds, lease, () => releaseLease(database, lease)).catch(() => {});
   }
 }
+
+/** Milliseconds that a database may take under load, however short a lease is. */
+const quickestAnswer = 500;
 
 /** Throws when the lease is lost, or could not be renewed for as long as it lasts. */
 async function keepRenewed(database: Database, lease: Lease, milliseconds: number, ended: AbortSignal): Promise<void> {
@@ -150,7 +153,8 @@ async function keepRenewed(database: Database, lease: Lease, milliseconds: numbe
   while (await sleptThrough(pause, ended)) {
     const askedAt = monotonicMilliseconds();
     try {
-      await renewLease(database, lease, milliseconds);
+      // A database that does not answer must not keep the end of the lease from whoever works under it.
+      await inTime(milliseconds, lease, () => renewLease(database, lease, milliseconds));
       renewedAt = askedAt;
       pause = milliseconds / 3;
     } catch (error) {
@@ -158,6 +162,10 @@ async function keepRenewed(database: Database, lease: Lease, milliseconds: numbe
       pause = milliseconds / 30;
     }
   }
+}
+
+function inTime(milliseconds: number, lease: Lease, ask: () => Promise<void>): Promise<void> {
+  return withDeadline(Math.max(milliseconds, quickestAnswer), ask, () => lost(lease));
 }
 
 async function sleptThrough(milliseconds: number, signal: AbortSignal): Promise<boolean> {

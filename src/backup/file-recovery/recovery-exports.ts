@@ -63,15 +63,24 @@ export function openRecoveryExports(options: RecoveryExportsOptions): RecoveryEx
   const { clock, tls, host, port } = options;
   const sessions = new Map<string, Session>();
   let server: Promise<NbdServer> | undefined;
-  const serve = (): Promise<NbdServer> => (server ??= serveNbd({ listen: { host, port }, tls, maxClients: 256 }));
+  const serve = (): Promise<NbdServer> => {
+    server ??= serveNbd({ listen: { host, port }, tls, maxClients: 256 }).catch((error: unknown) => {
+      server = undefined; // the port may be free next time
+      throw error;
+    });
+    return server;
+  };
 
   const end = async (point: string): Promise<void> => {
     const session = sessions.get(point);
     if (session === undefined) return;
     sessions.delete(point);
+    await close(session);
+  };
+  const close = async ({ names, opened }: Session): Promise<void> => {
     const running = await server;
-    for (const name of session.names) running?.remove(name);
-    await session.opened[Symbol.asyncDispose]();
+    for (const name of names) running?.remove(name);
+    await opened[Symbol.asyncDispose]();
   };
   const look = setInterval(() => {
     for (const [point, { until }] of sessions) {
@@ -95,13 +104,9 @@ export function openRecoveryExports(options: RecoveryExportsOptions): RecoveryEx
         const until = clock.now() + sessionMilliseconds;
         const id = word(12).toLowerCase();
         const password = word(passwordLength);
-        const names: string[] = [];
-        for (const [index, { name }] of point.disks.entries()) {
-          const exported = await exportPointDisk(store, point, name, `${id}-${password}-${index}`);
-          running.add(whileValid(exported, until, clock));
-          names.push(exported.name);
-        }
-        sessions.set(place.point, { names, until, opened });
+        const exported = await Promise.all(
+          point.disks.map(({ name }, index) => exportPointDisk(store, point, name, `${id}-${password}-${index}`)),
+        );
         const disks = point.disks.map(({ name }, index) => name.replace(/[^A-Za-z0-9.-]/g, "_") || `disk${index}`);
         const values = {
           PASSWORD: password,
@@ -111,7 +116,13 @@ export function openRecoveryExports(options: RecoveryExportsOptions): RecoveryEx
           DISKS: disks.join(" "),
           CA: tls.authority.trim(),
         };
-        return { id, password, until, script: await filledIn(values) };
+        const script = await filledIn(values);
+        for (const each of exported) running.add(whileValid(each, until, clock));
+        // Somebody else may have begun one for the same point meanwhile.
+        const replaced = sessions.get(place.point);
+        sessions.set(place.point, { names: exported.map(({ name }) => name), until, opened });
+        if (replaced !== undefined) await close(replaced);
+        return { id, password, until, script };
       } catch (error) {
         await opened[Symbol.asyncDispose]();
         throw error;

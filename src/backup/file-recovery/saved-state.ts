@@ -109,9 +109,10 @@ async function save(kind: MachineKind, path: string, signal?: AbortSignal): Prom
     await monitor.command("stop");
     await monitor.command("migrate-set-parameters", { "max-bandwidth": unlimitedBytesPerSecond });
     using listener = await listenOnce(join(work, "state.sock"));
-    const stored = listener.connection.then((socket) => store(socket, written));
-    await moved(monitor, () => monitor.command("migrate", { uri: `unix:${listener.path}` }), signal);
-    await stored;
+    await Promise.all([
+      moved(monitor, () => monitor.command("migrate", { uri: `unix:${listener.path}` }), signal),
+      listener.connection.then((socket) => store(socket, written)),
+    ]);
     const older = (await disk.list(place)).filter((name) => name.startsWith(prefix));
     await disk.rename(written, path);
     await disk.syncDirectory(place);
