@@ -112,6 +112,19 @@ test("one flipped byte is found by either look, and the point is named with its 
   assert.match(deep.output, /^vm2  \d+  \S+  good$/m);
 });
 
+test("a point that is known to be broken is not restored, and the refusal says so", async () => {
+  const [point] = await rig.points("vm1");
+  const refused = await rig.vault("POST", `${rig.itemPath("vm1")}/recoveryPoints/${point?.name}/restore`, {
+    properties: {
+      objectType: "IaasVMRestoreRequest",
+      recoveryType: "RestoreDisks",
+      region: "eastus",
+      targetResourceGroupId: rig.group,
+    },
+  });
+  assert.equal(refused.json.error?.code, "UserErrorRecoveryPointBroken", refused.text);
+});
+
 test("the next backup heals the point, and a look says so", async () => {
   await rig.backUp("vm1");
   const healed = await verified(0, "--deep");

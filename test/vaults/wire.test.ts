@@ -277,6 +277,11 @@ test("a resource guard stands before what it protects, for everybody without rig
   refused(await asInsider("DELETE", proxyPath), 403, forbidden);
   assert.equal((await rig.vault("DELETE", proxyPath)).status, 200);
   assert.equal((await rig.vault("DELETE", proxyPath)).status, 204);
+  // A consent holds once.
+  await rig.vault("PUT", proxyPath, { properties: { resourceGuardResourceId: guard.id } });
+  refused(await rig.vault("DELETE", proxyPath), 403, forbidden);
+  await rig.vault("POST", `${proxyPath}/unlockDelete`, unlock);
+  assert.equal((await rig.vault("DELETE", proxyPath)).status, 200);
   assert.equal((await rig.call("DELETE", guardPath)).status, 200);
 });
 
