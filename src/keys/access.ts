@@ -8,6 +8,8 @@ export type ObjectKind = "key" | "secret";
 export interface VaultCaller {
   readonly objectId: string;
   readonly groups: readonly string[];
+  /** The application by which it came; unknown where the service itself acts for it. */
+  readonly applicationId?: string;
   /** Whether a role has the data action at the scope. */
   may(action: string, scope: string): Promise<boolean>;
 }
@@ -91,6 +93,9 @@ function byPolicy(vault: Vault, caller: VaultCaller, kind: ObjectKind, right: Ri
   const who = new Set([caller.objectId, ...caller.groups].map((id) => id.toLowerCase()));
   return vault.settings.accessPolicies.some((policy) => {
     if (!who.has(policy.objectId.toLowerCase())) return false;
+    // A policy for somebody who comes by one application holds for no other.
+    const by = policy.applicationId ?? "";
+    if (by !== "" && by.toLowerCase() !== caller.applicationId?.toLowerCase()) return false;
     const granted = (kind === "key" ? policy.permissions.keys : policy.permissions.secrets) ?? [];
     return granted.some(
       (permission) => permission.toLowerCase() === "all" || permission.toLowerCase() === right.policy,

@@ -27,13 +27,28 @@ export function mountVaults(
   return vaultEndpoint({
     store: keyVaults.store,
     authenticate: async (authorization, tenantId, resource) => {
-      const audiences = [resource, ...vaultAudiences, ...identity.audiences()];
+      const own = isOwn(resource, origins()) ? [resource] : [];
+      const audiences = [...own, ...vaultAudiences, ...identity.audiences()];
       const token = await identity.tokens.verifyHeader(authorization, { audiences, tenantId });
-      return vaultCaller(identity, database, token.objectId);
+      return { ...(await vaultCaller(identity, database, token.objectId)), applicationId: token.appId };
     },
     authority: (tenantId) => `${origins()[0] ?? ""}/${tenantId}`,
     report: (error, requestId) => log.error({ err: error, requestId }, "a vault request failed inside the service"),
   });
+}
+
+/**
+ * What a token must be for follows from the host that the client wrote, so that must be one of ours: who was
+ * given a token for a host of his own would send it here under that name.
+ */
+function isOwn(resource: string, origins: readonly string[]): boolean {
+  const hostOf = (url: string): string =>
+    url
+      .replace(/^https:\/\//, "")
+      .replace(/:\d+$/, "")
+      .toLowerCase();
+  const host = hostOf(resource);
+  return origins.map(hostOf).some((known) => [known, `vault.${known}`].includes(host) || known === `*.${host}`);
 }
 
 /** A principal as vaults know it; who is gone or disabled may do nothing, whatever a policy says. */

@@ -86,6 +86,18 @@ test("an operation is followed by who began it and by who may read what it is ab
   assert.equal((await stranger.call("GET", pathname + search)).status, 200);
 });
 
+test("a disk that is closed to networks is not given out by URL", async () => {
+  const path = rig.compute("disks/closed");
+  const properties = { creationData: { createOption: "Empty" }, diskSizeGB: 1, networkAccessPolicy: "DenyAll" };
+  await rig.follow("PUT", path, 202, { location: "local", properties });
+  const access = { access: "Read", durationInSeconds: 60 };
+  const { json } = await rig.ask("POST", `${path}/beginGetAccess`, 409, access);
+  assert.match(json.error.message, /networkAccessPolicy is 'DenyAll'/);
+  await rig.ask("PATCH", path, 200, { properties: { networkAccessPolicy: "AllowAll" } });
+  await rig.ask("POST", `${path}/beginGetAccess`, 200, access);
+  await rig.ask("POST", `${path}/endGetAccess`, 200);
+});
+
 test("to which machine a disk belongs is not for clients to say, nor to take away", async () => {
   const path = rig.compute("disks/owned");
   const body = { location: "local", properties: { creationData: { createOption: "Empty" }, diskSizeGB: 1 } };

@@ -10,6 +10,7 @@ import { getCACertificates, setDefaultCACertificates } from "node:tls";
 import { ClientSecretCredential } from "@azure/identity";
 import { CryptographyClient, KeyClient } from "@azure/keyvault-keys";
 import { SecretClient } from "@azure/keyvault-secrets";
+import { clientFor } from "../support/client.ts";
 import { startTestService, type TestService } from "../support/service.ts";
 
 let service: TestService;
@@ -261,6 +262,41 @@ test("access policies and roles decide, never both, and what is taken away is go
   assert.equal((await failure(byRole.getSecret("x"))).code, "Forbidden");
 });
 
+test("a vault of roles is not made one of policies by who may only write it, and a policy for one application is for no other", async () => {
+  const { endpoint, ca, pid, admin, data } = service;
+  const owner = await clientFor(
+    { endpoint, ca, pid, tenantId: admin.tenantId, subscriptionId: admin.subscriptionId },
+    data,
+  );
+  await createVault("of-roles", { enableRbacAuthorization: true });
+  const path = `${group}/providers/Microsoft.KeyVault/vaults/of-roles?${version}`;
+  const writer = await owner.createPrincipal("vault writer");
+  await owner.assign(writer.principalId, "b24988ac-6180-42a0-ab88-20f7382dd24c", group);
+  const policy = { tenantId: admin.tenantId, objectId: writer.principalId, permissions: { secrets: ["get"] } };
+  const policies = { enableRbacAuthorization: false, accessPolicies: [policy] };
+  const refused = await writer.call("PATCH", path, { body: { properties: policies } });
+  assert.equal(refused.status, 403, refused.text);
+  assert.match(refused.text, /roleAssignments\/write/);
+  assert.equal((await writer.call("PATCH", path, { body: { tags: { a: "b" } } })).status, 200);
+
+  const byOther = { ...policy, objectId: me, applicationId: admin.tenantId, permissions: { secrets: ["all"] } };
+  const url = await createVault("by-app", { accessPolicies: [byOther] });
+  const secrets = new SecretClient(url, credential, once);
+  assert.equal((await failure(secrets.setSecret("x", "1"))).code, "Forbidden");
+  await createVault("by-app", { accessPolicies: [{ ...byOther, applicationId: admin.clientId }] });
+  await secrets.setSecret("x", "1");
+});
+
+test("a vault that is to be closed to networks is refused, not left open in silence", async () => {
+  for (const closed of [{ publicNetworkAccess: "Disabled" }, { networkAcls: { defaultAction: "Deny" } }]) {
+    const path = `${group}/providers/Microsoft.KeyVault/vaults/closed?${version}`;
+    const properties = { tenantId: service.admin.tenantId, sku: { family: "A", name: "standard" }, ...closed };
+    const { status, text } = await service.call("PUT", path, { body: { location: "local", properties } });
+    assert.equal(status, 400, text);
+    assert.match(text, /networks are not told apart/);
+  }
+});
+
 test("a deleted vault keeps its name and its secrets until it is recovered or purged", async () => {
   const url = await createVault("phoenix");
   const client = new SecretClient(url, credential, once);
@@ -299,6 +335,10 @@ test("without a token there is a challenge, and a token for something else is no
     (await service.call("GET", "/vaults/asked/secrets?api-version=7.4", { token: other.token })).status,
     401,
   );
+  // Somebody else's service has tokens of ours for itself: under its own name they open nothing here.
+  const { token } = await credential.getToken("https://elsewhere.example/.default");
+  const headers = { Host: "elsewhere.example" };
+  assert.equal((await service.call("GET", "/vaults/asked/secrets?api-version=7.4", { token, headers })).status, 401);
 });
 
 test("no secret and no private key stands in the data folder as it is", async () => {

@@ -5,6 +5,7 @@ import { z } from "zod";
 import { armErrors } from "../../arm/errors.ts";
 import type { Provider, ResourceLifecycle } from "../../arm/provider.ts";
 import { ok, parseBody, type ArmReply, type ArmRequest } from "../../arm/request.ts";
+import { openNetwork } from "../../arm/resources/open-network.ts";
 import { trackedRoutes, type Change, type Settled, type TrackedType } from "../../arm/resources/tracked-routes.ts";
 import {
   isVaultName,
@@ -39,7 +40,7 @@ export function keyVaultProvider(services: KeyVaultServices): Provider {
   const type: TrackedType<VaultProperties> = {
     namespace,
     type: "vaults",
-    properties: vaultProperties,
+    properties: vaultProperties.extend(openNetwork),
     checkName,
     settle: (change) => settle(services, change),
     lifecycle,
@@ -91,7 +92,7 @@ function checkName(name: string): void {
 
 async function settle(
   services: KeyVaultServices,
-  { trx, id, name, existing, properties }: Change<VaultProperties>,
+  { trx, id, name, existing, properties, caller }: Change<VaultProperties>,
 ): Promise<Settled> {
   if (existing === undefined) {
     const live = await findVault(trx, name);
@@ -119,7 +120,16 @@ async function settle(
       return keep(trx, id, name, settledProperties(kept, undefined, services.tenantId));
     }
   }
-  return keep(trx, id, name, settledProperties(properties, existing, services.tenantId));
+  const settled = settledProperties(properties, existing, services.tenantId);
+  // Who may write a vault could otherwise let himself into one whose secrets are a matter of roles.
+  if (existing !== undefined && settled.enableRbacAuthorization !== existing.properties["enableRbacAuthorization"]) {
+    await services.access.check({
+      principal: { objectId: caller.principalId, name: caller.name },
+      action: "Microsoft.Authorization/roleAssignments/write",
+      scope: id,
+    });
+  }
+  return keep(trx, id, name, settled);
 }
 
 async function keep(

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { armErrors } from "../../arm/errors.ts";
 import type { Provider, ResourceLifecycle } from "../../arm/provider.ts";
 import { ok, param, type ArmReply, type ArmRequest } from "../../arm/request.ts";
+import { openAccess } from "../../arm/resources/open-network.ts";
 import { getResource } from "../../arm/resources/resource-store.ts";
 import { trackedRoutes, type TrackedType } from "../../arm/resources/tracked-routes.ts";
 import type { Route } from "../../arm/routes.ts";
@@ -31,8 +32,8 @@ const defaultDays = 30;
 const propertiesSchema = z.looseObject({
   sku: z.looseObject({ name: z.string() }).nullish(),
   retentionInDays: z.number().int().min(4).max(730).nullish(),
-  publicNetworkAccessForIngestion: z.enum(["Enabled", "Disabled", "SecuredByPerimeter"]).nullish(),
-  publicNetworkAccessForQuery: z.enum(["Enabled", "Disabled", "SecuredByPerimeter"]).nullish(),
+  publicNetworkAccessForIngestion: openAccess,
+  publicNetworkAccessForQuery: openAccess,
   workspaceCapping: z.looseObject({ dailyQuotaGb: z.number().nullish() }).nullish(),
   features: z.looseObject({}).nullish(),
 });

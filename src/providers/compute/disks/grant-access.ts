@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { ok, parseBody, type ArmReply, type ArmRequest } from "../../../arm/request.ts";
 import { findResource, getResource, resourceNotFound } from "../../../arm/resources/resource-store.ts";
+import type { Resource } from "../../../arm/resources/resource.ts";
 import type { Route } from "../../../arm/routes.ts";
 import type { GrantedDisk } from "../../../disks/grants.ts";
 import { readyImageOf } from "../../../disks/image-rows.ts";
@@ -77,12 +78,23 @@ async function beginForDisk(services: DiskServices, request: ArmRequest): Promis
       `The disk '${attached.attached.name}' is attached to ${attached.machine.resourceId}.`,
     );
   }
+  refuseClosed(resource);
   const { imageId, size } = await readyImageOf(database.kysely, resource.id);
   const reply = await grant(services, request, resource.id, { kind: "image", imageId, size, uniqueId: imageId });
   const before = (resource.hidden as { accessUntil?: number }).accessUntil ?? 0;
   const accessUntil = Math.max(before, database.clock.now() + durationInSeconds * 1000);
   await database.transaction((trx) => changeResource(trx, resource.id, { hidden: { accessUntil } }));
   return reply;
+}
+
+/** There are no private links here by which a disk that is closed to others could be reached. */
+function refuseClosed({ name, properties }: Resource): void {
+  const { networkAccessPolicy, publicNetworkAccess } = properties;
+  if (networkAccessPolicy === "AllowAll" && publicNetworkAccess === "Enabled") return;
+  throw diskResourceErrors.OperationNotAllowed(
+    `The disk '${name}' is not to be downloaded: networkAccessPolicy is '${String(networkAccessPolicy)}', publicNetworkAccess '${String(publicNetworkAccess)}'. Set them to AllowAll and Enabled first.`,
+    { target: "networkAccessPolicy" },
+  );
 }
 
 async function endForDisk({ database, disks }: DiskServices, request: ArmRequest): Promise<ArmReply> {
