@@ -11,7 +11,7 @@ import { recordActivity, type Deed } from "./activity/activity.ts";
 import { renderError } from "./error-body.ts";
 import { armErrors } from "./errors.ts";
 import { checkLocks } from "./locks.ts";
-import { getGroup } from "./groups.ts";
+import { getGroup, groupBeingDeleted } from "./groups.ts";
 import { pathSegments } from "./path.ts";
 import { checkApiVersion, type ProviderDirectory } from "./provider.ts";
 import type { ArmQuery, ArmReply, ArmRequest, Caller } from "./request.ts";
@@ -231,6 +231,7 @@ async function withStoredGroup(
   // The group's own requests say themselves what a missing group means.
   if (segments.length === 4 && route.namespace === "") return [...segments.slice(0, 2), "resourceGroups", name];
   const group = await getGroup(parts.database.kysely, subscriptionId, name);
+  if (route.method === "PUT" && group.provisioningState === "Deleting") throw groupBeingDeleted(group);
   return ["subscriptions", subscriptionId, "resourceGroups", group.name, ...segments.slice(4)];
 }
 

@@ -17,6 +17,12 @@ export async function getGroup(reader: Reader, subscriptionId: string, name: str
   return group;
 }
 
+export function groupBeingDeleted(group: Resource): Error {
+  return armErrors.ResourceGroupBeingDeleted(
+    `The resource group '${group.name}' is in deprovisioning state and cannot perform this operation. Wait until it is gone.`,
+  );
+}
+
 /** Azure's rule: letters, digits, `.`, `_`, `-`, parentheses, at most 90, no `.` at the end. */
 export function checkGroupName(name: string): void {
   if (/^[\p{L}\p{N}_.()-]{1,90}$/u.test(name) && !name.endsWith(".")) return;

@@ -51,18 +51,23 @@ export function deleteGroupHandler(
   return async ({ operation, assertHeld, signal }) => {
     const groupId = operation.resourceId;
     try {
-      for (const resource of await resourcesIn(database.kysely, groupId)) {
-        signal.throwIfAborted();
-        await database.transaction(async (trx) => {
+      for (let isGone = false; !isGone;) {
+        for (const resource of await resourcesIn(database.kysely, groupId)) {
+          signal.throwIfAborted();
+          await database.transaction(async (trx) => {
+            await assertHeld(trx);
+            await removeWithLifecycle(trx, resource, lifecycleOf(resource.type));
+          });
+        }
+        isGone = await database.transaction(async (trx) => {
           await assertHeld(trx);
-          await removeWithLifecycle(trx, resource, lifecycleOf(resource.type));
+          // What came while the others went goes the same way: as a bare row it would leave its bytes behind.
+          if ((await resourcesIn(trx, groupId)).length > 0) return false;
+          await deleteAssignmentsUnder(trx, groupId);
+          await deleteResource(trx, groupId);
+          return true;
         });
       }
-      await database.transaction(async (trx) => {
-        await assertHeld(trx);
-        await deleteAssignmentsUnder(trx, groupId);
-        await deleteResource(trx, groupId);
-      });
     } catch (error) {
       signal.throwIfAborted(); // handed back: the group stays "Deleting" and the next holder goes on
       await database.transaction(async (trx) => {

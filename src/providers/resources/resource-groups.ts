@@ -3,7 +3,7 @@
 
 import { z } from "zod";
 import { allowOnly, filterPredicate, parseFilter } from "../../arm/filter.ts";
-import { checkGroupName, getGroup, groupType } from "../../arm/groups.ts";
+import { checkGroupName, getGroup, groupBeingDeleted, groupType } from "../../arm/groups.ts";
 import { startOperation } from "../../arm/operations/operation.ts";
 import { retryAfterSeconds } from "../../arm/operations/replies.ts";
 import { fillPage } from "../../arm/paging.ts";
@@ -62,7 +62,7 @@ export function resourceGroupRoutes(services: Services, lifecycleOf: LifecycleOf
     const location = locations.canonical(body.location);
     const { resource, created } = await database.transaction(async (trx) => {
       const existing = await findResource(trx, idOf(request));
-      if (existing?.provisioningState === "Deleting") throw beingDeleted(existing);
+      if (existing?.provisioningState === "Deleting") throw groupBeingDeleted(existing);
       if (existing?.location !== undefined && existing.location !== location) {
         throw armErrors.InvalidResourceGroupLocation(
           `Invalid resource group location '${location}'. The Resource group already exists in location '${existing.location}'.`,
@@ -87,7 +87,7 @@ export function resourceGroupRoutes(services: Services, lifecycleOf: LifecycleOf
     const body = parseBody(request, groupSchema);
     const { resource } = await database.transaction(async (trx) => {
       const existing = await getGroup(trx, param(request, "subscriptionId"), param(request, "resourceGroup"));
-      if (existing.provisioningState === "Deleting") throw beingDeleted(existing);
+      if (existing.provisioningState === "Deleting") throw groupBeingDeleted(existing);
       const envelope = {
         ...existing.envelope,
         ...(body.tags === undefined ? {} : { tags: body.tags ?? {} }),
@@ -149,12 +149,6 @@ export type LifecycleOf = Parameters<typeof refuseIfBlocked>[2];
 
 function groupOf(reader: Reader, request: ArmRequest): Promise<Resource> {
   return getGroup(reader, param(request, "subscriptionId"), param(request, "resourceGroup"));
-}
-
-function beingDeleted(group: Resource): Error {
-  return armErrors.ResourceGroupBeingDeleted(
-    `The resource group '${group.name}' is in deprovisioning state and cannot perform this operation. Wait until it is gone.`,
-  );
 }
 
 function readGroupField(group: Resource, field: string): string | undefined {

@@ -217,3 +217,13 @@ test("linked templates from this machine or the local link are refused", async (
     await assert.rejects(async () => load(uri, signal), { code: "InvalidContentLink" }, uri);
   }
 });
+
+test("nothing is put into a group that is being deleted", async () => {
+  const mark = (state: string) =>
+    database.kysely.updateTable("resources").set({ state }).where("key", "=", group.toLowerCase()).execute();
+  await mark("Deleting");
+  const { status, json } = await azure.call("PUT", `${one}/late`, body(thing("late")));
+  await mark("Succeeded");
+  assert.deepEqual([status, json["error"].code], [409, "ResourceGroupBeingDeleted"]);
+  assert.equal((await azure.call("GET", `${one}/late`)).status, 404);
+});
