@@ -117,6 +117,20 @@ describe("copying a vault to another tier", () => {
     assert.deepEqual(result.vanished, [pointName(3)]);
   });
 
+  it("copies no point whose pack was written again elsewhere meanwhile", async () => {
+    const from = await someVault();
+    const plan = await planCopy(from, memoryStore());
+    const [pack] = plan.missing.packs;
+    assert.ok(pack !== undefined);
+    await from.delete(pack.name);
+    const to = memoryStore();
+    await assert.rejects(copyObjects(from, to, plan), code("StoreFailed"));
+    assert.deepEqual(
+      (await namesIn(to)).filter((name) => name.startsWith("points/")),
+      [],
+    );
+  });
+
   it("does not mix two vaults", async () => {
     const from = await someVault();
     const other = memoryStore();

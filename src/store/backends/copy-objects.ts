@@ -81,7 +81,16 @@ export async function copyObjects(
   let bytes = 0;
   for (const stage of stages) {
     // A collector that began to delete in the target meanwhile may have taken a pack that was there.
-    if (stage === "points") await refuseWhileDeleting(to, signal);
+    if (stage === "points") {
+      await refuseWhileDeleting(to, signal);
+      const pack = vanished.find((name) => name.startsWith(prefixes.packs));
+      // What it held may be in packs that were written since, and that the plan does not know.
+      if (pack !== undefined) {
+        throw objectErrors.StoreFailed(`${pack} was taken out of ${from.location} while the vault was copied.`, {
+          remedy: "Copy again: what arrived already is kept.",
+        });
+      }
+    }
     await eachInParallel(plan.missing[stage], options.parallel ?? 3, async (info) => {
       signal?.throwIfAborted();
       const size = await copyOne(from, to, info, options);

@@ -30,15 +30,18 @@ export async function openFileLocks(
   await tryFlag(files, newTemporaryPath());
   const noteOf = (name: string): string => join(folder, name.replaceAll("/", "~"));
   return {
-    note: (name, until) => files.writeDurably(noteOf(name), String(until)),
+    note: async (name, until) => {
+      // An object may be put again, for a shorter time, by somebody who does not know that it is there.
+      if (until > (await notedTime(files, noteOf(name)))) await files.writeDurably(noteOf(name), String(until));
+    },
     set: async (path) => {
       await run("chattr", ["+i", "--", path]);
     },
     release: async (name, path) => {
       const note = noteOf(name);
       if ((await files.linkStatus(note)) === undefined) return;
-      const until = Number((await files.read(note)).toString("utf8"));
-      if (!Number.isFinite(until) || clock.now() < until) {
+      const until = await notedTime(files, note);
+      if (clock.now() < until) {
         throw objectErrors.ObjectLocked(
           `${name} is locked until ${Number.isFinite(until) ? isoTime(until) : "an unknown time"}.`,
         );
@@ -47,6 +50,13 @@ export async function openFileLocks(
       await files.remove(note);
     },
   };
+}
+
+/** For ever where the note cannot be understood, never where there is none. */
+async function notedTime(files: FileSystem, note: string): Promise<number> {
+  if ((await files.linkStatus(note)) === undefined) return -Infinity;
+  const text = (await files.read(note)).toString("utf8");
+  return /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : Infinity;
 }
 
 async function tryFlag(files: FileSystem, path: string): Promise<void> {

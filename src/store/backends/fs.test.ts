@@ -182,6 +182,13 @@ describe("fs backend", () => {
     await assert.rejects(store.delete("packs/a"), code("ObjectLocked"));
     await assert.rejects(store.put("packs/a", Buffer.from("other")), code("StoreRefused"));
     assert.equal((await store.get("packs/a")).toString(), "stays");
+    // Whoever puts it again for less long shortens nothing.
+    await assert.rejects(
+      store.put("packs/a", Buffer.from("stays"), { lockedUntil: 2000, onlyIfAbsent: true }),
+      code("ObjectExists"),
+    );
+    clock.set(4999);
+    await assert.rejects(store.delete("packs/a"), code("ObjectLocked"));
     clock.set(5000);
     await store.delete("packs/a");
     assert.equal(await store.head("packs/a"), undefined);

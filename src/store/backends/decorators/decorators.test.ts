@@ -55,6 +55,36 @@ describe("retry", () => {
     assert.equal((await store.get("a")).toString(), "mine");
   });
 
+  it("begins a listing again that gets no answer, and ends the request that hangs", async () => {
+    const memory = memoryStore();
+    for (const name of ["a", "b", "c"]) await memory.put(name, Buffer.from(name));
+    const ended: unknown[] = [];
+    let hangs = true;
+    const hanging: ObjectStore = {
+      ...memory,
+      list: async function* (prefix, signal) {
+        for await (const info of memory.list(prefix, signal)) {
+          if (info.name === "b" && hangs) {
+            hangs = false;
+            await new Promise((_, reject) => {
+              signal?.addEventListener("abort", () => {
+                ended.push(info.name);
+                reject(signal.reason);
+              });
+            });
+          }
+          yield info;
+        }
+      },
+    };
+    const store = withRetry(hanging, { ...quick, attemptMilliseconds: 20 });
+    assert.deepEqual(
+      (await collect(store.list(""))).map(({ name }) => name),
+      ["a", "b", "c"],
+    );
+    assert.deepEqual(ended, ["b"]);
+  });
+
   it("still reports somebody else's object after a lost answer", async () => {
     const memory = memoryStore();
     await memory.put("a", Buffer.from("theirs"));

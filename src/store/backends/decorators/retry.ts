@@ -4,7 +4,7 @@
 
 import { seededRandom, randomBelow } from "../../../lib/random.ts";
 import { isErrorCode } from "../../../lib/errors.ts";
-import { retry, type RetryPolicy } from "../../../lib/time.ts";
+import { retry, unlessAborted, type RetryPolicy } from "../../../lib/time.ts";
 import { joined, sizeOf, type ObjectContent } from "../content.ts";
 import { isTransient, objectErrors } from "../errors.ts";
 import type { ObjectInfo, ObjectStore, PutOptions } from "../object-store.ts";
@@ -76,26 +76,45 @@ export function withRetry(store: ObjectStore, options: RetryOptions = {}): Objec
     list: async function* (prefix, signal) {
       let last = "";
       let isDone = false;
-      const start = (): AsyncIterator<ObjectInfo> => store.list(prefix, signal)[Symbol.asyncIterator]();
-      let listing = start();
-      while (!isDone) {
-        const info = await repeat(`Listing ${prefix}`, signal, async (_, number) => {
-          if (number > 1) listing = start();
-          for (;;) {
-            const next = await listing.next();
-            if (next.done === true) return undefined;
-            // A listing that was begun again passes over what was given already.
-            if (next.value.name > last) return next.value;
+      let listing = beginListing(store, prefix, signal);
+      try {
+        while (!isDone) {
+          const info = await repeat(`Listing ${prefix}`, signal, async (attemptSignal, number) => {
+            if (number > 1) {
+              listing.stop();
+              listing = beginListing(store, prefix, signal);
+            }
+            for (;;) {
+              const next = await unlessAborted(listing.next(), attemptSignal);
+              if (next.done === true) return undefined;
+              // A listing that was begun again passes over what was given already.
+              if (next.value.name > last) return next.value;
+            }
+          });
+          if (info === undefined) isDone = true;
+          else {
+            last = info.name;
+            yield info;
           }
-        });
-        if (info === undefined) isDone = true;
-        else {
-          last = info.name;
-          yield info;
         }
+      } finally {
+        listing.stop();
       }
     },
   };
+}
+
+interface Listing {
+  next(): Promise<IteratorResult<ObjectInfo>>;
+  /** Ends the request that is under way. */
+  stop(): void;
+}
+
+function beginListing(store: ObjectStore, prefix: string, signal: AbortSignal | undefined): Listing {
+  const stopping = new AbortController();
+  const both = signal === undefined ? stopping.signal : AbortSignal.any([signal, stopping.signal]);
+  const iterator = store.list(prefix, both)[Symbol.asyncIterator]();
+  return { next: () => iterator.next(), stop: () => stopping.abort() };
 }
 
 async function limited<T>(
