@@ -26,9 +26,18 @@ test("every wrong field is named with what was seen", () => {
 });
 
 test("what may be a secret is not repeated", () => {
-  for (const name of ["value", "adminPassword", "clientSecret", "primaryKey"]) {
+  for (const name of ["value", "adminPassword", "clientSecret", "primaryKey", "sessionToken"]) {
     const schema = z.object({ properties: z.object({ [name]: z.string() }) });
     const { message, details } = refusal({ properties: { [name]: 271828 } }, schema);
     assert.doesNotMatch(message + details.map((detail) => detail.message).join(), /271828/, name);
   }
+});
+
+test("a part of the body that is shown whole is shown without the secrets in it", () => {
+  const schema = z.object({ place: z.object({ kind: z.enum(["s3"]) }).or(z.string()), credential: z.string() });
+  const body = { place: { kind: "az", token: "sig=271828" }, credential: { id: "a", pass: "314159" } };
+  const { message, details } = refusal(body, schema);
+  const said = message + details.map((detail) => detail.message).join();
+  assert.match(said, /"kind":"az"/);
+  assert.doesNotMatch(said, /271828|314159/);
 });

@@ -98,7 +98,10 @@ function valueAt(body: unknown, path: readonly PropertyKey[]): string {
   for (const key of path) {
     value = typeof value === "object" && value !== null ? Reflect.get(value, key) : undefined;
   }
-  const isSecret = path.some((key) => /secret|password|protectedsettings|key$|^value$/i.test(String(key)));
-  if (value !== undefined && isSecret) return "(not shown)";
-  return value === undefined ? "nothing" : (JSON.stringify(value) ?? String(value)).slice(0, 120);
+  if (value !== undefined && path.some((key) => secretName.test(String(key)))) return hidden;
+  const withoutSecrets = (name: string, inner: unknown): unknown => (secretName.test(name) ? hidden : inner);
+  return value === undefined ? "nothing" : (JSON.stringify(value, withoutSecrets) ?? String(value)).slice(0, 120);
 }
+
+const hidden = "(not shown)";
+const secretName = /secret|password|credential|token|signature|protectedsettings|key$|^value$/i;

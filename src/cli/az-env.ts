@@ -91,17 +91,12 @@ async function signIn(client: ServiceClient, data: string, environment: Record<s
   // A cloud of that name from an earlier endpoint is brought up to date.
   const isKnown = (await disk.status(join(folder, "clouds.config"))) !== undefined;
   await az("cloud", isKnown ? "update" : "register", "--name", cloudName, "--cloud-config", `@${description}`);
-  const subscriptions = await az(
-    "login",
-    "--service-principal",
-    "--username",
-    admin.clientId,
-    "--password",
-    admin.clientSecret,
-    "--tenant",
-    service.tenantId,
-    "--output",
-    "json",
+  // A command line can be read by everybody on the machine.
+  const secret = join(folder, "login-secret");
+  await disk.writeDurably(secret, admin.clientSecret);
+  const who = ["--service-principal", "--username", admin.clientId, "--tenant", service.tenantId];
+  const subscriptions = await az("login", ...who, "--password", `@${secret}`, "--output", "json").finally(() =>
+    disk.remove(secret),
   );
   if (!isDefault(subscriptions, service.subscriptionId))
     await az("account", "set", "--subscription", service.subscriptionId);

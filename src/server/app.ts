@@ -33,6 +33,7 @@ type Environment = { Bindings: HttpBindings };
 export function createApp(parts: AppParts): Hono<Environment> {
   const app = new Hono<Environment>();
   const { metrics, log } = parts;
+  const namespaces = new Set(parts.dispatcher.table.routes.map(({ namespace }) => namespace.toLowerCase()));
   let inFlight = 0;
 
   app.use(async (context, next) => {
@@ -60,7 +61,7 @@ export function createApp(parts: AppParts): Hono<Environment> {
       metrics.inFlight(-1);
       metrics.request(
         context.req.method,
-        routeLabel(context.req.path),
+        routeLabel(context.req.path, namespaces),
         context.res.status,
         (monotonicMilliseconds() - startedAt) / 1000,
       );
@@ -105,9 +106,9 @@ export function createApp(parts: AppParts): Hono<Environment> {
   return app;
 }
 
-/** The first part of the path that says what was asked, without names. */
-function routeLabel(path: string): string {
-  const provider = /\/providers\/([A-Za-z]+\.[A-Za-z]+)/.exec(path)?.[1];
-  if (provider !== undefined) return provider.toLowerCase();
+/** The first part of the path that says what was asked, without names: anybody's words would each be a series for good. */
+function routeLabel(path: string, namespaces: ReadonlySet<string>): string {
+  const provider = /\/providers\/([A-Za-z]+\.[A-Za-z]+)/.exec(path)?.[1]?.toLowerCase();
+  if (provider !== undefined && namespaces.has(provider)) return provider;
   return /^\/(subscriptions|adfs|v1\.0|tenants|healthz|readyz|metrics)\b/.exec(path)?.[1] ?? "other";
 }

@@ -436,3 +436,11 @@ async function adminToken(): Promise<string> {
 function hmacToken(head: string, body: string, jwks: string): string {
   return `${head}.${body}.${createHmac("sha256", jwks).update(`${head}.${body}`).digest("base64url")}`;
 }
+
+test("words that strangers make up are no series of the metrics: each would stay for good", async () => {
+  for (const word of ["Made.Up", "Quite.Other"])
+    assert.equal((await service.call("GET", `/providers/${word}/things?${api}`, { token: "" })).status, 401);
+  const { text } = await service.call("GET", "/metrics", { token: "" });
+  assert.match(text, /holdfast_http_requests_total/);
+  assert.doesNotMatch(text, /made\.up|quite\.other/i);
+});
