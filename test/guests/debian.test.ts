@@ -15,12 +15,12 @@ import { finishApplications, prepareApplications, ticksOf } from "../../src/gues
 import { ensureExtension } from "../../src/guest/vmsnapshot/install.ts";
 import type { Host } from "../../src/hosts/host.ts";
 import { newGuid } from "../../src/lib/random.ts";
-import { sleep, waitFor } from "../../src/lib/time.ts";
+import { waitFor } from "../../src/lib/time.ts";
 import { openFsStore } from "../../src/store/backends/fs.ts";
 import { createVault, keyFromBytes, openVault, type ObjectStore, type Vault } from "../../src/store/index.ts";
 import { debianImage } from "./debian-image.ts";
 import { isLong } from "./long.ts";
-import { startRig, untilAgentAnswers, type Rig } from "./rig.ts";
+import { startBeats, startRig, untilAgentAnswers, type Rig } from "./rig.ts";
 
 const programs = "/usr/lib/postgresql/15/bin";
 const writers = [1, 2, 3];
@@ -265,6 +265,7 @@ long("systemd takes the agent away in the middle: the post-script still runs", a
 long("systemd takes the agent away while all is frozen: the watchdog, a unit of its own, thaws", async () => {
   const path = join(rig.folder, "guest.qga");
   const [first = NaN] = await acknowledged();
+  const beats = await startBeats(rig, "/var/tmp/beat", background);
   {
     using agent = await connectAgent(path);
     await startFreezeWatchdog(agent, 4_000);
@@ -275,7 +276,9 @@ long("systemd takes the agent away while all is frozen: the watchdog, a unit of 
     });
     await agent.command("guest-fsfreeze-freeze");
   }
-  await sleep(8_000); // twice the time of the watchdog: nothing on the host may help meanwhile
+  const atFreeze = beats();
+  // The second of two began after the freeze.
+  await waitFor("the guest's writes", () => beats() >= atFreeze + 2 || undefined, 120_000);
   // The new agent believes that all is frozen still, and runs nothing.
   const tellThawed = async (): Promise<true> => {
     using agent = await connectAgent(path, { syncMilliseconds: 1_000 });

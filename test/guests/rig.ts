@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { GuestAgent } from "../../src/guest/agent.ts";
@@ -69,6 +69,19 @@ async function shellIn(agent: GuestAgent, command: string, timeoutMilliseconds =
   const { exitCode, stdout, stderr } = await runInGuest(agent, { path: "/bin/sh", args, timeoutMilliseconds });
   if (exitCode !== 0) throw new Error(`${command} ended with ${exitCode} in the guest: ${stderr}`);
   return stdout;
+}
+
+/**
+ * Writes to a file of the guest for ever, durably, and says so on its console. How often it did is read from
+ * there, with nobody asking the agent: what is seen after a freeze happened without the host's help.
+ */
+export async function startBeats(
+  { folder }: Pick<Rig, "folder">,
+  file: string,
+  start: (program: string) => Promise<unknown>,
+): Promise<() => number> {
+  await start(`sh -c 'while :; do date >${file}; sync; echo beat >/dev/ttyS0; sleep 0.2; done'`);
+  return () => readFileSync(join(folder, "guest.images/console.log"), "utf8").split("beat").length;
 }
 
 export function newDisk(
