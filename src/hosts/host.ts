@@ -51,7 +51,13 @@ export type ReachedConsistency =
   | { readonly level: "crash"; readonly reason: string; readonly explanation: string };
 
 /** Why a disk must be read in full. */
-export type NoChangesReason = "FirstPoint" | "DiskIsNew" | "BitmapLost" | "BitmapInconsistent" | "NotTracked";
+export type NoChangesReason =
+  | "FirstPoint"
+  | "DiskIsNew"
+  | "ImageReplaced"
+  | "BitmapLost"
+  | "BitmapInconsistent"
+  | "NotTracked";
 
 export interface SnapshotRequest {
   readonly consistency: WantedConsistency;
@@ -61,8 +67,12 @@ export interface SnapshotRequest {
   readonly chain: string;
   /** The name of the point that this session makes; spelt like a chain. */
   readonly point: string;
-  /** The chain's last committed point, with the sizes that its disks had then, by disk id. */
-  readonly since?: { readonly point: string; readonly sizes: Readonly<Record<string, number>> };
+  /** The chain's last committed point, with the sizes that its disks had then, and their images, by disk id. */
+  readonly since?: {
+    readonly point: string;
+    readonly sizes: Readonly<Record<string, number>>;
+    readonly images?: Readonly<Record<string, string>>;
+  };
   /** Most room that the guest's own writes may take on the host while the snapshot is read. */
   readonly overlayLimitBytes?: number;
 }
@@ -74,6 +84,8 @@ export interface SnapshotDisk {
   /** The same bytes as a file, for who can spare the way through a socket. */
   readonly rawPath?: string;
   readonly sizeBytes: number;
+  /** In which file the disk lies: opaque, another one for another file. */
+  readonly image: string | undefined;
   readonly changes:
     | {
         readonly known: true;

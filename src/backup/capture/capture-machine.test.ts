@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { openSync, readSync, closeSync, rmSync, utimesSync, writeSync } from "node:fs";
+import { openSync, readSync, closeSync, rmSync, utimesSync, writeSync, renameSync } from "node:fs";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
@@ -125,6 +125,30 @@ test("a grown disk, a new one, a lost and an inconsistent bitmap cost a comparis
   const after = await capture(rig);
   assert.deepEqual(codes(after), []);
   await assertEqual(rig, after.point, "a-os", "b-data", "c-new");
+});
+
+test("disks that change places take their records of changes along: they are compared, and each point is right", async () => {
+  await using rig = await imagesRig();
+  await capture(rig);
+  const [a, b] = [rig.imagePath("a-os"), rig.imagePath("b-data")];
+  rig.write("b-data", "write -P 4 1M 64k");
+  for (const [from, to] of [
+    [a, `${a}.aside`],
+    [b, a],
+    [`${a}.aside`, b],
+  ] as const)
+    renameSync(from, to);
+  const swapped = await capture(rig);
+  assert.deepEqual(
+    codes(swapped).filter((code) => !code.includes("DiskResized")),
+    ["note: ImageReplaced a-os.qcow2", "note: ImageReplaced b-data.qcow2"],
+  );
+  await assertEqual(rig, swapped.point, "a-os", "b-data");
+
+  rig.write("a-os", "write -P 5 2M 64k");
+  const after = await capture(rig);
+  assert.deepEqual(codes(after), []);
+  await assertEqual(rig, after.point, "a-os", "b-data");
 });
 
 test("a disk that cannot be read leaves no point, and the next attempt still knows the changes", async () => {

@@ -137,7 +137,7 @@ export async function captureMachine(request: CaptureRequest, signal?: AbortSign
     },
     wanted: request.consistency,
     consistency,
-    disks: session.disks.map(({ disk, sizeBytes }) => ({ ...describeDisk(disk), sizeBytes })),
+    disks: session.disks.map(({ disk, sizeBytes, image }) => ({ ...describeDisk(disk), sizeBytes, image })),
     excluded: chosen.excluded.map(({ disk, reason }) => ({ ...describeDisk(disk), reason })),
     remarks: [...chosen.remarks, ...remarks, ...remarksOnDisks(session, last)],
     details: request.details ?? null,

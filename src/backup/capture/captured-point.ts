@@ -18,6 +18,8 @@ const diskSchema = z.object({
   lun: z.number().int(),
   sizeBytes: bytes,
   format: z.string(),
+  /** In which file it lay, as its host tells it apart. */
+  image: z.string().optional(),
 });
 
 const consistencySchema = z.object({

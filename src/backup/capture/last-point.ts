@@ -30,5 +30,6 @@ export async function findLastPoint(
   const facts = capturedFacts(point);
   if (facts?.chain !== chain) return { name: point.name, since: undefined };
   const sizes = Object.fromEntries(point.disks.map(({ name, size }) => [name, size]));
-  return { name: point.name, since: { point: facts.mark, sizes } };
+  const images = Object.fromEntries(facts.disks.flatMap(({ id, image }) => (image === undefined ? [] : [[id, image]])));
+  return { name: point.name, since: { point: facts.mark, sizes, images } };
 }

@@ -15,8 +15,11 @@ export type Remark = z.output<typeof remarkSchema>;
 
 /** Formats whose images keep bitmaps over a restart of the machine. */
 const keepsBitmaps = new Set(["qcow2"]);
+/** Somebody did something, and nothing went wrong. */
+const expected: ReadonlySet<NoChangesReason> = new Set(["DiskIsNew", "ImageReplaced", "NotTracked"]);
 
 const reasons: Readonly<Record<Exclude<NoChangesReason, "FirstPoint">, string>> = {
+  ImageReplaced: "lies in another image than at the last point, so all of it was compared with that",
   DiskIsNew: "was added since the last point, so all of it was read",
   BitmapLost: "has lost the record of its changes, so all of it was compared with the last point",
   BitmapInconsistent:
@@ -42,8 +45,7 @@ export function remarksOnPace(lowestShare: number): Remark[] {
 export function remarksOnDisk({ disk, changes }: SnapshotDisk, previousSize: number | undefined): Remark[] {
   const remarks: Remark[] = [];
   if (!changes.known && changes.reason !== "FirstPoint") {
-    const isExpected =
-      changes.reason === "DiskIsNew" || changes.reason === "NotTracked" || !keepsBitmaps.has(disk.format);
+    const isExpected = expected.has(changes.reason) || !keepsBitmaps.has(disk.format);
     remarks.push({
       code: changes.reason,
       severity: isExpected ? "note" : "warning",

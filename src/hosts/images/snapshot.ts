@@ -10,6 +10,7 @@ import { eachInParallel, mapInParallel } from "../../lib/parallel.ts";
 import { hostErrors } from "../errors.ts";
 import type { MachineFirmware } from "../firmware/variables.ts";
 import type { MachineDisk, NoChangesReason, SnapshotDisk, SnapshotRequest, SnapshotSession } from "../host.ts";
+import { imageIdentity, isMoved } from "../image-identity.ts";
 import { chainPrefix, checkPointName, pointBitmap } from "../qemu/names.ts";
 import { serveImages, type ImageServer } from "../storage-daemon.ts";
 import { changeBitmap, imagesAtOnce, readImageFacts, type ImageFacts } from "./bitmaps.ts";
@@ -20,6 +21,7 @@ interface TakenImage {
   readonly image: FoundImage;
   readonly lun: number;
   readonly facts: ImageFacts;
+  readonly identity: string | undefined;
   readonly previous: { readonly bitmap: string; readonly grownFrom: number } | NoChangesReason;
 }
 
@@ -45,7 +47,9 @@ export async function openImagesSnapshot(
   const taken = await mapInParallel(chosen, imagesAtOnce, async ({ image, lun }): Promise<TakenImage> => {
     await checkImage(image.path, image.format);
     const facts = await readImageFacts(image.path, image.format, true, signal);
-    return { image, lun, facts, previous: findPrevious(image, facts, request) };
+    const identity = await imageIdentity(image.path);
+    const previous = isMoved(request.since, image.id, identity) ? "ImageReplaced" : findPrevious(image, facts, request);
+    return { image, lun, facts, identity, previous };
   });
   const session = new ImagesSnapshot(machine, taken, request, scratchFolder, release);
   try {
@@ -124,6 +128,7 @@ class ImagesSnapshot implements SnapshotSession {
       exportName: server.exportNames[index] ?? "",
       ...(taken.image.format === "raw" ? { rawPath: taken.image.path } : {}),
       sizeBytes: taken.facts.sizeBytes,
+      image: taken.identity,
       changes:
         typeof taken.previous === "string"
           ? { known: false, reason: taken.previous }

@@ -19,6 +19,7 @@ import type {
   SnapshotRequest,
   SnapshotSession,
 } from "../host.ts";
+import { imageIdentity, isMoved } from "../image-identity.ts";
 import { scratchReserve, watchOverlays, type OverlayWatch } from "../overlay-watch.ts";
 import { chainPrefix, checkPointName, newSessionId, pointBitmap } from "../qemu/names.ts";
 import { backupXml, changesBitmap, checkpointXml, endBackup, findBackup } from "./backup-job.ts";
@@ -43,6 +44,7 @@ interface TakenDisk {
   readonly source: DomainDisk;
   readonly disk: MachineDisk;
   readonly scratchPath: string;
+  image: string | undefined;
   previous: { readonly grownFrom: number } | NoChangesReason;
 }
 
@@ -139,11 +141,12 @@ class LibvirtSnapshot implements SnapshotSession {
     full.addEventListener("abort", () => this.#lost.abort(full.reason), { once: true });
     this.#looking = this.#watchJob();
     const address = { socketPath: this.#socketPath };
-    this.disks = this.#taken.map(({ source, disk, previous }) => ({
+    this.disks = this.#taken.map(({ source, disk, image, previous }) => ({
       disk,
       address,
       exportName: source.target,
       sizeBytes: disk.sizeBytes,
+      image,
       changes:
         typeof previous === "string"
           ? { known: false, reason: previous }
@@ -206,12 +209,13 @@ class LibvirtSnapshot implements SnapshotSession {
       const source = domain.disks[index];
       const isTaken = wanted === undefined ? !disk.isReadOnly : wanted.includes(disk.id);
       if (!isTaken || source === undefined) return [];
-      return [{ source, disk, scratchPath: `${this.#base}.${index}`, previous: "FirstPoint" }];
+      return [{ source, disk, scratchPath: `${this.#base}.${index}`, image: undefined, previous: "FirstPoint" }];
     });
   }
 
   async #findChanges(): Promise<void> {
     const { since, chain } = this.#request;
+    for (const taken of this.#taken) taken.image = await imageIdentity(taken.source.path);
     if (since === undefined) return;
     const name = pointBitmap(chain, since.point);
     const known = this.#taken.filter(({ disk }) => since.sizes[disk.id] !== undefined);
@@ -224,6 +228,7 @@ class LibvirtSnapshot implements SnapshotSession {
     for (const taken of this.#taken) {
       const oldSize = since.sizes[taken.disk.id];
       if (oldSize === undefined) taken.previous = "DiskIsNew";
+      else if (isMoved(since, taken.disk.id, taken.image)) taken.previous = "ImageReplaced";
       else if (targets?.has(taken.source.target) !== true)
         taken.previous = taken.source.format === "qcow2" ? "BitmapLost" : "NotTracked";
       else taken.previous = { grownFrom: Math.min(oldSize, taken.disk.sizeBytes) };

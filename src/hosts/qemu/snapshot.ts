@@ -20,6 +20,7 @@ import type {
   SnapshotSession,
 } from "../host.ts";
 import type { MachineFirmware } from "../firmware/variables.ts";
+import { imageIdentity, isMoved } from "../image-identity.ts";
 import { listBlockDevices, type BlockDevice } from "./block-devices.ts";
 import { readQemuFirmware } from "./firmware.ts";
 import { readGuestWrites } from "./guest-writes.ts";
@@ -49,6 +50,7 @@ interface TakenDisk {
   readonly device: BlockDevice;
   readonly names: SessionNames;
   readonly overlayPath: string;
+  readonly image: string | undefined;
   readonly previous: { readonly bitmap: string; readonly grownFrom: number } | NoChangesReason;
 }
 
@@ -67,7 +69,9 @@ export async function openSnapshot(
   await files.makeDirectory(scratchFolder, 0o770);
   for (const path of (await removeOurs(qmp, signal)).overlayPaths) await files.remove(path);
   const devices = await listBlockDevices(qmp, { signal });
-  const chosen = chooseDisks(devices, request.disks);
+  const chosen = await Promise.all(
+    chooseDisks(devices, request.disks).map(async (device) => ({ device, image: await imageIdentity(device.path) })),
+  );
   const free = await files.freeBytes(scratchFolder);
   if (free < 2 * scratchReserve) {
     throw hostErrors.SnapshotOverlayFull(
@@ -115,7 +119,7 @@ class QemuSnapshot implements SnapshotSession {
     place: SnapshotPlace,
     request: SnapshotRequest,
     devices: readonly BlockDevice[],
-    chosen: readonly BlockDevice[],
+    chosen: readonly Pick<TakenDisk, "device" | "image">[],
   ) {
     const id = newSessionId();
     this.#place = place;
@@ -123,11 +127,12 @@ class QemuSnapshot implements SnapshotSession {
     this.#devices = devices;
     this.#socketPath = join(place.scratchFolder, `holdfast.${id}.sock`);
     this.#flashExport = flashExport(id);
-    this.#taken = chosen.map((device, index) => ({
+    this.#taken = chosen.map(({ device, image }, index) => ({
       device,
+      image,
       names: sessionNames(id, index),
       overlayPath: join(place.scratchFolder, `holdfast.${id}.${index}.qcow2`),
-      previous: findPrevious(device, request),
+      previous: isMoved(request.since, device.id, image) ? "ImageReplaced" : findPrevious(device, request),
     }));
     void place.qmp.ended.then((error) => this.#lost.abort(error));
   }
@@ -260,7 +265,7 @@ class QemuSnapshot implements SnapshotSession {
     );
     const descriptions = new Map(describeDisks(this.#devices).map((disk) => [disk.id, disk]));
     const disks: SnapshotDisk[] = [];
-    for (const { device, names, previous } of this.#taken) {
+    for (const { device, names, image, previous } of this.#taken) {
       const bitmaps = typeof previous === "string" ? [] : [{ node: device.node, name: names.changes }];
       await qmp.command(
         "block-export-add",
@@ -274,6 +279,7 @@ class QemuSnapshot implements SnapshotSession {
         address: { socketPath: this.#socketPath },
         exportName: names.export,
         sizeBytes: device.sizeBytes,
+        image,
         changes:
           typeof previous === "string"
             ? { known: false, reason: previous }
