@@ -50,3 +50,14 @@ test("a name such as __proto__ is a property like any other", () => {
   assert.ok(Object.hasOwn(aligned, "__proto__"));
   assert.equal(Reflect.get(aligned, "polluted"), undefined);
 });
+
+test("values of enumerations that differ in case only take the schema's spelling; other texts stay", () => {
+  const lock = z.object({
+    level: z.enum(["CanNotDelete", "ReadOnly"]).nullish(),
+    kind: z.literal("lock"),
+    notes: z.string(),
+  });
+  const given = { level: "CannotDelete", kind: "LOCK", notes: "ReadOnly" };
+  assert.deepEqual(withSchemaNames(lock, given), { level: "CanNotDelete", kind: "lock", notes: "ReadOnly" });
+  assert.deepEqual(withSchemaNames(lock, { level: "Delete", kind: 1 }), { level: "Delete", kind: 1 });
+});

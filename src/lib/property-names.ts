@@ -1,19 +1,24 @@
 // Azure reads the names of JSON properties in any case: templates of Microsoft's own say `StorageModelType`
-// where the API's description has `storageModelType`. What does not fit exactly takes the schema's spelling.
+// where the API's description has `storageModelType`. What does not fit exactly takes the schema's spelling. The
+// values of enumerations likewise: a lock's level is `CanNotDelete` to some and `CannotDelete` to others.
 
 import type * as z from "zod";
 
-/** The value as the schema spells its names; what the schema does not know stays. */
+/** The value as the schema spells its names and the values of its enumerations; what the schema does not know stays. */
 export function withSchemaNames(schema: z.core.$ZodType, value: unknown): unknown {
-  if (typeof value !== "object" || value === null) return value;
+  if ((typeof value !== "object" && typeof value !== "string") || value === null) return value;
   const { def } = (schema as z.core.$ZodTypes)._zod;
   switch (def.type) {
     case "object":
-      return Array.isArray(value) ? value : inObject(def.shape, value);
+      return isPlainObject(value) ? inObject(def.shape, value) : value;
     case "array":
       return Array.isArray(value) ? value.map((item) => withSchemaNames(def.element, item)) : value;
     case "record":
-      return Array.isArray(value) ? value : inRecord(def.valueType, value);
+      return isPlainObject(value) ? inRecord(def.valueType, value) : value;
+    case "enum":
+      return typeof value === "string" ? spelled(Object.values(def.entries), value) : value;
+    case "literal":
+      return typeof value === "string" ? spelled(def.values, value) : value;
     case "optional":
     case "nullable":
     case "default":
@@ -33,6 +38,15 @@ export function withSchemaNames(schema: z.core.$ZodType, value: unknown): unknow
     default:
       return value;
   }
+}
+
+function isPlainObject(value: object | string): value is object {
+  return typeof value === "object" && !Array.isArray(value);
+}
+
+function spelled(known: readonly unknown[], given: string): unknown {
+  if (known.includes(given)) return given;
+  return known.find((one) => typeof one === "string" && one.toLowerCase() === given.toLowerCase()) ?? given;
 }
 
 function inObject(shape: Readonly<Record<string, z.core.$ZodType>>, value: object): object {

@@ -11,6 +11,7 @@ import { toText } from "./expression/values.ts";
 import type { DeploymentMode, DeploymentPlan, DeploymentRequest } from "./plan.ts";
 import type { PlannedResource } from "./planned-resource.ts";
 import { textMember } from "./template.ts";
+import { linkedAddress, wholeAddress } from "./template-link.ts";
 import { templateErrors, templateHelp } from "./template-errors.ts";
 
 /** The part that the parent's expressions decide; evaluated with the values of a running deployment. */
@@ -97,10 +98,12 @@ export async function loadTemplateOf(
       `Deployment template validation failed: 'The deployment has neither 'template' nor 'templateLink''. ${templateHelp.syntax}`,
     );
   }
-  const uri = linkedUri(link, parentLink);
-  const loaded = parseRelaxedJson(await host.loadTemplate(uri, signal));
+  const address = linkedAddress(link, parentLink);
+  const { uri } = address;
+  const loaded = parseRelaxedJson(await host.loadTemplate(wholeAddress(address), signal));
   const described = newObject();
   described["uri"] = uri;
+  if (address.query !== undefined) described["queryString"] = address.query;
   const contentVersion = isObject(loaded.value) ? textMember(loaded.value, "contentVersion") : undefined;
   if (contentVersion !== undefined) described["contentVersion"] = contentVersion;
   const wanted = textMember(link, "contentVersion");
@@ -112,33 +115,17 @@ export async function loadTemplateOf(
   return { template: loaded.value, positions: loaded.positions, link: described };
 }
 
-function linkedUri(link: JsonObject, parentLink: JsonObject | undefined): string {
-  const uri = textMember(link, "uri");
-  if (uri !== undefined) return uri;
-  const relative = textMember(link, "relativePath");
-  const base = parentLink === undefined ? undefined : textMember(parentLink, "uri");
-  if (relative !== undefined && base !== undefined && URL.canParse(relative, base)) return new URL(relative, base).href;
-  if (relative !== undefined) {
-    throw templateErrors.InvalidContentLink(
-      `The relativePath '${relative}' can't be resolved: the parent template was not loaded from a uri.`,
-    );
-  }
-  throw templateErrors.InvalidContentLink(
-    "A templateLink needs 'uri' or 'relativePath'. Template specs ('id') are not supported.",
-  );
-}
-
 export async function loadParameters(
   link: JsonObject,
   parentLink: JsonObject | undefined,
   host: Pick<DeploymentHost, "loadTemplate">,
   signal: AbortSignal,
 ): Promise<JsonObject> {
-  const uri = linkedUri(link, parentLink);
-  const { value } = parseRelaxedJson(await host.loadTemplate(uri, signal));
+  const address = linkedAddress(link, parentLink);
+  const { value } = parseRelaxedJson(await host.loadTemplate(wholeAddress(address), signal));
   const parameters = isObject(value) ? memberOf(value, "parameters") : undefined;
   if (isObject(parameters)) return parameters;
-  throw templateErrors.InvalidContentLink(`The parameter file at '${uri}' has no object 'parameters'.`);
+  throw templateErrors.InvalidContentLink(`The parameter file at '${address.uri}' has no object 'parameters'.`);
 }
 
 /** Puts secrets of key vaults in the place of the references to them. */

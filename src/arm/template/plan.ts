@@ -19,6 +19,7 @@ import { engineMembers, type PlannedResource } from "./planned-resource.ts";
 import { readTemplate, type Template, textMember } from "./template.ts";
 import { invalidTemplate, placed } from "./template-errors.ts";
 import { templateHash } from "./template-hash.ts";
+import { openLink } from "./template-link.ts";
 import { planningContext, templateScope } from "./template-scope.ts";
 
 export type DeploymentMode = "Incremental" | "Complete";
@@ -146,7 +147,7 @@ function checkScope(template: Template, request: DeploymentRequest): void {
 
 function deploymentFact(request: DeploymentRequest, template: Template, hash: string): JsonObject {
   const properties = newObject();
-  if (request.templateLink !== undefined) properties["templateLink"] = request.templateLink;
+  if (request.templateLink !== undefined) properties["templateLink"] = openLink(request.templateLink);
   properties["template"] = template.source;
   properties["templateHash"] = hash;
   properties["parameters"] = openParameters(request.parameters, template);

@@ -9,6 +9,7 @@ import { RuntimeValueNeeded } from "../../../arm/template/expression/scope.ts";
 import { bodyContext, type DeploymentPlan } from "../../../arm/template/plan.ts";
 import type { PlannedResource } from "../../../arm/template/planned-resource.ts";
 import { displayType } from "../../../arm/template/outputs.ts";
+import { openLink } from "../../../arm/template/template-link.ts";
 import { isoTime } from "../../../lib/clock.ts";
 
 export const deploymentResourceType = "Microsoft.Resources/deployments";
@@ -73,7 +74,7 @@ export function propertiesOf(plan: DeploymentPlan, correlationId: string, starte
     templateHash: plan.templateHash,
     parameters: shownParameters(plan),
     mode: plan.request.mode,
-    ...(plan.request.templateLink === undefined ? {} : { templateLink: toPlain(plan.request.templateLink) }),
+    ...(plan.request.templateLink === undefined ? {} : { templateLink: toPlain(openLink(plan.request.templateLink)) }),
     correlationId,
     startedAt,
     providers: providersOf(plan),

@@ -34,7 +34,11 @@ import { type DeploymentParts, planningHost, type PlanningHost } from "./host.ts
 import { preflight } from "./preflight.ts";
 import { deploymentOperationKind, type LiveDeployments } from "./run-deployment.ts";
 
-const errors = defineErrors({ DeploymentActive: { status: 409 }, DeploymentQuotaExceeded: { status: 409 } });
+const errors = defineErrors({
+  DeploymentActive: { status: 409 },
+  DeploymentQuotaExceeded: { status: 409 },
+  InvalidDeploymentLocation: { status: 409 },
+});
 
 /** Azure's limit of the history of one group or subscription. */
 const historyLimit = 800;
@@ -111,6 +115,7 @@ export async function startDeployment(
   const { created, operationId, stored } = await database.transaction(async (trx) => {
     const existing = await findResource<DeploymentProperties, DeploymentMemory>(trx, id);
     refuseActive(existing);
+    refuseMoved(existing, checked);
     await makeRoom(trx, checked.request.target, id);
     await deleteResource(trx, id);
     const started = await startOperation(trx, database.clock, {
@@ -183,6 +188,17 @@ function refuseActive(existing: StoredDeployment | undefined): void {
   throw errors.DeploymentActive(
     `Unable to edit or replace deployment '${existing.name}': the previous deployment from '${isoTime(existing.properties.startedAt)}' is still active. Wait for its end or cancel it. Please see https://aka.ms/arm-deploy for usage details.`,
     { target: existing.id },
+  );
+}
+
+/** Where a deployment to a subscription is kept is settled by the first of its name. */
+function refuseMoved(existing: StoredDeployment | undefined, { body }: CheckedDeployment): void {
+  if (existing?.location === undefined || body.location === undefined) return;
+  const plain = (location: string): string => location.replaceAll(" ", "").toLowerCase();
+  if (plain(existing.location) === plain(body.location)) return;
+  throw errors.InvalidDeploymentLocation(
+    `Invalid deployment location '${body.location.slice(0, 100)}'. The deployment '${existing.name}' already exists in location '${existing.location}'. Use that location or another name.`,
+    { target: "location" },
   );
 }
 
