@@ -67,6 +67,10 @@ describe("texts", () => {
     ]);
   });
 
+  test("replace, the old name of replace_regex, takes the text last", async () => {
+    assert.deepEqual(await row(`replace("b+", "X", "abbbc"), replace_regex("abbbc", "b+", "X")`), ["aXc", "aXc"]);
+  });
+
   test("tohex of a whole number of 32 bits has eight digits", async () => {
     assert.deepEqual(await row(`tohex(int(-256)), tohex(-256), tohex(256, 20)`), [
       "ffffff00",
@@ -210,4 +214,10 @@ describe("new_activity_metrics", () => {
       ["02", "04", 0, 0, 0, "NaN"],
     ]);
   });
+});
+
+test("hints are advice: what they say of the way changes nothing, even if no engine knows it", async () => {
+  const text = "range n from 1 to 4 step 1 | summarize hint.strategy = partitioned count() by even = n % 2 == 0";
+  assert.equal((await table(text)).rows.length, 2);
+  await assert.rejects(table("print a = 1 | join kind=partitioned (print a = 1) on a"), /no join kind 'partitioned'/);
 });

@@ -55,6 +55,9 @@ export function canonicalName(name: string): string {
 /** The engine returns long where the language service says int. */
 const returnsLong = new Set(["getyear", "getmonth", "monthofyear", "hourofday", "datetime_part", "week_of_year"]);
 
+/** Names whose last argument is the first one of what they became: replace(regex, rewrite, source). */
+const sourceLast = new Set(["replace"]);
+
 const returnsReal = new Set(["jaccard_index", "ceiling"]);
 
 export function bindBuiltIn(info: FunctionInfo, args: readonly Expression[], span: Span): Expression {
@@ -73,7 +76,8 @@ export function bindBuiltIn(info: FunctionInfo, args: readonly Expression[], spa
       : returnsReal.has(name)
         ? "real"
         : returnType(signature, args, name);
-  const adapted = args.map((arg, index) => adapt(arg, parameters[index], type, name));
+  const typed = args.map((arg, index) => adapt(arg, parameters[index], type, name));
+  const adapted = sourceLast.has(info.name) ? [...typed.slice(2), ...typed.slice(0, 2)] : typed;
   return call(name, adapted, type, span);
 }
 

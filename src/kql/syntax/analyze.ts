@@ -83,8 +83,9 @@ export function analyze(text: string, globals: GlobalState, limits: Limits): Ana
     });
   }
   const code = kusto.KustoCode.ParseAndAnalyze(text, globals);
-  const diagnostics = toArray((code["GetDiagnostics"] as () => unknown).call(code));
-  if (diagnostics.length > 0) refuseSyntax(code);
+  const all = toArray((code["GetDiagnostics"] as () => unknown).call(code));
+  if (all.length > 0) refuseSyntax(code);
+  const diagnostics = all.filter((item) => !isAboutAdvice(item, text));
   return { statements: statementsOf(code), objection: refusalOf(diagnostics, "SemanticError", tolerated) };
 }
 
@@ -136,6 +137,11 @@ function refuseHugeText(text: string, limits: Limits): void {
       });
     }
   }
+}
+
+/** A hint never changes what is answered; runbooks have values that no engine knows any more. */
+function isAboutAdvice(item: KustoObject, text: string): boolean {
+  return item["Code"] === "KS005" && /\bhint\.\w+\s*=\s*$/.test(text.slice(0, item["Start"] as number));
 }
 
 function refuseSyntax(code: KustoObject): void {

@@ -11,11 +11,17 @@ const megabytes = (bytes: number | undefined): number | undefined =>
   bytes === undefined ? undefined : Math.round((bytes / mebibyte) * 1000) / 1000;
 const time = (at: number | undefined): string | undefined => (at === undefined ? undefined : isoTime(at));
 
-type ItemName = Pick<ItemFacts, "name">;
+type ItemName = Pick<ItemFacts, "name" | "containerName" | "management">;
 
-/** `region;vault;VM;iaasvmcontainerv2;group;machine` */
-function itemUniqueId(vault: VaultFacts, { name }: ItemName): string {
-  return `${vaultUniqueId(vault)};${name.toLowerCase()}`;
+const withoutKind = (name: string): string => name.slice(name.indexOf(";") + 1).toLowerCase();
+
+/**
+ * `region;vault;iaasvmcontainerv2;group;machine`, `region;vault;storage;group;account;share`: people's
+ * queries take group and machine by their places. What is in a container has its name behind that one's.
+ */
+function itemUniqueId(vault: VaultFacts, { name, containerName, management }: ItemName): string {
+  const parts = management === "AzureIaasVM" ? [name] : [containerName, name];
+  return [vaultUniqueId(vault), ...parts.map(withoutKind)].join(";");
 }
 
 function containerUniqueId(vault: VaultFacts, { containerName }: Pick<ItemFacts, "containerName">): string {

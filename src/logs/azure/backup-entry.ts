@@ -46,7 +46,7 @@ export function dedicatedRecord(entry: BackupEntry, vault: VaultFacts, tenantId:
     TimeGenerated: at,
     Category: entry.category,
     OperationName: entry.operation,
-    ResourceId: vault.id,
+    ResourceId: vault.id.toUpperCase(),
     _ResourceId: vault.id.toLowerCase(),
     _SubscriptionId: vault.subscriptionId,
     SchemaVersion: "V2",
