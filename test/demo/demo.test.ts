@@ -3,12 +3,13 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { basename, delimiter, dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
-import { holdfast } from "../support/service.ts";
+import { prepareHelper } from "../../src/backup/file-recovery/helper.ts";
+import { holdfast, projectRoot } from "../support/service.ts";
 
 interface Ready {
   readonly ready: boolean;
@@ -18,8 +19,10 @@ interface Ready {
 
 async function demo(
   env: Record<string, string>,
+  furnish: (data: string) => Promise<void> = async () => {},
 ): Promise<{ ready: Ready; lines: number; told: string; code: unknown }> {
   const data = mkdtempSync(join(tmpdir(), "holdfast-demo-"));
+  await furnish(data);
   const child = spawn(holdfast, ["up", "--demo", "--json", "--data", data, "--listen", "127.0.0.1:0"], {
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, ...env },
@@ -44,8 +47,20 @@ async function demo(
   }
 }
 
+/** The packages of the machine, and file recovery's guest, are those of the other tests; the machine is built anew. */
+async function fromCache(data: string): Promise<void> {
+  const cache = join(projectRoot, ".cache");
+  const packages = join(cache, "guests/debs");
+  mkdirSync(packages, { recursive: true });
+  mkdirSync(join(data, "demo/guest"), { recursive: true });
+  symlinkSync(packages, join(data, "demo/guest/debs"));
+  const image = dirname((await prepareHelper(join(cache, "helper"))).image.initrd);
+  mkdirSync(join(data, "helper"));
+  symlinkSync(image, join(data, "helper", basename(image)));
+}
+
 test("the demo boots a guest, backs it up twice, restores a file and a disk, and ends in order", async () => {
-  const { ready, lines, told, code } = await demo({});
+  const { ready, lines, told, code } = await demo({}, fromCache);
   const names = ["machine", "discover", "protect", "write", "firstBackup", "change", "secondBackup"];
   assert.deepEqual(
     ready.demo.steps.map(({ name, ok }) => [name, ok]),
