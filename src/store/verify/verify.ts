@@ -9,8 +9,10 @@ import { readPackDirectory } from "../index/pack-directory.ts";
 import { plainLength } from "../format/pack.ts";
 import { eachInParallel } from "../../lib/parallel.ts";
 import { isDamage } from "../damage.ts";
-import { groupByPack, type FetchGroup, type LocatedBlob } from "../read/blob-reader.ts";
+import { groupByPack, type FetchGroup } from "../read/blob-reader.ts";
 import { withFreshIndex, type Vault } from "../vault.ts";
+import { problemsOfPoints } from "./broken-points.ts";
+import { neededBlobs } from "./needed-blobs.ts";
 import { quarantinePack } from "./quarantine.ts";
 import { checkObject } from "./scrub.ts";
 
@@ -42,87 +44,63 @@ export interface VerifyOutcome {
   readonly indexProblems: readonly string[];
 }
 
-interface Needed {
-  readonly id: Buffer;
-  /** Positions in the list of points. */
-  readonly points: Set<number>;
-}
-
 export async function verify(openVault: Vault, options: VerifyOptions = {}): Promise<VerifyOutcome> {
   const { signal } = options;
   const vault = withFreshIndex(openVault);
   await vault.index.refresh(signal);
   const names = options.points ?? (await listPointNames(vault, "points", undefined, signal));
-  const problems: string[][] = names.map(() => []);
-  const needed = new Map<string, Needed>();
+  const unreadable = new Map<PointName, string>();
+  const badBlobs = new Map<string, string[]>();
   const badPacks = new Map<string, string>();
+  const needed = neededBlobs(vault, blame, signal);
 
-  for (const [position, name] of names.entries()) {
-    try {
-      await gather(await readPoint(vault, name, "points", signal), position);
-    } catch (error) {
-      if (!isDamage(error) && !isErrorCode(error, "PointMissing")) throw error;
-      problems[position]?.push(messageOf(error));
-    }
-  }
+  for (const name of names) await withPoint(name, (point) => needed.add(point));
   await checkBlobs();
   await checkDirectories();
+  const broken = await brokenPoints();
   const confirmed = await confirmBadPacks();
   return {
     pointsChecked: names.length,
-    blobsChecked: needed.size,
-    broken: names.flatMap((name, position) => {
-      const found = problems[position] ?? [];
-      return found.length === 0 ? [] : [{ name, problems: found }];
-    }),
+    blobsChecked: needed.count,
+    broken,
     badPacks: confirmed,
     indexProblems: vault.index.problems.map(({ message }) => message),
   };
 
-  async function gather(point: Point, position: number): Promise<void> {
-    for (const { blobs } of point.attachments) for (const blob of blobs) need(Buffer.from(blob, "hex"), position);
-    for (const { root, level } of point.disks) {
-      if (root !== undefined) await gatherNode(Buffer.from(root, "hex"), level, position);
-    }
-  }
-
-  async function gatherNode(id: Buffer, level: number, position: number): Promise<void> {
-    need(id, position);
+  async function withPoint(name: PointName, use: (point: Point) => Promise<void>): Promise<void> {
     try {
-      if (level === 0) {
-        for (const extent of (await vault.maps.leaf(id, signal)).extents) need(extent.id, position);
-        return;
-      }
-      for (const child of (await vault.maps.node(id, level, signal)).children.values()) {
-        await gatherNode(child, level - 1, position);
-      }
+      await use(await readPoint(vault, name, "points", signal));
     } catch (error) {
-      if (!isDamage(error)) throw error;
-      problems[position]?.push(messageOf(error));
+      if (!isDamage(error) && !isErrorCode(error, "PointMissing")) throw error;
+      unreadable.set(name, messageOf(error));
     }
   }
 
-  function need(id: Buffer, position: number): void {
-    const key = id.toString("latin1");
-    const known = needed.get(key);
-    if (known === undefined) needed.set(key, { id, points: new Set([position]) });
-    else known.points.add(position);
+  async function brokenPoints(): Promise<BrokenPoint[]> {
+    const broken: BrokenPoint[] = [];
+    const problemsOf = problemsOfPoints(vault, badBlobs, signal);
+    for (const name of names) {
+      const problems: string[] = [];
+      if (badBlobs.size > 0 && !unreadable.has(name)) {
+        await withPoint(name, async (point) => void problems.push(...(await problemsOf(point))));
+      }
+      const why = unreadable.get(name);
+      if (why !== undefined) problems.push(why);
+      if (problems.length > 0) broken.push({ name, problems });
+    }
+    return broken;
   }
 
   async function checkBlobs(): Promise<void> {
-    const located: LocatedBlob[] = [];
-    for (const { id } of needed.values()) {
-      const blob = vault.blobs.locateNow(id);
-      if (blob === undefined) blame(id, `Blob ${id.toString("hex")} is in no pack that is there.`);
-      else located.push(blob);
-    }
     let blobs = 0;
-    const groups = groupByPack(located, ({ shape }) => plainLength(shape));
-    await eachInParallel(groups, vault.pool().size * 2, async (group) => {
-      await checkGroup(group);
-      blobs += group.blobs.length;
-      options.onProgress?.({ blobs, totalBlobs: needed.size });
-    });
+    for (const located of needed.located()) {
+      const groups = groupByPack(located, ({ shape }) => plainLength(shape));
+      await eachInParallel(groups, vault.pool().size * 2, async (group) => {
+        await checkGroup(group);
+        blobs += group.blobs.length;
+        options.onProgress?.({ blobs, totalBlobs: needed.count });
+      });
+    }
   }
 
   /** Without its header and directory a pack is lost when the index is. */
@@ -155,10 +133,10 @@ export async function verify(openVault: Vault, options: VerifyOptions = {}): Pro
   }
 
   function blame(id: Buffer, message: string): void {
-    for (const position of needed.get(id.toString("latin1"))?.points ?? []) {
-      const list = problems[position];
-      if (list !== undefined && list.length < 20) list.push(message);
-    }
+    const key = id.toString("latin1");
+    const known = badBlobs.get(key);
+    if (known === undefined) badBlobs.set(key, [message]);
+    else known.push(message);
   }
 
   /** A read that failed once is no proof: only what still differs from its name is quarantined. */
