@@ -2,8 +2,10 @@
 // taken back, gone.
 
 import assert from "node:assert/strict";
+import { DatabaseSync } from "node:sqlite";
 import { after, before, test } from "node:test";
 import { waitFor } from "../../src/lib/time.ts";
+import { dataFolder } from "../../src/server/data-folder.ts";
 import { startRig, type Rig } from "./rig.ts";
 
 const day = 86_400_000;
@@ -248,6 +250,27 @@ test("an immutable vault deletes nothing and takes no policy that keeps less", a
     properties: { policyId: `${rig.vaultId}/backupPolicies/Short`, sourceResourceId: rig.machineId("vm2") },
   });
   assert.equal(code(swap), "BMSUserErrorImmutabilityViolation");
+
+  // Nor does it on the way round: stopped first, and resumed with less.
+  await rig.job(
+    await rig.vault("PUT", rig.itemPath("vm2"), {
+      properties: { policyId: "", protectionState: "ProtectionStopped" },
+    }),
+  );
+  {
+    using database = new DatabaseSync(dataFolder(rig.data).database, { timeout: 10_000 });
+    const noted = `UPDATE recovery_points SET origin = 'scheduled', expires_at = NULL, due_at = taken_at,
+      keep_until = taken_at + ${29 * day} WHERE item_key LIKE '%;vm2'`;
+    assert.ok(Number(database.prepare(noted).run().changes) > 0);
+  }
+  const resume = (name: string) =>
+    rig.vault("PUT", rig.itemPath("vm2"), {
+      properties: { policyId: `${rig.vaultId}/backupPolicies/${name}`, sourceResourceId: rig.machineId("vm2") },
+    });
+  const resumed = await resume("Short");
+  assert.equal(code(resumed), "BMSUserErrorImmutabilityViolation", resumed.text);
+  assert.equal((await rig.item("vm2")).json.properties.protectionState, "ProtectionStopped");
+  await rig.job(await resume("DefaultPolicy"));
   const suspended = await rig.job(
     await rig.vault("PUT", rig.itemPath("vm2"), {
       properties: { policyId: "", protectionState: "BackupsSuspended" },

@@ -7,6 +7,8 @@ import type { ArmRequest } from "../../../arm/request.ts";
 import { findResource } from "../../../arm/resources/resource-store.ts";
 import type { DiskChoice } from "../../../backup/capture/index.ts";
 import type { Job } from "../../../backup/jobs/job.ts";
+import { listPointsOf } from "../../../backup/points/point.ts";
+import { planItemRetention } from "../../../backup/points/retain-item.ts";
 import { protectionErrors } from "../../../backup/protection/errors.ts";
 import { findItemOfMachine, type ProtectedItem } from "../../../backup/protection/item.ts";
 import { protect } from "../../../backup/protection/protect.ts";
@@ -15,6 +17,7 @@ import { findPolicy, getPolicy, type StoredPolicy } from "../../../backup/vaults
 import type { Vault, Writer } from "../../../backup/vaults/vaults.ts";
 import type { InventoryMachine } from "../../../inventory/inventory.ts";
 import type { MachineHidden } from "../../compute/virtual-machines/shape.ts";
+import { isoTime } from "../../../lib/clock.ts";
 import { requireGuard } from "../guards/guard-check.ts";
 import { mayDo } from "../may-do.ts";
 import type { RecoveryServices } from "../services.ts";
@@ -51,6 +54,7 @@ export async function configure(
   const known = await findItemOfMachine(trx, machine.resourceId);
   const before = known?.vaultKey === vault.key ? known : undefined;
   if (before?.policyKey !== undefined) await checkSwap(services, trx, request, vault, before.policyKey, policy);
+  else if (before !== undefined) await checkResumption(services, trx, request, vault, before, policy);
   const choice = choiceIn(properties);
   const isFresh = before?.policyKey === undefined;
   const resource = await findResource<object, MachineHidden>(trx, machine.resourceId);
@@ -65,6 +69,23 @@ export async function configure(
 }
 
 /** A policy that keeps points for less is refused by an immutable vault, and held back by a guard. */
+async function refuseShorter(
+  services: RecoveryServices,
+  trx: Writer,
+  request: ArmRequest,
+  vault: Vault,
+  next: StoredPolicy,
+  shorter: string,
+): Promise<void> {
+  if (vault.settings.immutability !== "Disabled") {
+    throw protectionErrors.BMSUserErrorImmutabilityViolation(
+      `The vault is immutable: with the policy '${next.name}' recovery points would go earlier (${shorter}).`,
+      { target: "properties.policyId", remedy: "Choose a policy that keeps them at least as long." },
+    );
+  }
+  await requireGuard(services, trx, vault, "updateProtection", request);
+}
+
 async function checkSwap(
   services: RecoveryServices,
   trx: Writer,
@@ -76,13 +97,29 @@ async function checkSwap(
   const present = await findPolicy(trx, vault, policyKey);
   const [shorter] = present === undefined ? [] : shortenings(present.policy, next.policy);
   if (shorter === undefined) return;
-  if (vault.settings.immutability !== "Disabled") {
-    throw protectionErrors.BMSUserErrorImmutabilityViolation(
-      `The vault is immutable: with the policy '${next.name}' recovery points would go earlier ('${shorter.field}' from ${shorter.before} to ${shorter.after}).`,
-      { target: "properties.policyId", remedy: "Choose a policy that keeps them at least as long." },
-    );
-  }
-  await requireGuard(services, trx, vault, "updateProtection", request);
+  const { field, before, after } = shorter;
+  await refuseShorter(services, trx, request, vault, next, `'${field}' from ${before} to ${after}`);
+}
+
+/** A stopped item has no policy to compare with: its points keep what was said of them last. */
+async function checkResumption(
+  services: RecoveryServices,
+  trx: Writer,
+  request: ArmRequest,
+  vault: Vault,
+  item: ProtectedItem,
+  next: StoredPolicy,
+): Promise<void> {
+  const points = await listPointsOf(trx, item.key);
+  const { verdicts } = planItemRetention(next.policy, points, services.database.clock.now());
+  const shorter = verdicts.find(
+    ({ point: { point }, keepUntil }) =>
+      keepUntil !== undefined && point.keepUntil !== undefined && keepUntil < point.keepUntil,
+  );
+  if (shorter === undefined) return;
+  const { point, keepUntil = 0 } = shorter;
+  const [was, is] = [point.point.keepUntil ?? 0, keepUntil].map(isoTime);
+  await refuseShorter(services, trx, request, vault, next, `that of ${isoTime(point.time)} at ${is}, not at ${was}`);
 }
 
 export function checkType({ protectedItemType }: ItemProperties): void {
