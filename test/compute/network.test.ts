@@ -66,6 +66,19 @@ test("networks, addresses and interfaces are made, refused to go while in use, a
   );
 });
 
+test("an interface is not said to be a machine's by who makes it: he would be shown the machine's addresses", async () => {
+  const group = `/subscriptions/${service.admin.subscriptionId}/resourceGroups/claims`;
+  const version = "?api-version=2024-05-01";
+  await service.call("PUT", group + version, { body: { location: "local" } });
+  const path = `${group}/providers/Microsoft.Network/networkInterfaces/claim${version}`;
+  const owner = `${group}/providers/Microsoft.Compute/virtualMachines/theirs`;
+  const ipConfigurations = [{ name: "one", properties: { privateIPAllocationMethod: "Dynamic" } }];
+  const properties = { ipConfigurations, virtualMachine: { id: owner } };
+  const made = await service.call("PUT", path, { body: { location: "local", properties } });
+  assert.equal(made.status, 201, made.text);
+  assert.equal((await service.call("GET", path)).json.properties.virtualMachine, undefined);
+});
+
 test("what points to nothing, or is no network, is refused by name", async () => {
   const group = `/subscriptions/${service.admin.subscriptionId}/resourceGroups/bad`;
   await service.call("PUT", `${group}?api-version=2021-04-01`, { body: { location: "local" } });

@@ -9,6 +9,7 @@ import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 import { newGuid } from "../../src/lib/random.ts";
 import { makeServiceSas } from "../../src/blobs/sas/make-sas.ts";
+import { clientFor } from "../support/client.ts";
 import type { Answer } from "../support/service.ts";
 import { startRig, writeDisk, type Rig, type WireJob } from "../backup/rig.ts";
 
@@ -305,6 +306,14 @@ for (const [what, body, code, status] of refusals) {
     assert.equal(validated.json.validateOperationResponse.validationResults[0].code, code, validated.text);
   });
 }
+
+test("no words of a Host header get into the script of file recovery", async () => {
+  const client = await clientFor(rig.service.running, rig.data);
+  const path = `${rig.vaultId}${pointPath}/provisionInstantItemRecovery?api-version=2023-06-01`;
+  const body = { properties: { objectType: "IaasVMILRRegistrationRequest" } };
+  const answer = await client.call("POST", path, { body, headers: { Host: "a;$(id)" } });
+  assert.deepEqual([answer.status, codeOf(answer)], [400, "BadRequest"], answer.text);
+});
 
 test("a restore that would do is validated without a word", async () => {
   const restoreRequest = {

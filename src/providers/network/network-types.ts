@@ -80,8 +80,10 @@ export const networkTypes: readonly NetworkType[] = [
         await mustBeThere(reader, networkOf(each.subnet?.id));
       }
       await mustBeThere(reader, networkSecurityGroup?.id);
+      // Whose it is, its machine says: who claimed another's would be shown that one's addresses.
+      const { virtualMachine: _claimed, ...own } = properties;
       return {
-        ...properties,
+        ...own,
         ipConfigurations: children(id, "ipConfigurations", ipConfigurations),
         macAddress: existing?.properties["macAddress"] ?? macOf(id),
         ...(existing?.properties["virtualMachine"] === undefined

@@ -3,6 +3,7 @@
 // volumes, folders and downloads, read in a helper guest.
 
 import * as z from "zod";
+import { armErrors } from "../../../arm/errors.ts";
 import type { Provider } from "../../../arm/provider.ts";
 import { ok, param, parseBody, type ArmReply, type ArmRequest } from "../../../arm/request.ts";
 import { downloadFormats } from "../../../backup/file-recovery/download.ts";
@@ -91,7 +92,7 @@ async function provision(services: RestoreServices, request: ArmRequest): Promis
       point: point.id,
       tiered: point,
       open: () => openVaultStore(services.stores, vault),
-      host: new URL(request.origin).hostname,
+      host: hostIn(request.origin),
     },
     request.signal,
   );
@@ -120,6 +121,16 @@ async function provision(services: RestoreServices, request: ArmRequest): Promis
       recoveryTarget: { clientScripts: [script] },
     });
   });
+}
+
+/** It comes from a header and goes into a script. */
+function hostIn(origin: string): string {
+  const host = URL.parse(origin)?.hostname ?? "";
+  if (/^([\w.-]+|\[[\da-f:.]+\])$/i.test(host)) return host;
+  throw armErrors.BadRequest(
+    `The Host header is '${origin.replace("https://", "").slice(0, 100)}': the script connects to it, so it must be a name or an address.`,
+    { target: "Host" },
+  );
 }
 
 /** `VM_REGION_ID_`, 32 characters, then the 15 of the password: az cuts it out by these positions. */
