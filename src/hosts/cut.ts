@@ -2,7 +2,13 @@
 // with the truth about whether they were.
 
 import type { AgentChannel } from "../guest/agent.ts";
-import { defaultFreezeLimits, whileFrozen, type FreezeLimits, type FreezeOutcome } from "../guest/freeze.ts";
+import {
+  defaultFreezeLimits,
+  thawIfFrozen,
+  whileFrozen,
+  type FreezeLimits,
+  type FreezeOutcome,
+} from "../guest/freeze.ts";
 import { monotonicMilliseconds } from "../lib/clock.ts";
 import { HoldfastError } from "../lib/errors.ts";
 import { faultPoint } from "../lib/faults.ts";
@@ -48,9 +54,11 @@ export async function cut(
     outcome = await withAgent(async (agent) => (await whileFrozen(agent, freezeLimits, timed, signal)).outcome);
   } catch (error) {
     const isAgents = error instanceof HoldfastError && error.code.startsWith("Agent");
+    if (error instanceof HoldfastError) await thawAnew(withAgent);
     if (milliseconds !== undefined || !isAgents) throw error;
     return without(error.code, error.sentence);
   }
+  if (!outcome.held && unanswered.has(outcome.reason)) await thawAnew(withAgent);
   return outcome.held
     ? done({
         level: "fileSystem",
@@ -59,4 +67,19 @@ export async function cut(
         hasWatchdog: outcome.hasWatchdog,
       })
     : done({ level: "crash", reason: outcome.reason, explanation: outcome.explanation });
+}
+
+const unanswered: ReadonlySet<string> = new Set(["FreezeUnanswered", "ThawFailed"]);
+
+/**
+ * By another connection, for the one before may be what failed: a guest whose channel breaks after the
+ * freeze was asked for must not wait for the watchdog, which it may not have. What fails here is tried
+ * again by the next clean-up.
+ */
+async function thawAnew(withAgent: NonNullable<CutPlace["withAgent"]>): Promise<void> {
+  try {
+    await withAgent((agent) => thawIfFrozen(agent));
+  } catch (error) {
+    if (!(error instanceof HoldfastError)) throw error;
+  }
 }
