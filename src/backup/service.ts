@@ -16,7 +16,7 @@ import { backupHandler } from "./run/backup-job.ts";
 import { runCaretaker } from "./scheduler/caretaker.ts";
 import { runScheduler } from "./scheduler/scheduler.ts";
 import type { CaptureDiskKeys } from "./keys/disk-keys.ts";
-import { vaultStore } from "./stores/store-name.ts";
+import { dropDeleted, postDrops } from "./stores/drop-deleted.ts";
 import type { Stores } from "./stores/stores.ts";
 import { keepChangedVaults, type DescribeVault } from "./vaults/vault-document.ts";
 import type { VaultUse } from "./vaults/vaults.ts";
@@ -77,11 +77,12 @@ export function openBackupService(options: BackupServiceOptions): BackupService 
             ...dropping,
             holder,
             types: ["vault.deleted"],
-            handle: { deliver: (events, signal) => dropStores(stores, events, signal) },
+            handle: { apply: postDrops },
             report,
           },
           ending.signal,
         ),
+        dropDeleted(database, stores, report, ending.signal),
         runSubscriber(
           database,
           {
@@ -101,13 +102,4 @@ export function openBackupService(options: BackupServiceOptions): BackupService 
       await Promise.allSettled(loops);
     },
   };
-}
-
-/** The bytes of vaults that are gone. No vault is deleted while it keeps an item. */
-async function dropStores(
-  stores: Stores,
-  events: readonly { readonly data: unknown }[],
-  signal: AbortSignal,
-): Promise<void> {
-  for (const { data } of events) await stores.drop(vaultStore((data as { guid: string }).guid), signal);
 }

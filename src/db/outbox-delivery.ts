@@ -118,7 +118,9 @@ function failed(now: number, terms: DeliveryTerms, message: OutboxMessage, error
   const last_error = describe(error);
   if (message.attempt >= terms.maxAttempts) return { state: "dead", ended_at: now, last_error };
   const ceiling = Math.min(terms.maxDelayMilliseconds, terms.firstDelayMilliseconds * 2 ** (message.attempt - 1));
-  return { due_at: now + ceiling / 2 + randomBelow(Math.ceil(ceiling / 2)), last_error };
+  // Whole milliseconds: the column takes no others.
+  const half = Math.ceil(ceiling / 2);
+  return { due_at: now + half + randomBelow(half), last_error };
 }
 
 interface Outcome {

@@ -243,8 +243,10 @@ export function openStores(options: StoresOptions): Stores {
       if (!(await shared.forget(name))) throw storesErrors.BackupStoreInUse(`The store ${name} is in use.`);
       await using place = await placeOf(record, true);
       await using hotPlace = await hotPlaceOf(record, true);
-      if (hotPlace !== undefined) await dropObjects(hotPlace, signal);
-      await dropObjects(place, signal);
+      for (const each of hotPlace === undefined ? [place] : [hotPlace, place]) {
+        // A bucket that is gone has taken its objects with it.
+        await dropObjects(each, signal).catch(unlessMissing);
+      }
       for (const own of [
         ownFolder(record.location, folder, name),
         record.hot && ownFolder(record.hot, join(folder, "hot"), name),
@@ -284,6 +286,10 @@ async function opens(place: ObjectStore, provider: KeyProvider, signal: AbortSig
     if (isErrorCode(error, "WrongKey")) return false;
     throw error;
   }
+}
+
+function unlessMissing(error: unknown): void {
+  if (!isErrorCode(error, "StoreMissing")) throw error;
 }
 
 /** Both tiers are one vault: the same id, the same keys. */
