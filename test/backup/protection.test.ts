@@ -2,6 +2,8 @@
 // taken back, gone.
 
 import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { after, before, test } from "node:test";
 import { waitFor } from "../../src/lib/time.ts";
@@ -224,13 +226,21 @@ test("soft delete keeps also an item that was never backed up", async () => {
   );
 });
 
+/** The objects that name what can be restored of vm2. */
+function storedPoints(): string[] {
+  const all = readdirSync(join(rig.data, "vaults"), { recursive: true, encoding: "utf8" });
+  return all.filter((path) => /\/points\/vm2_[^/]+\/[^/]+$/.test(path));
+}
+
 test("without soft delete, data goes with the job", async () => {
   await rig.vault("PATCH", "/backupconfig/vaultconfig", { properties: { softDeleteFeatureState: "Disabled" } });
   await rig.protect("vm2");
   await rig.backUp("vm2");
+  assert.equal(storedPoints().length, 1);
   const deleted = await rig.job(await rig.vault("DELETE", rig.itemPath("vm2")));
   assert.equal(deleted.properties.status, "Completed");
   assert.equal((await rig.item("vm2")).status, 404);
+  assert.deepEqual(storedPoints(), []);
   assert.equal((await rig.vault("DELETE", rig.itemPath("vm2"))).status, 204);
 });
 
