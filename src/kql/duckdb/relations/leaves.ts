@@ -60,10 +60,10 @@ export function emitRange(node: Node<"range">, steps: Steps): Shape {
   const name = columnName(column.id);
   const isReal = column.type === "real" || column.type === "decimal";
   const [first, last, width] = [rangeText(from), rangeText(to), step.text];
-  const series = isReal
-    ? `SELECT (${first} + i * ${width}) AS ${name} FROM (SELECT unnest(range(0, (floor((${last} - ${first}) / ${width} + 1e-9))::BIGINT + 1)) AS i)`
-    : [first, last, width].some((text) => text.includes("SELECT"))
-      ? `SELECT unnest(generate_series(${first}, ${last}, ${width})) AS ${name}`
+  const isComputed = [first, last, width].some((text) => text.includes("SELECT"));
+  const series =
+    isReal || isComputed
+      ? `SELECT (${first} + i * ${width}) AS ${name} FROM range(0, ${endless}) AS r(i) LIMIT (SELECT coalesce(${stepsBetween(first, last, width, isReal)}, 0))`
       : `SELECT ${name} FROM generate_series(${first}, ${last}, ${width}) AS r(${name})`;
   const values = new Map([[column.id, sql(column.type, name)]]);
   return {
@@ -73,6 +73,15 @@ export function emitRange(node: Node<"range">, steps: Steps): Shape {
     computed: false,
     natural: column.id,
   };
+}
+
+/** Numbers that are counted off one by one: a list of them would be made whole, outside of any bound of memory. */
+const endless = "4611686018427387904";
+
+function stepsBetween(first: string, last: string, width: string, isReal: boolean): string {
+  const way = `(${last} - ${first})`;
+  if (isReal) return `greatest((floor(${way} / ${width} + 1e-9))::BIGINT + 1, 0)`;
+  return `(CASE WHEN ${way} <> 0 AND (${way} > 0) <> (${width} > 0) THEN 0 ELSE ${way} // ${width} + 1 END)`;
 }
 
 function rangeText(value: Sql): string {

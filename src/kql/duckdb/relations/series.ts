@@ -9,6 +9,9 @@ import { columnName, plain, sql, type Sql } from "../sql.ts";
 
 type Series = Extract<Relation, { readonly kind: "series" }>;
 
+/** As in the service. The slots of a series are a list, which DuckDB makes whole outside of its bound of memory. */
+const longestSeries = 1_048_576;
+
 export function emitSeries(node: Series, input: Shape, steps: Steps): Shape {
   const emitter = createEmitter(steps.context, input.columns);
   const bare = createEmitter(steps.context, new Map());
@@ -25,7 +28,11 @@ export function emitSeries(node: Series, input: Shape, steps: Steps): Shape {
     node.to === undefined
       ? `(SELECT ${isReal ? `floor((max(a) - ${start}) / ${step})::BIGINT` : `(max(a) - ${start}) // ${step}`} + 1 FROM ${source})`
       : count(start, plain(bare.value(node.to)), step, isReal);
-  const bounds = steps.add(`SELECT ${start} AS a0, ${slots} AS n`, true);
+  const tooLong = `error('memory limit: a series has at most ${longestSeries} values')::BIGINT`;
+  const bounds = steps.add(
+    `SELECT a0, CASE WHEN n > ${longestSeries} THEN ${tooLong} ELSE n END AS n FROM (SELECT ${start} AS a0, ${slots} AS n)`,
+    true,
+  );
   const slot = isReal ? `floor((a - a0) / ${step})::BIGINT` : `(a - a0) // ${step}`;
   const keys = node.keys.map(({ column, expression }) => ({ column, value: emitter.value(expression) }));
   const keyList = keys.map(({ column, value }) => `${plain(value)} AS ${columnName(column.id)}, `).join("");
