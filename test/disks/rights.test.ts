@@ -74,6 +74,23 @@ test("restore points of a machine need the right to read its disks, not only to 
   assert.equal((await looker.call("GET", point)).status, 404);
 });
 
+test("a machine is given an interface by who may give it away, and nothing else in its place", async () => {
+  const owner = await ownerOf(rig);
+  const nic = `${rig.group.replace(/machines$/, "own")}/providers/Microsoft.Network/networkInterfaces/nic`;
+  const ipConfigurations = [{ name: "one", properties: { privateIPAllocationMethod: "Dynamic" } }];
+  await rig.ask("PUT", nic, 201, { location: "local", properties: { ipConfigurations } });
+  const operator = await owner.createPrincipal("operator");
+  await owner.assign(operator.principalId, virtualMachineContributor, rig.group);
+  const web = rig.compute("virtualMachines/web") + version;
+  const take = (id: string): { body: object } => ({
+    body: { properties: { networkProfile: { networkInterfaces: [{ id }] } } },
+  });
+  const refused = await operator.call("PATCH", web, take(nic));
+  assert.equal(refused.status, 403, refused.text);
+  assert.match(refused.text, /networkInterfaces\/join\/action/);
+  assert.equal((await operator.call("PATCH", web, take(rig.compute("disks/mine")))).status, 400);
+});
+
 test("an operation is followed by who began it and by who may read what it is about", async () => {
   const owner = await ownerOf(rig);
   const body = { location: "local", properties: { creationData: { createOption: "Empty" }, diskSizeGB: 1 } };
@@ -96,6 +113,19 @@ test("a disk that is closed to networks is not given out by URL", async () => {
   await rig.ask("PATCH", path, 200, { properties: { networkAccessPolicy: "AllowAll" } });
   await rig.ask("POST", `${path}/beginGetAccess`, 200, access);
   await rig.ask("POST", `${path}/endGetAccess`, 200);
+});
+
+test("a right to a disk goes with the disk, and is none to the next one of its name", async () => {
+  const owner = await ownerOf(rig);
+  const path = rig.compute("disks/named");
+  const body = { location: "local", properties: { creationData: { createOption: "Empty" }, diskSizeGB: 1 } };
+  await rig.follow("PUT", path, 202, body);
+  const friend = await owner.createPrincipal("friend");
+  await owner.assign(friend.principalId, reader, path);
+  assert.equal((await friend.call("GET", path + version)).status, 200);
+  await rig.ask("DELETE", path, 200);
+  await rig.follow("PUT", path, 202, body);
+  assert.equal((await friend.call("GET", path + version)).status, 403);
 });
 
 test("to which machine a disk belongs is not for clients to say, nor to take away", async () => {

@@ -4,6 +4,7 @@
 
 import { z } from "zod";
 import type { Database } from "../../db/database.ts";
+import { deleteAssignmentsUnder } from "../../identity/access/role-assignments.ts";
 import { withSchemaNames } from "../../lib/property-names.ts";
 import { armErrors } from "../errors.ts";
 import type { Locations } from "../locations.ts";
@@ -218,6 +219,8 @@ export async function removeWithLifecycle(
     throw armErrors.Conflict(`${resource.id} cannot be deleted: ${blockers.join(" ")}`, { target: resource.id });
   }
   await lifecycle.remove?.(trx, resource);
+  // Who had a right to it has none to what somebody makes under its name.
+  await deleteAssignmentsUnder(trx, resource.id);
   await deleteResource(trx, resource.id);
 }
 

@@ -11,7 +11,7 @@ import { newGuid } from "../../../lib/random.ts";
 import { disksToAttach, type WantedDisk } from "./disks-to-attach.ts";
 import { chosenKeys } from "./disk-encryption.ts";
 import { computeErrors } from "../errors.ts";
-import { interfacesIn, ownParts, releaseParts } from "./parts.ts";
+import { interfacesIn, mayJoin, ownParts, releaseParts } from "./parts.ts";
 import { machineSizes, sizeNamed } from "./sizes.ts";
 import type { ComputeServices } from "../services.ts";
 import type { MachineBody } from "./body.ts";
@@ -49,6 +49,7 @@ export async function createMachine(services: ComputeServices, request: ArmReque
       { target: "networkProfile.networkInterfaces" },
     );
   }
+  await mayJoin(services, request.caller, interfaces);
   const diskKeys = await chosenKeys(services, request, body, undefined);
   const host = await chooseHost(services, request, body.properties?.hostId);
 

@@ -1,7 +1,12 @@
 // Disks and network interfaces that belong to a machine say so, as long as it is there.
 
+import type { Caller } from "../../../arm/request.ts";
 import { idKey, tryParseResourceId } from "../../../arm/resource-id.ts";
 import { findResource, type Writer } from "../../../arm/resources/resource-store.ts";
+import { computeErrors } from "../errors.ts";
+import type { ComputeServices } from "../services.ts";
+
+const interfaceType = "Microsoft.Network/networkInterfaces";
 
 interface Hidden {
   readonly diskResourceIds?: Readonly<Record<string, string>>;
@@ -29,10 +34,29 @@ async function setOwner(trx: Writer, machineId: string, owner: string | undefine
   }
   for (const id of interfacesIn(machine.properties)) {
     const found = await findResource(trx, id);
-    if (found === undefined) continue;
+    if (found === undefined || idKey(found.type) !== idKey(interfaceType)) continue;
     const { virtualMachine: _before, ...properties } = found.properties;
     const text = JSON.stringify(owner === undefined ? properties : { ...properties, virtualMachine: { id: owner } });
     await trx.updateTable("resources").set({ properties: text }).where("key", "=", idKey(id)).execute();
+  }
+}
+
+/** Throws unless each interface that is there is one, and the caller may give it to a machine. */
+export async function mayJoin(
+  { access, database }: Pick<ComputeServices, "access" | "database">,
+  caller: Caller,
+  interfaces: readonly string[],
+): Promise<void> {
+  for (const id of interfaces) {
+    const found = await findResource(database.kysely, id);
+    if (found === undefined) continue;
+    if (idKey(found.type) !== idKey(interfaceType)) {
+      throw computeErrors.InvalidResourceReference(`Resource ${found.id} is no network interface.`, {
+        target: "networkProfile.networkInterfaces",
+      });
+    }
+    const principal = { objectId: caller.principalId, name: caller.name };
+    await access.check({ principal, action: `${interfaceType}/join/action`, scope: found.id });
   }
 }
 

@@ -4,6 +4,7 @@
 
 import { checkPreconditions, preconditionsOf, type Preconditions } from "../../../arm/preconditions.ts";
 import { parseBody, type ArmReply, type ArmRequest, type Draft } from "../../../arm/request.ts";
+import { idKey } from "../../../arm/resource-id.ts";
 import { findResource, getResource, putResource } from "../../../arm/resources/resource-store.ts";
 import type { Envelope } from "../../../arm/resources/resource.ts";
 import { appendEvent } from "../../../events/append.ts";
@@ -12,6 +13,7 @@ import type { ComputeServices } from "../services.ts";
 import { machineBodySchema, type MachineBody } from "./body.ts";
 import { chosenKeys } from "./disk-encryption.ts";
 import { askedMachine, createMachine } from "./create.ts";
+import { interfacesIn, mayJoin } from "./parts.ts";
 import { reshapeMachine } from "./reshape.ts";
 import { renderMachine, type MachineHidden } from "./shape.ts";
 import { findMachine } from "./find-machine.ts";
@@ -64,7 +66,10 @@ export async function storeMachine(
   preconditions: Preconditions,
 ): Promise<void> {
   const { database } = services;
-  const { hidden } = await getResource<object, MachineHidden>(database.kysely, id);
+  const { hidden, properties } = await getResource<Record<string, unknown>, MachineHidden>(database.kysely, id);
+  const present = new Set(interfacesIn(properties).map(idKey));
+  const added = interfacesIn(body.properties?.kept ?? {}).filter((one) => !present.has(idKey(one)));
+  await mayJoin(services, request.caller, added);
   const diskKeys = await chosenKeys(services, request, body, hidden.diskKeys);
   await database.transaction(async (trx) => {
     const existing = await getResource<Record<string, unknown>, MachineHidden>(trx, id);

@@ -6,6 +6,7 @@ import type { ResourceLifecycle } from "../../../arm/provider.ts";
 import { noContent, ok, param, parseBody, type ArmReply, type ArmRequest } from "../../../arm/request.ts";
 import type { JsonObject } from "../../../arm/resources/resource.ts";
 import { listResources } from "../../../arm/resources/resource-store.ts";
+import { deleteAssignmentsUnder } from "../../../identity/access/role-assignments.ts";
 import { listExtensions, listExtensionsOf } from "../../../inventory/extensions.ts";
 import { machineType } from "../../../inventory/machine.ts";
 import { beginOperation } from "../begin-operation.ts";
@@ -30,7 +31,10 @@ export function virtualMachines(services: ComputeServices): RouteGroup {
   const { inventory, operations } = services;
   operations.register(deleteKind, async ({ operation, signal }) => {
     if ((await inventory.findMachine(operation.resourceId)) === undefined) return;
-    await inventory.forget(operation.resourceId, signal, releaseParts);
+    await inventory.forget(operation.resourceId, signal, async (trx, id) => {
+      await releaseParts(trx, id);
+      await deleteAssignmentsUnder(trx, id);
+    });
   });
   const lifecycle: ResourceLifecycle = {
     remove: async (trx, resource) => {

@@ -190,6 +190,7 @@ async function newMachine(
   const { subnetId } = asked;
   if (subnetId !== undefined) {
     await mayWrite(services, request, "Microsoft.Network/networkInterfaces/write", resourceGroupId);
+    await mayDo(services, request, "Microsoft.Network/networkInterfaces/join/action", resourceGroupId);
     await mayDo(services, request, "Microsoft.Network/virtualNetworks/subnets/join/action", subnetId);
     const network = parseResourceId(subnetId).parent;
     if ((await findResource(services.database.kysely, network)) === undefined) {
