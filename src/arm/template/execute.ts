@@ -16,6 +16,7 @@ import { recordStep, type Step, stepId } from "./operation-record.ts";
 import { evaluateOutputs, type Outputs } from "./outputs.ts";
 import { bodyContext, type DeploymentPlan, planDeployment, type TreeBudget } from "./plan.ts";
 import { engineMembers, type PlannedResource } from "./planned-resource.ts";
+import { withoutNulls } from "./without-nulls.ts";
 import { placed, templateErrors } from "./template-errors.ts";
 
 const atOnce = 16;
@@ -180,7 +181,9 @@ function resourceBody(run: Run, resource: PlannedResource): Json {
   const context = { ...bodyContext(run.plan, resource), runtime: run.values };
   const body = newObject();
   for (const [member, value] of Object.entries(resource.source)) {
-    if (!engineMembers.has(member.toLowerCase())) body[member] = evaluateTree(value, context);
+    if (engineMembers.has(member.toLowerCase())) continue;
+    const evaluated = evaluateTree(value, context);
+    if (evaluated !== null) body[member] = withoutNulls(evaluated);
   }
   return run.tree.budget.admit(body);
 }

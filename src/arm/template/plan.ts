@@ -21,6 +21,7 @@ import { invalidTemplate, placed } from "./template-errors.ts";
 import { templateHash } from "./template-hash.ts";
 import { openLink } from "./template-link.ts";
 import { planningContext, templateScope } from "./template-scope.ts";
+import { withoutNulls } from "./without-nulls.ts";
 
 export type DeploymentMode = "Incremental" | "Complete";
 
@@ -216,7 +217,7 @@ function knownBody(made: DeploymentPlan, resource: PlannedResource): JsonObject 
     if (engineMembers.has(member.toLowerCase()) || holdsTemplate(resource, member)) continue;
     const evaluated = probe(() => evaluateTree(value, bodyContext(made, resource)));
     if (evaluated === undefined) isKnown = false;
-    else body[member] = evaluated;
+    else if (evaluated !== null) body[member] = withoutNulls(evaluated);
   }
   return isKnown ? body : undefined;
 }

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { JsonObject } from "../relaxed-json/json.ts";
+import { type JsonObject, toPlain } from "../relaxed-json/json.ts";
 import { templateHash } from "./template-hash.ts";
-import { memoryAzure, requestOf, subscriptionId, type TestDeployment } from "./testing/memory-azure.ts";
+import { deploy, memoryAzure, requestOf, subscriptionId, type TestDeployment } from "./testing/memory-azure.ts";
 import { newTreeBudget, validateDeployment } from "./validate.ts";
 import { type ResultFormat, whatIf } from "./what-if.ts";
 
@@ -59,6 +59,20 @@ test("what-if tells new, same, changed with its delta, and what it leaves alone"
     ],
   );
   assert.equal((changes[0]!.after as { properties: { x: string } }).properties.x, "[reference('same').size]");
+});
+
+test("a property that is null is not named by the template: it changes nothing and is not sent", async () => {
+  const settings = { size: null, color: "red", parts: [null, { a: null, b: 1 }] };
+  const nulls = { resources: [thing("same", { tags: null, properties: { size: "[null()]" } })] };
+  const [same] = await ask({ template: nulls });
+  assert.equal(same?.changeType, "NoChange");
+  const azure = memoryAzure();
+  const bodies: unknown[] = [];
+  azure.onPut = async (_id, body) => {
+    bodies.push(toPlain(body["properties"] ?? null));
+  };
+  await deploy(azure, { template: { resources: [thing("made", { properties: settings })] } });
+  assert.deepEqual(bodies, [{ color: "red", parts: [null, { b: 1 }] }]);
 });
 
 test("with Complete mode what-if tells what would be deleted; with ResourceIdOnly only the ids", async () => {

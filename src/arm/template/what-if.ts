@@ -9,6 +9,7 @@ import { type EvaluationContext, RuntimeValueNeeded } from "./expression/scope.t
 import { findResource } from "./find-resource.ts";
 import { bodyContext, type DeploymentPlan } from "./plan.ts";
 import { engineMembers, type PlannedResource } from "./planned-resource.ts";
+import { withoutNulls } from "./without-nulls.ts";
 import { type PropertyChange, propertyDelta } from "./property-delta.ts";
 import { addCopies, propertyCopies } from "./property-copy.ts";
 import { plannedWrites, type ValidatedDeployment } from "./validate.ts";
@@ -60,8 +61,9 @@ async function compareOne(
   const body = newObject();
   const context = bodyContext(plan, resource);
   for (const [member, value] of Object.entries(resource.source)) {
-    if (!engineMembers.has(member.toLowerCase()))
-      body[member] = context.budget.timed(() => evaluateKnown(value, context));
+    if (engineMembers.has(member.toLowerCase())) continue;
+    const evaluated = context.budget.timed(() => evaluateKnown(value, context));
+    if (evaluated !== null) body[member] = withoutNulls(evaluated);
   }
   const after = {
     id: resource.id,
