@@ -21,7 +21,9 @@ export const packStates = {
 } as const;
 
 /** Being built by a session, or built and not yet durable: only that session may rely on it. */
-export const ownPackState = (session: number): number => 16 + (session % 240);
+export const ownPackState = (session: number): number => 16 + (session % ownPackStates);
+/** So many sessions can be told apart by one byte. */
+export const ownPackStates = 239;
 
 export interface BlobLocation {
   readonly pack: number;

@@ -5,7 +5,7 @@ import { Worker } from "node:worker_threads";
 import { availableParallelism } from "node:os";
 import { HoldfastError } from "../../lib/errors.ts";
 import { storeErrors } from "../errors.ts";
-import type { BlobTable } from "../index/blob-table.ts";
+import { ownPackState, ownPackStates, type BlobTable } from "../index/blob-table.ts";
 import type { NameHash, VaultKeys } from "../keys/vault-keys.ts";
 import type { FromWorker, Task, TaskResults, ToWorker, WorkerSetup } from "./messages.ts";
 import type { FinishedPack } from "./pack-builder.ts";
@@ -103,8 +103,13 @@ export class WorkerPool implements AsyncDisposable {
     };
   }
 
+  /** No two that are open share the state of their packs: neither may rely on what the other has not made durable. */
   openSession(receiver: PackReceiver): number {
-    this.#nextSession += 1;
+    if (this.#receivers.size >= ownPackStates)
+      throw storeErrors.WorkerFailed(`${ownPackStates} sessions are open in one vault; no more can be told apart.`);
+    const taken = new Set(Array.from(this.#receivers.keys(), ownPackState));
+    do this.#nextSession += 1;
+    while (taken.has(ownPackState(this.#nextSession)));
     this.#receivers.set(this.#nextSession, receiver);
     return this.#nextSession;
   }
