@@ -305,6 +305,15 @@ test("the integrity key comes back as it was given; what is no certificate is re
   refused(await rig.vault("GET", "extras/operationStatus/none"), 404, "OperationNotFound");
 });
 
+test("replication to other sites is nowhere, and what would set it up is refused", async () => {
+  await make("alone");
+  assert.deepEqual((await rig.vault("GET", "alone/replicationFabrics")).json.value, []);
+  const setting = { properties: { sendToOwners: "Send", locale: "en-US" } };
+  const put = await rig.vault("PUT", "alone/replicationAlertSettings/defaultAlertSetting", setting);
+  refused(put, 400, "BMSUserErrorOperationNotSupported");
+  refused(await rig.vault("GET", "alone/replicationAlertSettings/defaultAlertSetting"), 404, "ResourceNotFound");
+});
+
 test("nonsense never breaks the service", async () => {
   await make("robust");
   const bodies: unknown[] = [

@@ -20,6 +20,7 @@ import { tieringPart } from "./points/tiering.ts";
 import { crossRegionPart } from "./restore/cross-region.ts";
 import { certificatesPart } from "./vaults/certificates.ts";
 import { dataMovePart } from "./vaults/data-move.ts";
+import { replicationPart } from "./vaults/replication.ts";
 import { deletedVaultsPart } from "./vaults/deleted-vaults.ts";
 import { extendedInformationPart } from "./vaults/extended-information.ts";
 import { privateLinksPart } from "./vaults/private-links.ts";
@@ -45,6 +46,7 @@ const parts: readonly ((services: RecoveryServices) => Provider)[] = [
   vaultOperationsPart,
   deletedVaultsPart,
   dataMovePart,
+  replicationPart,
   usagesPart,
   policiesPart,
   discoveryPart,
