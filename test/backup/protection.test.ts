@@ -8,6 +8,8 @@ import { DatabaseSync } from "node:sqlite";
 import { after, before, test } from "node:test";
 import { waitFor } from "../../src/lib/time.ts";
 import { dataFolder } from "../../src/server/data-folder.ts";
+import type { Answer } from "../support/service.ts";
+import { clientFor } from "../support/client.ts";
 import { startRig, type Rig } from "./rig.ts";
 
 const day = 86_400_000;
@@ -29,6 +31,17 @@ test("machines are found, and looking again answers 202 and then 204", async () 
   assert.equal(refresh.status, 202);
   const operation = String(refresh.headers["location"]).split("/").at(-1)?.split("?")[0];
   assert.equal((await rig.vault("GET", `/backupFabrics/Azure/operationResults/${operation}`)).status, 204);
+});
+
+test("who may not see a machine is not told that it could be protected", async () => {
+  const client = await clientFor(rig.service.running, rig.data);
+  const operator = await client.createPrincipal("backup operator of the vault");
+  await client.assign(operator.principalId, "00c29273-979b-4161-815c-10b084fb9324", rig.vaultId);
+  const filter = "$filter=backupManagementType%20eq%20'AzureIaasVM'&api-version=2023-06-01";
+  const answer = await operator.call("GET", `${rig.vaultId}/backupProtectableItems?${filter}`);
+  assert.deepEqual([answer.status, answer.json.value], [200, []]);
+  await client.assign(operator.principalId, "acdd72a7-3385-48ef-bd42-f606fba81ae7", rig.machineId("vm2"));
+  assert.deepEqual(names(await operator.call("GET", `${rig.vaultId}/backupProtectableItems?${filter}`)), ["vm2"]);
 });
 
 test("a provider tells its operations, as the SDKs ask for them", async () => {
@@ -198,6 +211,16 @@ test("what is deleted can be had back until its purge, and is gone after it", as
     properties: { policyId: `${rig.vaultId}/backupPolicies/DefaultPolicy`, sourceResourceId: rig.machineId("vm1") },
   });
   assert.equal(code(again), "BMSUserErrorItemSoftDeleted");
+  const [point] = await rig.points("vm1");
+  const restore = await rig.vault("POST", `${rig.itemPath("vm1")}/recoveryPoints/${point?.name}/restore`, {
+    properties: {
+      objectType: "IaasVMRestoreRequest",
+      recoveryType: "RestoreDisks",
+      region: "eastus",
+      targetResourceGroupId: rig.group,
+    },
+  });
+  assert.equal(code(restore), "UserErrorRecoveryPointNotFound");
   const back = await rig.job(
     await rig.vault("PUT", rig.itemPath("vm1"), {
       properties: { policyId: "", protectionState: "ProtectionStopped", isRehydrate: true },
@@ -206,12 +229,16 @@ test("what is deleted can be had back until its purge, and is gone after it", as
   assert.equal(back.properties.operation, "Undelete");
   assert.equal((await rig.item("vm1")).json.properties.isScheduledForDeferredDelete, null);
   await rig.job(await rig.vault("DELETE", rig.itemPath("vm1")));
-  // A shorter period that is set later changes nothing for what is deleted already.
+  // Another period that is set later changes nothing for what is deleted already.
+  const keepFor = (days: number): Promise<Answer> =>
+    rig.vault("PATCH", "/backupconfig/vaultconfig", { properties: { softDeleteRetentionPeriodInDays: days } });
+  assert.equal((await keepFor(30)).status, 200);
   await rig.advance(13 * day);
   assert.equal((await rig.item("vm1")).status, 200);
   await rig.advance(day + 60_000);
   await waitFor("the purge", async () => ((await rig.item("vm1")).status === 404 ? true : undefined), 120_000);
   assert.ok(names(await rig.vault("GET", "/backupProtectableItems")).includes("vm1"));
+  assert.equal((await keepFor(14)).status, 200);
 });
 
 test("soft delete keeps also an item that was never backed up", async () => {
