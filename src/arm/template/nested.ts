@@ -154,7 +154,8 @@ export async function resolveSecrets(
       { keyVaultId, secretName, secretVersion: textMember(reference, "secretVersion") },
       signal,
     );
-    resolved[name] = { value };
+    // Where it came from stays beside it: a parameter of any type that holds a secret is shown as one.
+    resolved[name] = { value, reference };
   }
   return resolved;
 }

@@ -40,6 +40,7 @@ function readParameter(template: Template, given: JsonObject, name: string, decl
   const { positions, definitions } = template;
   const position = isObject(declaration) ? positions.of(declaration) : positions.ofMember(template.parameters, name);
   const path = `parameters.${name}`;
+  const passed = memberOf(given, name);
   const type = isObject(declaration) ? resolveType(declaration, definitions) : undefined;
   const typeText = type === undefined ? "" : (textMember(type, "type") ?? "");
   if (!isObject(declaration) || !knownType(typeText)) {
@@ -49,18 +50,18 @@ function readParameter(template: Template, given: JsonObject, name: string, decl
       path,
     );
   }
+  const isSecure = isSecureType(typeText) || (isObject(passed) && memberOf(passed, "reference") !== undefined);
   const check = (value: Json): Json => {
     const complaint = checkType(value, declaration, definitions);
     if (complaint === undefined) return value;
-    const shown = isSecureType(typeText) || typeof value === "object" ? "" : ` '${toText(value).slice(0, 200)}'`;
+    const shown = isSecure || typeof value === "object" ? "" : ` '${toText(value).slice(0, 200)}'`;
     throw invalidTemplate(
       `The provided value${shown} for the template parameter '${name}'${placed(position)} is not valid. ${complaint} ${templateHelp.parameterFile}`,
       position,
       path,
     );
   };
-  const passed = memberOf(given, name);
-  const base = { name, type: typeText, isSecure: isSecureType(typeText) };
+  const base = { name, type: typeText, isSecure };
   const defaultValue = memberOf(declaration, "defaultValue");
   // As in Azure, null says that nothing is passed.
   const own = passed !== undefined && isObject(passed) ? memberOf(passed, "value") : undefined;
