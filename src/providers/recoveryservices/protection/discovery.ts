@@ -1,4 +1,5 @@
-// What could be protected: the machines of the vault's subscription and location that no vault protects.
+// What could be protected: the machines of the vault's subscription and location that no vault protects,
+// as far as the caller may see them.
 
 import { allowOnly, filterPredicate, parseFilter } from "../../../arm/filter.ts";
 import { fillPage } from "../../../arm/paging.ts";
@@ -38,6 +39,7 @@ async function list(services: RecoveryServices, request: ArmRequest): Promise<Ar
     field.toLowerCase() === "friendlyname" ? name : field.toLowerCase() === "workloadtype" ? "VM" : "AzureIaasVM",
   );
   const taken = await protectedMachines(database.kysely);
+  const grants = await services.access.grantsOf(request.caller.principalId);
   const page = paging.read(request);
   const keyOf = ({ resourceId }: InventoryMachine): string => resourceId.toLowerCase();
   const rows = await fillPage(
@@ -53,6 +55,7 @@ async function list(services: RecoveryServices, request: ArmRequest): Promise<Ar
     (machine) =>
       machine.location.toLowerCase() === vault.location.toLowerCase() &&
       !taken.has(keyOf(machine)) &&
+      grants.allows("Microsoft.Compute/virtualMachines/read", machine.resourceId) &&
       isWanted(machine),
   );
   return paging.reply(request, page, rows, keyOf, (machine) => render(vault, machine));
