@@ -44,7 +44,7 @@ export async function askByUrl(
     method,
     target: `${url.pathname}${url.search}`,
     host: url.host,
-    clientAddress: "127.0.0.1",
+    clientAddress: undefined,
     signal,
     header: (name) => headers[name.toLowerCase()],
     headerNames: Object.keys(headers),

@@ -40,7 +40,7 @@ describeEachDialect("blobs", ({ newPlace }) => {
       report: (error) => assert.fail(String(error)),
     });
     await database.transaction((trx) =>
-      insertAccount(trx, keys, { name: "account", scope: "/a", allowsSharedKey: true }),
+      insertAccount(trx, keys, { name: "account", scope: "/a", allowsSharedKey: true, admitted: "all" }),
     );
     await blobs.ensureContainer(box);
   });
@@ -62,7 +62,12 @@ describeEachDialect("blobs", ({ newPlace }) => {
 
   test("an account's name is taken once", async () => {
     const again = database.transaction((trx) =>
-      insertAccount(trx, blobs.store.secretBox, { name: "account", scope: "/b", allowsSharedKey: true }),
+      insertAccount(trx, blobs.store.secretBox, {
+        name: "account",
+        scope: "/b",
+        allowsSharedKey: true,
+        admitted: "all",
+      }),
     );
     await assert.rejects(again, { code: "AccountAlreadyExists" });
   });

@@ -13,7 +13,7 @@ export async function ensureOwnAccount(database: Database, { store }: Blobs, nam
   await database.transaction(async (trx) => {
     const present = await findAccount(trx, store.secretBox, name);
     if (present === undefined) {
-      await insertAccount(trx, store.secretBox, { name, scope: noScope, allowsSharedKey: true });
+      await insertAccount(trx, store.secretBox, { name, scope: noScope, allowsSharedKey: true, admitted: "all" });
     } else if (present.scope !== noScope) {
       throw blobErrors.AccountAlreadyExists(
         `The service keeps an account '${name}' of its own, but it belongs to ${present.scope}. Delete that storage account.`,

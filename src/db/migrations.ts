@@ -15,6 +15,7 @@ import { disks } from "./migrations/0010-disks.ts";
 import { vaults } from "./migrations/0012-vaults.ts";
 import { monitor } from "./migrations/0014-monitor.ts";
 import { owedTransfers } from "./migrations/0019-owed-transfers.ts";
+import { blobAccountNetwork } from "./migrations/0020-blob-account-network.ts";
 
 export const migrations: readonly Migration[] = [
   leases,
@@ -30,4 +31,5 @@ export const migrations: readonly Migration[] = [
   vaults,
   monitor,
   owedTransfers,
+  blobAccountNetwork,
 ];

@@ -50,6 +50,7 @@ describeEachDialect("key vaults", ({ newPlace }) => {
       enableRbacAuthorization: false,
       softDeleteRetentionInDays: 7,
       enablePurgeProtection: false,
+      admitted: "all" as const,
       ...more,
     };
     const vault = { name, scope: `/vaults/${name}`, tenantId: "t", settings };

@@ -5,6 +5,7 @@ import { z } from "zod";
 import type { Tables } from "../db/schema.ts";
 import type { KeyVaultRow } from "../db/schema/key-vault.ts";
 import { scopeOf } from "../db/transaction.ts";
+import { admittedClients } from "../lib/admitted-clients.ts";
 import { keyErrors } from "./errors.ts";
 
 export type Reader = Kysely<Tables>;
@@ -27,6 +28,8 @@ const settingsSchema = z.object({
   enableRbacAuthorization: z.boolean(),
   softDeleteRetentionInDays: z.number(),
   enablePurgeProtection: z.boolean(),
+  /** From which addresses its keys and secrets may be reached. */
+  admitted: admittedClients.default("all"),
 });
 
 export type AccessPolicy = z.output<typeof accessPolicySchema>;

@@ -287,14 +287,32 @@ test("a vault of roles is not made one of policies by who may only write it, and
   await secrets.setSecret("x", "1");
 });
 
-test("a vault that is to be closed to networks is refused, not left open in silence", async () => {
-  for (const closed of [{ publicNetworkAccess: "Disabled" }, { networkAcls: { defaultAction: "Deny" } }]) {
-    const path = `${group}/providers/Microsoft.KeyVault/vaults/closed?${version}`;
-    const properties = { tenantId: service.admin.tenantId, sku: { family: "A", name: "standard" }, ...closed };
-    const { status, text } = await service.call("PUT", path, { body: { location: "local", properties } });
-    assert.equal(status, 400, text);
-    assert.match(text, /networks are not told apart/);
-  }
+test("a vault admits the addresses that it names, and nobody when it is closed; its policies stay what they are", async () => {
+  const networkAcls = (...values: string[]): object => ({
+    defaultAction: "Deny",
+    ipRules: values.map((value) => ({ value })),
+  });
+  const mine = { tenantId: service.admin.tenantId, objectId: me, permissions: { secrets: ["all"] } };
+  const create = (more: object): Promise<string> => createVault("fenced", { accessPolicies: [mine], ...more });
+  const secrets = new SecretClient(await create({ networkAcls: networkAcls("127.0.0.0/8", "::1") }), credential, once);
+  await secrets.setSecret("x", "1");
+  await create({ networkAcls: networkAcls("192.0.2.0/24") });
+  const policies = `${group}/providers/Microsoft.KeyVault/vaults/fenced/accessPolicies/add?${version}`;
+  const added = await service.call("PUT", policies, { body: { properties: { accessPolicies: [mine] } } });
+  assert.ok(added.status < 300, added.text);
+  const refused = { statusCode: 403, message: /Client address is not authorized/ };
+  await assert.rejects(secrets.getSecret("x"), refused);
+  await create({ publicNetworkAccess: "disabled" });
+  await assert.rejects(secrets.getSecret("x"), { statusCode: 403, message: /Public network access .* disabled/ });
+  await create({ publicNetworkAccess: "Enabled", networkAcls: { defaultAction: "Allow" } });
+  assert.equal((await secrets.getSecret("x")).value, "1");
+
+  const path = `${group}/providers/Microsoft.KeyVault/vaults/wrong?${version}`;
+  const sku = { family: "A", name: "standard" };
+  const properties = { tenantId: service.admin.tenantId, sku, networkAcls: networkAcls("the office") };
+  const wrong = await service.call("PUT", path, { body: { location: "local", properties } });
+  assert.equal(wrong.status, 400, wrong.text);
+  assert.match(wrong.text, /ipRules.*must be an address/);
 });
 
 test("a deleted vault keeps its name and its secrets until it is recovered or purged", async () => {

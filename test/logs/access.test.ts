@@ -45,6 +45,22 @@ describe("access to logs", () => {
   const ask = (principal: Client, path: string, query: string) => principal.call("POST", path, { body: { query } });
   const ofWorkspace = (): string => `/v1/workspaces/${customerId}/query`;
 
+  test("a workspace that is closed to queries answers nobody outside, by whatever path", async () => {
+    const settle = (access: string) =>
+      put(workspace + version, { location: "local", properties: { publicNetworkAccessForQuery: access } });
+    await settle("Disabled");
+    try {
+      for (const path of [ofWorkspace(), `/v1${vault}/query`, `${workspace}/query${version}`]) {
+        const { status, text } = await ask(service, path, "print 1");
+        assert.equal(status, 403, `${path}: ${text}`);
+        assert.match(text, /publicNetworkAccessForQuery/);
+      }
+    } finally {
+      await settle("enabled");
+    }
+    assert.equal((await ask(service, ofWorkspace(), "print 1")).status, 200);
+  });
+
   test("who has no role is refused, everywhere", async () => {
     const nobody = await admin.createPrincipal("nobody");
     for (const path of [ofWorkspace(), `/v1${vault}/query`, `${workspace}/query${version}`]) {

@@ -177,6 +177,22 @@ test("a replaced key opens nothing any more, and an account may refuse keys alto
   );
 });
 
+test("an account admits the addresses that it names, and nobody when it is closed", async () => {
+  const acls = (value: string) => ({ networkAcls: { defaultAction: "Deny", ipRules: [{ value, action: "Allow" }] } });
+  const own = await createAccount(storage, "fenced", acls("127.0.0.0/8"));
+  await own.client.getContainerClient("box").create();
+  for (const closed of [acls("192.0.2.1"), { publicNetworkAccess: "Disabled" }]) {
+    const { client } = await createAccount(storage, "fenced", closed);
+    assert.equal((await failure(client.getContainerClient("box").getProperties())).code, "AuthorizationFailure");
+    const url = own.client.getContainerClient("box").getBlobClient("x").url;
+    const elsewhere = account.client.getContainerClient("copies");
+    await elsewhere.createIfNotExists();
+    assert.equal((await failure(elsewhere.getBlobClient("x").syncCopyFromURL(url))).code, "AuthorizationFailure");
+  }
+  const { client } = await createAccount(storage, "fenced", { publicNetworkAccess: "Enabled" });
+  await client.getContainerClient("box").getProperties();
+});
+
 test("a token works as far as its data roles reach, also through a user delegation signature", async () => {
   const { service } = storage;
   const { clientId, clientSecret, tenantId } = service.admin;

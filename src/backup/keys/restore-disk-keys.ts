@@ -4,6 +4,7 @@
 
 import { checkRight, rights, type ObjectKind, type VaultCaller } from "../../keys/access.ts";
 import { parseObjectId, type KeyVaults } from "../../keys/key-vaults.ts";
+import type { VaultSettings } from "../../keys/vaults.ts";
 import { HoldfastError } from "../../lib/errors.ts";
 import { restoreErrors } from "../restore/errors.ts";
 import type { DiskKeyName, DiskKeyNames, DiskKeys } from "./disk-keys.ts";
@@ -94,11 +95,12 @@ async function check(
   });
 }
 
-const byRolesOnly = {
+const byRolesOnly: VaultSettings = {
   accessPolicies: [],
   enableRbacAuthorization: true,
   softDeleteRetentionInDays: 0,
   enablePurgeProtection: false,
+  admitted: "all",
 };
 
 const folders: Readonly<Record<ObjectKind, string>> = { key: "keys", secret: "secrets" };

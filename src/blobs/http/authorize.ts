@@ -71,7 +71,7 @@ export async function authorize(parts: AuthorizationParts, proof: Proof, need: N
 export async function authorizeSas(
   parts: AuthorizationParts,
   fields: SasFields,
-  clientAddress: string,
+  clientAddress: string | undefined,
   need: Need,
 ): Promise<Permit> {
   const { account, location } = parts;
@@ -192,10 +192,10 @@ function checkResource(fields: SasFields, need: Need, location: BlobLocation): v
     );
 }
 
-function checkAddress(allowed: string | undefined, clientAddress: string): void {
+function checkAddress(allowed: string | undefined, clientAddress: string | undefined): void {
   if (allowed === undefined || allowed === "") return;
   const [from, to = from] = allowed.split("-");
-  const address = ipv4(clientAddress.replace(/^::ffff:/i, ""));
+  const address = ipv4((clientAddress ?? "").replace(/^::ffff:/i, ""));
   const low = ipv4(from ?? "");
   const high = ipv4(to ?? "");
   if (address === undefined || low === undefined || high === undefined || address < low || address > high) {

@@ -2,6 +2,7 @@
 // the client's request id; every failure has Azure's code, as a header and in XML.
 
 import { HoldfastError } from "../../lib/errors.ts";
+import { isAdmitted } from "../../lib/admitted-clients.ts";
 import { newGuid } from "../../lib/random.ts";
 import { blobErrors } from "../errors.ts";
 import { isAccountName, type BlobAddress } from "../names.ts";
@@ -116,6 +117,7 @@ function codeOf(error: HoldfastError): string {
 }
 
 async function run(parts: EndpointParts, account: Account, inPath: boolean, wire: BlobWireRequest): Promise<BlobReply> {
+  checkNetwork(account, wire.clientAddress);
   const target = parseTarget(wire.target);
   const location = locate(account.name, inPath, target.path);
   const query = (name: string): string | undefined => target.query.find(([key]) => key.toLowerCase() === name)?.[1];
@@ -142,6 +144,15 @@ async function run(parts: EndpointParts, account: Account, inPath: boolean, wire
   };
   refuseNotOffered(context.header, query);
   return operation.run(context);
+}
+
+function checkNetwork({ name, admitted }: Account, clientAddress: string | undefined): void {
+  if (isAdmitted(admitted, clientAddress)) return;
+  const remedy =
+    admitted === "none" ? "Set publicNetworkAccess to Enabled." : "Add the address to networkAcls.ipRules.";
+  throw blobErrors.AuthorizationFailure(
+    `This request is not authorized to perform this operation: the storage account '${name}' admits no client from ${clientAddress ?? ""}. ${remedy}`,
+  );
 }
 
 function findOperation(method: string, location: BlobLocation, query: (name: string) => string | undefined): Operation {
@@ -192,6 +203,7 @@ async function openUrl(
   if (parsed === undefined || found === undefined || !isOurs) throw unverifiable("it is no blob of this service.");
   const account = await findAccount(parts.store.database.kysely, parts.store.secretBox, found.account);
   if (account === undefined) throw unverifiable(`there is no storage account '${found.account}'.`);
+  checkNetwork(account, wire.clientAddress);
   const { path, query } = parseTarget(target);
   const location = locate(account.name, found.inPath, path);
   if (location.container === undefined || location.blob === undefined) throw unverifiable("it names no blob.");

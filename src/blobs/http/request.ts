@@ -13,7 +13,8 @@ export interface BlobWireRequest {
   readonly target: string;
   /** The Host header. */
   readonly host: string;
-  readonly clientAddress: string;
+  /** Where the client connects from; undefined for the service itself. */
+  readonly clientAddress: string | undefined;
   readonly signal: AbortSignal;
   header(name: string): string | undefined;
   readonly headerNames: readonly string[];

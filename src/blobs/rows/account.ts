@@ -4,6 +4,7 @@ import type { Kysely, Transaction } from "kysely";
 import type { Tables } from "../../db/schema.ts";
 import { scopeOf } from "../../db/transaction.ts";
 import { randomBytes } from "../../lib/random.ts";
+import { admittedClients, type AdmittedClients } from "../../lib/admitted-clients.ts";
 import type { SecretBox } from "../../lib/secret-box.ts";
 import { blobErrors } from "../errors.ts";
 
@@ -12,12 +13,16 @@ export type Writer = Transaction<Tables>;
 
 export type AccountKeys = readonly [string, string];
 
+/** What every request has to keep to. */
+export type AccountRules = Pick<Account, "allowsSharedKey" | "admitted">;
+
 export interface Account {
   readonly name: string;
   readonly scope: string;
   /** Base64. */
   readonly keys: AccountKeys;
   readonly allowsSharedKey: boolean;
+  readonly admitted: AdmittedClients;
   readonly createdAt: number;
 }
 
@@ -29,6 +34,7 @@ export async function findAccount(reader: Reader, box: SecretBox, name: string):
     scope: row.scope,
     keys: JSON.parse(box.open(row.keys).toString("utf8")) as AccountKeys,
     allowsSharedKey: row.allows_shared_key === 1,
+    admitted: admittedClients.parse(JSON.parse(row.admitted)),
     createdAt: row.created_at,
   };
 }
@@ -42,7 +48,7 @@ export async function isNameTaken(reader: Reader, name: string): Promise<boolean
 export async function insertAccount(
   trx: Writer,
   box: SecretBox,
-  account: { name: string; scope: string; allowsSharedKey: boolean },
+  account: AccountRules & { readonly name: string; readonly scope: string },
 ): Promise<void> {
   if (await isNameTaken(trx, account.name)) {
     throw blobErrors.AccountAlreadyExists(`The storage account named '${account.name}' is already taken.`);
@@ -53,18 +59,18 @@ export async function insertAccount(
       name: account.name,
       scope: account.scope,
       keys: sealKeys(box, [newKey(), newKey()]),
-      allows_shared_key: account.allowsSharedKey ? 1 : 0,
+      ...ruleColumns(account),
       created_at: scopeOf(trx).clock.now(),
     })
     .execute();
 }
 
-export async function allowSharedKey(trx: Writer, name: string, allowed: boolean): Promise<void> {
-  await trx
-    .updateTable("blob_accounts")
-    .set({ allows_shared_key: allowed ? 1 : 0 })
-    .where("name", "=", name)
-    .execute();
+export async function setRules(trx: Writer, name: string, rules: AccountRules): Promise<void> {
+  await trx.updateTable("blob_accounts").set(ruleColumns(rules)).where("name", "=", name).execute();
+}
+
+function ruleColumns({ allowsSharedKey, admitted }: AccountRules): { allows_shared_key: number; admitted: string } {
+  return { allows_shared_key: allowsSharedKey ? 1 : 0, admitted: JSON.stringify(admitted) };
 }
 
 /** What was signed with the old key is refused from now on. */

@@ -27,7 +27,7 @@ export async function temporaryBlobs(clock: Clock = systemClock): Promise<Tempor
     report: (error) => failures.push(error),
   });
   await database.transaction((trx) =>
-    insertAccount(trx, box, { name: "account", scope: "/accounts/account", allowsSharedKey: true }),
+    insertAccount(trx, box, { name: "account", scope: "/accounts/account", allowsSharedKey: true, admitted: "all" }),
   );
   await blobs.ensureContainer({ account: "account", container: "box" });
   return {

@@ -14,6 +14,8 @@ export interface BlobAccountRow {
   /** The two keys as JSON, sealed. */
   keys: Uint8Array;
   allows_shared_key: number;
+  /** From which addresses its data may be reached, as JSON. */
+  admitted: string;
   created_at: number;
 }
 

@@ -8,7 +8,8 @@ import { newGuid } from "../../lib/random.ts";
 import type { VaultCaller } from "../access.ts";
 import { keyErrors } from "../errors.ts";
 import type { KeyStore } from "../store.ts";
-import { findVault } from "../vaults.ts";
+import { isAdmitted } from "../../lib/admitted-clients.ts";
+import { findVault, type Vault } from "../vaults.ts";
 import type { VaultContext, VaultReply, VaultRoute } from "./context.ts";
 import { keyRoutes } from "./key-routes.ts";
 import { secretRoutes } from "./secret-routes.ts";
@@ -18,6 +19,8 @@ export interface VaultWireRequest {
   readonly method: string;
   readonly target: string;
   readonly host: string;
+  /** Where the client connects from; absent for the service itself. */
+  readonly clientAddress?: string;
   header(name: string): string | undefined;
   body(): AsyncIterable<Uint8Array>;
 }
@@ -127,6 +130,7 @@ async function run(parts: VaultEndpointParts, address: VaultAddress, request: Va
   const domain = address.inPath ? `vault.localhost${port}` : request.host.slice(request.host.indexOf(".") + 1);
   const resource = address.inPath ? `https://${request.host}` : `https://${domain}`;
   const caller = await authenticate(parts, request, vault.tenantId, resource);
+  checkNetwork(vault, request.clientAddress);
   const segments = path
     .split("/")
     .filter((segment) => segment !== "")
@@ -161,6 +165,20 @@ async function authenticate(
     if (!(error instanceof HoldfastError)) throw error;
     throw keyErrors.Unauthorized(`AKV10032: ${error.message}`, { cause: error, facts: { wwwAuthenticate } });
   }
+}
+
+function checkNetwork({ name, settings: { admitted } }: Vault, clientAddress: string | undefined): void {
+  if (isAdmitted(admitted, clientAddress)) return;
+  if (admitted === "none") {
+    throw keyErrors.Forbidden(
+      `Public network access to the vault '${name}' is disabled and the request is not from a trusted service nor via an approved private link. Set publicNetworkAccess to Enabled.`,
+      { facts: { inner: "ForbiddenByConnection" } },
+    );
+  }
+  throw keyErrors.Forbidden(
+    `Client address is not authorized and caller is not a trusted service. Client address: ${clientAddress ?? ""}; vault: ${name}. Add the address to networkAcls.ipRules.`,
+    { facts: { inner: "ForbiddenByFirewall" } },
+  );
 }
 
 function findRoute(method: string, segments: readonly string[]): { route: VaultRoute; params: Record<string, string> } {

@@ -350,7 +350,7 @@ on BackupItemUniqueId_s
   test("a storage account is given the records of each hour, line by line and each once", async () => {
     const id = `${group}/Microsoft.Storage/storageAccounts/kept`;
     await database.transaction((trx) =>
-      insertAccount(trx, blobs.store.secretBox, { name: "kept", scope: id, allowsSharedKey: true }),
+      insertAccount(trx, blobs.store.secretBox, { name: "kept", scope: id, allowsSharedKey: true, admitted: "all" }),
     );
     await put(id, {});
     await put(`${vaultId}/providers/${diagnosticSettingType}/kept`, {

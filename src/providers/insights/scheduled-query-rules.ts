@@ -152,7 +152,7 @@ async function askScope(
   end: number,
   signal: AbortSignal,
 ): Promise<RuleAnswer> {
-  const finder = workspacesFor({ database, access }, editor);
+  const finder = workspacesFor({ database, access }, editor, { isService: true });
   const isWorkspace = /\/providers\/microsoft\.operationalinsights\/workspaces\/[^/]+$/i.test(scope);
   const workspaces = isWorkspace ? [await finder.lookUp(scope)] : await finder.ofResource(scope);
   const slice = { from, to: end, ...(isWorkspace ? {} : { resource: idKey(scope) }) };

@@ -7,7 +7,7 @@ import { getResource, putResource } from "../../arm/resources/resource-store.ts"
 import type { Route } from "../../arm/routes.ts";
 import { accessPolicySchema, putVault, type AccessPolicy } from "../../keys/vaults.ts";
 import type { KeyVaultServices } from "./services.ts";
-import { settledProperties, vaultProperties } from "./vault-properties.ts";
+import { settingsIn, settledProperties, vaultProperties } from "./vault-properties.ts";
 
 const path =
   "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroup}/providers/Microsoft.KeyVault/vaults/{name}/accessPolicies/{kind}";
@@ -37,7 +37,7 @@ async function change({ database, tenantId }: KeyVaultServices, request: ArmRequ
       name: resource.name,
       scope: resource.id,
       tenantId: String(settled["tenantId"]),
-      settings: settled,
+      settings: settingsIn(settled),
     });
     return wanted;
   });

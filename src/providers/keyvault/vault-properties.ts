@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { admittedBy, networkAccess } from "../../arm/resources/network-access.ts";
 import { renderResource, type Resource } from "../../arm/resources/resource.ts";
 import { accessPolicySchema, type VaultSettings } from "../../keys/vaults.ts";
 import { keyVaultErrors } from "./errors.ts";
@@ -19,6 +20,7 @@ export const vaultProperties = z.looseObject({
   enabledForDeployment: z.boolean().nullish(),
   enabledForDiskEncryption: z.boolean().nullish(),
   enabledForTemplateDeployment: z.boolean().nullish(),
+  ...networkAccess,
   createMode: z.enum(["default", "recover"]).nullish(),
 });
 
@@ -29,7 +31,7 @@ export function settledProperties(
   asked: VaultProperties,
   existing: Resource | undefined,
   tenantId: string,
-): Record<string, unknown> & VaultSettings {
+): Record<string, unknown> & Omit<VaultSettings, "admitted"> {
   const before = existing?.properties as VaultProperties | undefined;
   const {
     createMode: _mode,
@@ -66,6 +68,13 @@ export function settledProperties(
     softDeleteRetentionInDays: asked.softDeleteRetentionInDays ?? retention ?? 90,
     enablePurgeProtection: isProtected,
   };
+}
+
+/** What of it holds for keys and secrets. */
+export function settingsIn(properties: ReturnType<typeof settledProperties>): VaultSettings {
+  const { accessPolicies, enableRbacAuthorization, softDeleteRetentionInDays, enablePurgeProtection } = properties;
+  const admitted = admittedBy(vaultProperties.parse(properties));
+  return { accessPolicies, enableRbacAuthorization, softDeleteRetentionInDays, enablePurgeProtection, admitted };
 }
 
 export function renderVault(resource: Resource, vaultUrl: string): Record<string, unknown> {

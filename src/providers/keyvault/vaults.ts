@@ -5,7 +5,6 @@ import { z } from "zod";
 import { armErrors } from "../../arm/errors.ts";
 import type { Provider, ResourceLifecycle } from "../../arm/provider.ts";
 import { ok, parseBody, type ArmReply, type ArmRequest } from "../../arm/request.ts";
-import { openNetwork } from "../../arm/resources/open-network.ts";
 import { trackedRoutes, type Change, type Settled, type TrackedType } from "../../arm/resources/tracked-routes.ts";
 import {
   isVaultName,
@@ -21,7 +20,13 @@ import { deletedVaultRoutes } from "./deleted-vaults.ts";
 import { keyVaultErrors } from "./errors.ts";
 import type { KeyVaultServices } from "./services.ts";
 import { vaultObjectRoutes } from "./vault-objects.ts";
-import { renderVault, settledProperties, vaultProperties, type VaultProperties } from "./vault-properties.ts";
+import {
+  renderVault,
+  settingsIn,
+  settledProperties,
+  vaultProperties,
+  type VaultProperties,
+} from "./vault-properties.ts";
 
 export const namespace = "Microsoft.KeyVault";
 const apiVersions = ["2024-11-01", "2023-07-01", "2022-07-01", "2021-10-01", "2019-09-01", "2015-06-01"];
@@ -40,7 +45,7 @@ export function keyVaultProvider(services: KeyVaultServices): Provider {
   const type: TrackedType<VaultProperties> = {
     namespace,
     type: "vaults",
-    properties: vaultProperties.extend(openNetwork),
+    properties: vaultProperties,
     checkName,
     settle: (change) => settle(services, change),
     lifecycle,
@@ -138,12 +143,11 @@ async function keep(
   name: string,
   properties: ReturnType<typeof settledProperties>,
 ): Promise<Settled> {
-  const { accessPolicies, enableRbacAuthorization, softDeleteRetentionInDays, enablePurgeProtection } = properties;
   await putVault(trx, {
     name,
     scope: id,
     tenantId: String(properties["tenantId"]),
-    settings: { accessPolicies, enableRbacAuthorization, softDeleteRetentionInDays, enablePurgeProtection },
+    settings: settingsIn(properties),
   });
   return { properties };
 }

@@ -2,6 +2,7 @@
 
 import { enclosingScopes, idKey } from "../../arm/resource-id.ts";
 import { findResource, listResources, type Reader } from "../../arm/resources/resource-store.ts";
+import { isPublic } from "../../arm/resources/network-access.ts";
 import type { Resource } from "../../arm/resources/resource.ts";
 import type { AccessPrincipal } from "../../identity/access/access.ts";
 import type { Grants } from "../../identity/access/grants.ts";
@@ -19,6 +20,7 @@ export const workspacePath = `/subscriptions/{subscriptionId}/resourceGroups/{re
 export interface WorkspaceProperties {
   readonly customerId: string;
   readonly retentionInDays: number;
+  readonly publicNetworkAccessForQuery?: "Enabled" | "Disabled" | "SecuredByPerimeter";
 }
 
 export type Workspace = Resource<WorkspaceProperties>;
@@ -42,8 +44,15 @@ export interface WorkspaceFinder {
 export function workspacesFor(
   { database, access }: Pick<Services, "database" | "access">,
   caller: AccessPrincipal,
+  { isService = false }: { /** Nobody outside asks. */ readonly isService?: boolean } = {},
 ): WorkspaceFinder {
   const reader = database.kysely;
+  const refuseClosed = ({ name, properties }: Workspace): void => {
+    if (isService || isPublic(properties.publicNetworkAccessForQuery)) return;
+    throw errors.InsufficientAccessError(`The workspace '${name}' is closed to queries from public networks.`, {
+      remedy: "Set its publicNetworkAccessForQuery to Enabled.",
+    });
+  };
   return {
     lookUp: async (idOrName) => {
       const shown = idOrName.slice(0, 300);
@@ -57,6 +66,7 @@ export function workspacesFor(
       }
       if (allowed.length > 1)
         throw errors.PathNotFoundError(`Several workspaces are called '${shown}': name one by its id.`);
+      refuseClosed(workspace);
       return describe(
         reader,
         workspace,
@@ -83,11 +93,9 @@ export function workspacesFor(
           `'${resourceId.slice(0, 300)}' has no diagnostic setting that names a workspace.`,
         );
       }
-      return Promise.all(
-        workspaces
-          .filter((workspace) => workspace !== undefined)
-          .map((workspace) => describe(reader, workspace, logsRead, resourceId, grants)),
-      );
+      const present = workspaces.filter((workspace) => workspace !== undefined);
+      present.forEach(refuseClosed);
+      return Promise.all(present.map((workspace) => describe(reader, workspace, logsRead, resourceId, grants)));
     },
   };
 }

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { armErrors } from "../../arm/errors.ts";
 import type { Provider, ResourceLifecycle } from "../../arm/provider.ts";
 import { ok, param, type ArmReply, type ArmRequest } from "../../arm/request.ts";
-import { openAccess } from "../../arm/resources/open-network.ts";
+import { publicNetworkAccess } from "../../arm/resources/network-access.ts";
 import { getResource } from "../../arm/resources/resource-store.ts";
 import { trackedRoutes, type TrackedType } from "../../arm/resources/tracked-routes.ts";
 import type { Route } from "../../arm/routes.ts";
@@ -32,8 +32,8 @@ const defaultDays = 30;
 const propertiesSchema = z.looseObject({
   sku: z.looseObject({ name: z.string() }).nullish(),
   retentionInDays: z.number().int().min(4).max(730).nullish(),
-  publicNetworkAccessForIngestion: openAccess,
-  publicNetworkAccessForQuery: openAccess,
+  publicNetworkAccessForIngestion: publicNetworkAccess,
+  publicNetworkAccessForQuery: publicNetworkAccess,
   workspaceCapping: z.looseObject({ dailyQuotaGb: z.number().nullish() }).nullish(),
   features: z.looseObject({}).nullish(),
 });
@@ -95,7 +95,10 @@ export function workspacesProvider(services: LogServices): Provider {
     };
 
   const query = async (request: ArmRequest): Promise<ArmReply> => {
-    const { lookUp } = workspacesFor(services, { objectId: request.caller.principalId, name: request.caller.name });
+    const { lookUp } = workspacesFor(services, {
+      objectId: request.caller.principalId,
+      name: request.caller.name,
+    });
     const wire = {
       body: request.body,
       workspaces: [await lookUp(workspaceIdOf(request))],

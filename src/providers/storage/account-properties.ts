@@ -3,13 +3,13 @@
 
 import { z } from "zod";
 import { isoTime } from "../../lib/clock.ts";
-import { openNetwork } from "../../arm/resources/open-network.ts";
+import { networkAccess } from "../../arm/resources/network-access.ts";
 import { renderResource, type Resource } from "../../arm/resources/resource.ts";
 
 export const accountProperties = z.looseObject({
   accessTier: z.enum(["Hot", "Cool", "Cold", "Premium"]).optional(),
   allowBlobPublicAccess: z.literal(false, "public access is not offered: give signatures").optional(),
-  ...openNetwork,
+  ...networkAccess,
   allowSharedKeyAccess: z.boolean().nullish(),
   minimumTlsVersion: z.enum(["TLS1_0", "TLS1_1", "TLS1_2", "TLS1_3"]).optional(),
   supportsHttpsTrafficOnly: z.literal(true, "there is no traffic but https").optional(),

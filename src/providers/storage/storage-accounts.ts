@@ -2,10 +2,11 @@
 
 import { z } from "zod";
 import { reservedAccountNames, isAccountName } from "../../blobs/names.ts";
-import { allowSharedKey, insertAccount, isNameTaken } from "../../blobs/rows/account.ts";
+import { insertAccount, isNameTaken, setRules } from "../../blobs/rows/account.ts";
 import { isErrorCode } from "../../lib/errors.ts";
 import type { Provider, ResourceLifecycle } from "../../arm/provider.ts";
 import { ok, parseBody, type ArmReply, type ArmRequest } from "../../arm/request.ts";
+import { admittedBy } from "../../arm/resources/network-access.ts";
 import { trackedRoutes, type Change, type Settled, type TrackedType } from "../../arm/resources/tracked-routes.ts";
 import type { Resource } from "../../arm/resources/resource.ts";
 import type { StorageServices } from "./services.ts";
@@ -76,10 +77,10 @@ async function settle(
   services: StorageServices,
   { trx, id, name, existing, envelope, properties }: Change<AccountProperties>,
 ): Promise<Settled> {
-  const allowsSharedKey = properties.allowSharedKeyAccess !== false;
+  const rules = { allowsSharedKey: properties.allowSharedKeyAccess !== false, admitted: admittedBy(properties) };
   if (existing === undefined) {
     try {
-      await insertAccount(trx, services.blobs.store.secretBox, { name, scope: id, allowsSharedKey });
+      await insertAccount(trx, services.blobs.store.secretBox, { name, scope: id, ...rules });
     } catch (error) {
       if (!isErrorCode(error, "AccountAlreadyExists")) throw error;
       throw storageErrors.StorageAccountAlreadyTaken(`The storage account named ${name} is already taken.`, {
@@ -87,7 +88,7 @@ async function settle(
         target: "accountName",
       });
     }
-  } else await allowSharedKey(trx, name, allowsSharedKey);
+  } else await setRules(trx, name, rules);
   const createdAt = existing?.createdAt ?? services.database.clock.now();
   return {
     properties: settled(properties, createdAt),
