@@ -76,7 +76,7 @@ function announce({ running }: Service, data: string, json: boolean, demo: Demo 
   const flag = process.env["HOLDFAST_DATA"] === undefined && data.endsWith("/.holdfast") ? "" : ` --data ${data}`;
   process.stdout.write(`Holdfast is ready.
 
-  portal   ${endpoint}/   (sign in with the user name and password in ${adminFile})
+  service  ${endpoint}   (user name, password and secret of its administrator: ${adminFile})
   az       eval "$(./holdfast az-env${flag})" && az group list
   token    ./holdfast token${flag}
   trust    ${ca}

@@ -149,6 +149,8 @@ test("collections remove what deleted points alone needed, after it was condemne
   const one = await collect(vault, { limits: now });
   assert.ok(one.plan.newlyCondemned.length > 0);
   assert.equal(one.deletedPacks.length, 0);
+  const waiting = await collect(vault, { limits: { ...now, windowMilliseconds: 1e9 } });
+  assert.deepEqual([waiting.plan.doom, waiting.deletedPacks], [[], []], "the window is not over");
   const two = await collect(vault, { limits: now });
   assert.deepEqual([...two.deletedPacks].sort(), [...one.plan.newlyCondemned].sort());
   assert.ok((await restore(vault, first, "os")).equals(kept));

@@ -1,4 +1,4 @@
-// A service of its own for a test file, in this process, with a clock that the test may move.
+// A service of its own for a test file, in this process.
 
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -2,8 +2,10 @@
 
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
+import { DatabaseSync } from "node:sqlite";
 import { after, before, test } from "node:test";
 import { rootCertificates } from "node:tls";
+import { dataFolder } from "../../src/server/data-folder.ts";
 import type { Answer } from "../support/service.ts";
 import { startRig, type Rig } from "./support.ts";
 
@@ -279,6 +281,14 @@ test("a resource guard stands before what it protects, for everybody without rig
   assert.equal((await rig.vault("DELETE", proxyPath)).status, 204);
   // A consent holds once.
   await rig.vault("PUT", proxyPath, { properties: { resourceGuardResourceId: guard.id } });
+  refused(await rig.vault("DELETE", proxyPath), 403, forbidden);
+  // And for ten minutes.
+  await rig.vault("POST", `${proxyPath}/unlockDelete`, unlock);
+  {
+    using database = new DatabaseSync(dataFolder(rig.data).database, { timeout: 10_000 });
+    const later = "UPDATE vaults SET unlock = json_set(unlock, '$.until', unlock ->> '$.until' - 600001)";
+    assert.equal(database.prepare(`${later} WHERE unlock IS NOT NULL`).run().changes, 1);
+  }
   refused(await rig.vault("DELETE", proxyPath), 403, forbidden);
   await rig.vault("POST", `${proxyPath}/unlockDelete`, unlock);
   assert.equal((await rig.vault("DELETE", proxyPath)).status, 200);
