@@ -236,8 +236,13 @@ async function addDisks(
 /** Says which disk it was that failed. */
 function asDiskError({ disk }: SnapshotDisk, error: unknown): unknown {
   if (!(error instanceof HoldfastError) || !/^(?:Nbd|Source)/.test(error.code)) return error;
-  const why = error.cause instanceof HoldfastError ? error.cause.message : error.message;
-  return captureErrors.DiskUnreadable(`The disk "${disk.id}" (LUN ${disk.lun}) could not be read: ${why}`, {
+  const { code, message } = error.cause instanceof HoldfastError ? error.cause : error;
+  // QEMU's way to say that the host has failed it.
+  const hint =
+    code === "NbdConnectionLost"
+      ? " QEMU closes it where the host cannot read the disk: look for its errors in the host's log."
+      : "";
+  return captureErrors.DiskUnreadable(`The disk "${disk.id}" (LUN ${disk.lun}) could not be read: ${message}${hint}`, {
     cause: error,
   });
 }

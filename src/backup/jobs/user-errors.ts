@@ -131,6 +131,13 @@ const table = {
     title: "There is not enough room",
     recommendations: ["Free space where the vault or the host's scratch folder is, then back up again."],
   },
+  BackupStoreUnavailable: {
+    title: "The vault's place cannot be used",
+    recommendations: [
+      "Check that the folder or bucket of the vault is there (is its disk mounted?) and that the service may write to it, then back up again.",
+    ],
+    isTransient: true,
+  },
   HostUnreachable: {
     title: "The host of the machine does not answer",
     recommendations: ["Check that the host is up and reachable; the next backup begins again."],

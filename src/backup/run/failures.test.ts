@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { extensionErrors } from "../../guest/vmsnapshot/codes.ts";
+import { hostErrors } from "../../hosts/errors.ts";
+import { objectErrors } from "../../store/backends/errors.ts";
 import { captureErrors } from "../capture/errors.ts";
 import { errorOf, isTransient, JobFailure } from "../jobs/job-error.ts";
 import { userErrors } from "../jobs/user-errors.ts";
@@ -21,6 +23,15 @@ test("a failure of our own parts becomes the code that users know, with what was
   assert.equal(isTransient(failure), false);
   const full = backupFailure(Object.assign(new Error("write"), { code: "ENOSPC" }));
   assert.equal(errorOf(full).code, "BackupStoreFull");
+});
+
+test("a vault whose place is gone and a libvirt that is gone are told from each other, and tried again", () => {
+  const gone = backupFailure(objectErrors.StoreFailed("Writing sessions/a.open in /mnt/vault failed: ENOENT."));
+  assert.equal(errorOf(gone).code, "BackupStoreUnavailable");
+  assert.match(errorOf(gone).recommendations.join(), /mounted/);
+  const silent = backupFailure(hostErrors.LibvirtUnreachable("libvirt cannot be reached."));
+  assert.equal(errorOf(silent).code, "HostUnreachable");
+  assert.ok(isTransient(gone) && isTransient(silent));
 });
 
 test("our own mistakes are not dressed up, and show nothing of the inside", () => {
