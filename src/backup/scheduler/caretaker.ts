@@ -1,5 +1,6 @@
 // What is due without anybody asking: purges and their reminders, retention, the collection of what no
-// point needs, scrub and deep verification. One process of all does it, under a lease.
+// point needs, scrub and deep verification. One process of all does it, under a lease. What has its hour
+// does not wait for what may read a whole vault: each has rounds of its own.
 
 import type { Database } from "../../db/database.ts";
 import { withLease } from "../../db/leases.ts";
@@ -33,12 +34,21 @@ const transferEveryDays = 1 / 24;
 /** Azure reminds on day 12 of 14. */
 const reminderMilliseconds = 2 * dayMilliseconds;
 
+type Round = (parts: CaretakerParts, signal?: AbortSignal) => Promise<void>;
+
 /** Works until `signal`. */
 export async function runCaretaker(parts: CaretakerParts, signal: AbortSignal): Promise<void> {
-  const terms = { name: "backup-care", milliseconds: leaseMilliseconds, holder: parts.holder };
+  await Promise.all([
+    keepCaring(parts, "backup-care", promptRound, signal),
+    keepCaring(parts, "backup-upkeep", upkeepRound, signal),
+  ]);
+}
+
+async function keepCaring(parts: CaretakerParts, name: string, round: Round, signal: AbortSignal): Promise<void> {
+  const terms = { name, milliseconds: leaseMilliseconds, holder: parts.holder };
   while (!signal.aborted) {
     try {
-      await withLease(parts.database, terms, (_lease, held) => careRound(parts, held), signal);
+      await withLease(parts.database, terms, (_lease, held) => round(parts, held), signal);
     } catch (error) {
       if (!signal.aborted) parts.report(error);
     }
@@ -46,15 +56,28 @@ export async function runCaretaker(parts: CaretakerParts, signal: AbortSignal): 
   }
 }
 
-/** One round: what is due now is done, the rest is left alone. */
-export async function careRound(parts: CaretakerParts, signal?: AbortSignal): Promise<void> {
+/** One round of each: what is due now is done, the rest is left alone. */
+export const careRound: Round = async (parts, signal) => {
+  await promptRound(parts, signal);
+  await upkeepRound(parts, signal);
+};
+
+const promptRound: Round = async (parts, signal) => {
   await purgeDue(parts, signal);
   await remindOfPurges(parts.database);
-  for (const vault of await listVaults(parts.database.kysely)) {
+  await careForVaults(parts, promptCares, signal);
+};
+
+const upkeepRound: Round = (parts, signal) => careForVaults(parts, upkeepCares, signal);
+
+async function careForVaults(parts: CaretakerParts, cares: CaresOf, signal: AbortSignal | undefined): Promise<void> {
+  for (const { key } of await listVaults(parts.database.kysely)) {
     signal?.throwIfAborted();
-    if ((await parts.stores.find(vaultStore(vault.guid))) === undefined) continue;
+    // As it is set now: those before it may have taken hours.
+    const vault = await findVault(parts.database.kysely, key);
+    if (vault === undefined || (await parts.stores.find(vaultStore(vault.guid))) === undefined) continue;
     try {
-      await careForVault(parts, vault, signal);
+      await careForVault(parts, vault, cares(parts, vault, signal));
     } catch (error) {
       signal?.throwIfAborted();
       // One vault that cannot be reached must not keep the others waiting.
@@ -63,16 +86,27 @@ export async function careRound(parts: CaretakerParts, signal?: AbortSignal): Pr
   }
 }
 
-async function careForVault(parts: CaretakerParts, vault: Vault, signal: AbortSignal | undefined): Promise<void> {
-  const { database } = parts;
+/** Its name, how many days lie between two, and what is done. */
+type Care = readonly [string, number, (opened: OpenVaults) => Promise<unknown>];
+type CaresOf = (parts: CaretakerParts, vault: Vault, signal: AbortSignal | undefined) => readonly Care[];
+
+const promptCares: CaresOf = (parts, vault, signal) => [
+  ["transfer", transferEveryDays, (opened) => transferOwed(parts, opened, vault, signal)],
+];
+
+/** One after the other: what is looked at does not go away meanwhile. */
+const upkeepCares: CaresOf = (parts, vault, signal) => {
   const { scrubEveryDays, deepVerifyEveryDays } = vault.settings.verification;
-  const cares: readonly [string, number, (opened: OpenVaults) => Promise<unknown>][] = [
-    ["transfer", transferEveryDays, (opened) => transferOwed(parts, opened, vault, signal)],
+  return [
     ["retention", 1, (opened) => retainVault(parts, opened, vault, signal)],
     ["collect", 1, (opened) => collectVault(opened, vault, signal)],
-    ["scrub", scrubEveryDays, (opened) => scrubVault(database, opened, vault, { signal })],
-    ["verify", deepVerifyEveryDays, (opened) => verifyPoints(database, opened, vault, { signal })],
+    ["scrub", scrubEveryDays, (opened) => scrubVault(parts.database, opened, vault, { signal })],
+    ["verify", deepVerifyEveryDays, (opened) => verifyPoints(parts.database, opened, vault, { signal })],
   ];
+};
+
+async function careForVault(parts: CaretakerParts, vault: Vault, cares: readonly Care[]): Promise<void> {
+  const { database } = parts;
   const done = await lastCares(database, vault);
   for (const [care, everyDays, work] of cares) {
     const now = database.clock.now();
