@@ -1,6 +1,6 @@
 // What a job says when something went wrong: Azure's code with a title, what happened, and what to do.
 
-import { HoldfastError } from "../../lib/errors.ts";
+import { HoldfastError, systemCode } from "../../lib/errors.ts";
 import { userErrors, type UserErrorCode } from "./user-errors.ts";
 
 export interface JobError {
@@ -44,16 +44,24 @@ export function errorOf(failure: unknown): JobError {
 /** Whether another attempt may go better without anybody's help. */
 export function isTransient(failure: unknown): boolean {
   if (failure instanceof JobFailure) return userErrors[failure.code].isTransient === true;
-  return failure instanceof HoldfastError && transientCodes.has(failure.code);
+  if (failure instanceof HoldfastError) return transientCodes.has(failure.code);
+  return noDatabase.has(systemCode(failure) ?? "");
 }
 
-/** Of our own parts: the network, a host or a store that does not answer now. */
+/** Of our own parts: the network, a host, a store or a database that does not answer now. */
 const transientCodes = new Set([
   "StoreFailed",
   "StoreThrottled",
+  "StoreUnreachable",
+  "SessionEvicted",
+  "DatabaseBusy",
+  "LibvirtUnreachable",
   "SnapshotInProgress",
   "MonitorUnresponsive",
   "MonitorLost",
   "MachineChangedMeanwhile",
   "CollectionBusy",
 ]);
+
+/** What a PostgreSQL that is restarted says, or the way to it. */
+const noDatabase = new Set(["ECONNREFUSED", "ECONNRESET", "EPIPE", "ETIMEDOUT", "57P01", "57P02", "57P03"]);
