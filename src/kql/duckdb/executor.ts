@@ -21,6 +21,9 @@ import { formatDynamic, parseDynamic } from "../values/dynamic.ts";
 import type { RuntimeUse } from "./context.ts";
 import { transferType } from "./runtime-call.ts";
 import type { Statement } from "./statement.ts";
+import { createToldAgain } from "./told-again.ts";
+
+const toldAgain = createToldAgain();
 
 /** Which functions an instance has; all its connections see them. */
 const registered = new WeakMap<DuckDBInstance, Set<string>>();
@@ -54,9 +57,12 @@ function scalarFunction(use: RuntimeUse): DuckDBScalarFunction {
     specialHandling: true,
     mainFunction: (_info, input, output) => {
       const columns = use.parameters.map((_, index) => input.getColumnVector(index));
+      const resultOf = (values: readonly DuckDBValue[]): ReturnType<typeof returned> =>
+        returned(run(values.map((value, index) => received(value, use.parameters[index]))), use.returns);
       for (let row = 0; row < input.rowCount; row += 1) {
-        const args = columns.map((column, index) => received(column.getItem(row), use.parameters[index]));
-        output.setItem(row, returned(run(args), use.returns));
+        const values = columns.map((column) => column.getItem(row));
+        const isSingle = input.rowCount === 1;
+        output.setItem(row, isSingle ? toldAgain.of(use.sqlName, values, () => resultOf(values)) : resultOf(values));
       }
       output.flush();
     },

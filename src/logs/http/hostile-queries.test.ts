@@ -89,6 +89,51 @@ describe("hostile queries", () => {
     await isWell();
   });
 
+  /** What DuckDB makes whole in memory that it does not count would take the machine with it. */
+  const unbounded: Readonly<Record<string, string>> = {
+    "a series of a century in seconds for each job":
+      "AddonAzureBackupJobs | make-series count() on TimeGenerated from datetime(1900-01-01) to datetime(2026-01-01) step 1s by JobUniqueId",
+    "a list of all whole numbers": "range n from 1 to 100000000000 step 1 | summarize make_list(n)",
+    "a product of two lists of a million":
+      "print a = range(1, 1000000) | mv-expand a | extend b = range(1, 1000000) | mv-expand b | count",
+  };
+  for (const [what, query] of Object.entries(unbounded)) {
+    test(`${what}: refused for its memory, before it has taken it`, async () => {
+      const { status, json } = await answer(query);
+      assert.equal(status, 400, json.slice(0, 300));
+      assert.match(json, /ResourceLimit/);
+      assert.ok(process.memoryUsage.rss() < 4 * 1024 ** 3, String(process.memoryUsage.rss()));
+      await isWell();
+    });
+  }
+
+  test("a range whose end is computed is counted, not made", async () => {
+    const { json } = await answer(
+      "let m = toscalar(print 30000000); range n from 1 to m step 1 | summarize max(n), count()",
+    );
+    assert.deepEqual(JSON.parse(json).tables[0].rows, [[30_000_000, 30_000_000]]);
+  });
+
+  test("a caller who goes away ends the query", async () => {
+    const controller = new AbortController();
+    const asked = logs.answer(
+      { body: { query: "range n from 1 to 100000000000 step 1 | summarize sum(n * n)" }, workspaces: [testWorkspace] },
+      nobody,
+      controller.signal,
+    );
+    controller.abort();
+    const { status, json } = await asked;
+    assert.equal(status, 499, json);
+    await isWell();
+  });
+
+  test("a constant that cannot be computed is tried once, not by every pass of the optimizer", async () => {
+    const { status, json } = await answer("print a = series_fft(range(1, 100000))");
+    assert.equal(status, 400);
+    assert.match(json, /65536/);
+    await isWell();
+  });
+
   test("a list of a million is taken apart", async () => {
     const { status, json } = await answer("print a = range(1, 1000000) | mv-expand a | count");
     if (status === 200) assert.ok(JSON.parse(json).tables[0].rows[0][0] > 0);
