@@ -1,5 +1,5 @@
-// The service's log: JSON lines on standard error. What could be a secret is cut out by name,
-// wherever it stands.
+// The service's log: JSON lines on standard error. What could be a secret is cut out by name, in what is
+// logged and in objects in it, two deep.
 
 import { pino, type Logger } from "pino";
 

@@ -123,6 +123,15 @@ test("a secret is set, read, versioned, listed, updated, deleted, recovered and 
   assert.equal((await failure(client.restoreSecretBackup(backup!))).code, "Conflict");
 });
 
+test("where purge protection is on nothing is purged before its days are over", async () => {
+  const client = new SecretClient(await createVault("kept", { enablePurgeProtection: true }), credential, once);
+  await client.setSecret("password", "one");
+  await (await client.beginDeleteSecret("password")).pollUntilDone();
+  assert.deepEqual(await failure(client.purgeDeletedSecret("password")), { code: "Forbidden", status: 403 });
+  await (await client.beginRecoverDeletedSecret("password")).pollUntilDone();
+  assert.equal((await client.getSecret("password")).value, "one");
+});
+
 test("an RSA key wraps, encrypts and signs as the client's own cryptography does", async () => {
   const client = new KeyClient(await createVault("keys-one"), credential, once);
   const key = await client.createRsaKey("rsa", { keySize: 2048 });
