@@ -11,6 +11,9 @@ import type { PlannedResource } from "../../../arm/template/planned-resource.ts"
 import { displayType } from "../../../arm/template/outputs.ts";
 import { openLink } from "../../../arm/template/template-link.ts";
 import { isoTime } from "../../../lib/clock.ts";
+import { defineErrors } from "../../../lib/errors.ts";
+
+const errors = defineErrors({ DeploymentActive: { status: 409 } });
 
 export const deploymentResourceType = "Microsoft.Resources/deployments";
 export const operationResourceType = "Microsoft.Resources/deployments/operations";
@@ -47,6 +50,14 @@ export interface DeploymentMemory {
 export type StoredDeployment = Resource<DeploymentProperties, DeploymentMemory>;
 
 export const activeStates: ReadonlySet<string> = new Set(["Accepted", "Running"]);
+
+export function refuseActive(existing: StoredDeployment | undefined): void {
+  if (existing === undefined || !activeStates.has(existing.provisioningState)) return;
+  throw errors.DeploymentActive(
+    `Unable to edit or replace deployment '${existing.name}': the previous deployment from '${isoTime(existing.properties.startedAt)}' is still active. Wait for its end or cancel it. Please see https://aka.ms/arm-deploy for usage details.`,
+    { target: existing.id },
+  );
+}
 
 export function renderDeployment(deployment: StoredDeployment, now: number): Record<string, unknown> {
   const { startedAt, endedAt, ...shown } = deployment.properties;

@@ -227,3 +227,22 @@ test("nothing is put into a group that is being deleted", async () => {
   assert.deepEqual([status, json["error"].code], [409, "ResourceGroupBeingDeleted"]);
   assert.equal((await azure.call("GET", `${one}/late`)).status, 404);
 });
+
+test("a deployment inside another takes no running one's place", async () => {
+  const gate = Promise.withResolvers<void>();
+  azure.gates.set("held", gate.promise);
+  assert.equal((await azure.call("PUT", `${one}/busy`, body(thing("held")))).status, 201);
+  const inner = `{ "$schema": "https://x/deploymentTemplate.json#", contentVersion: "1.0.0.0", resources: [] }`;
+  await azure.call(
+    "PUT",
+    `${one}/intruder`,
+    body(
+      `{ type: "Microsoft.Resources/deployments", apiVersion: "2021-04-01", name: "busy", properties: { mode: "Incremental", expressionEvaluationOptions: { scope: "inner" }, template: ${inner} } }`,
+    ),
+  );
+  const refused = (await azure.ended("intruder"))["properties"];
+  assert.equal(refused.provisioningState, "Failed");
+  assert.equal(refused.error.details[0].code, "DeploymentActive", JSON.stringify(refused.error));
+  gate.resolve();
+  assert.equal((await azure.ended("busy"))["properties"].provisioningState, "Succeeded");
+});

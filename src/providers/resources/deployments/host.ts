@@ -2,6 +2,7 @@
 
 import { findSubscription } from "../../../identity/directory/tenants.ts";
 import { getGroup } from "../../../arm/groups.ts";
+import { checkLocks } from "../../../arm/locks.ts";
 import { fromPlain, type JsonObject, toPlain } from "../../../arm/relaxed-json/json.ts";
 import type { Caller } from "../../../arm/request.ts";
 import { deleteResource, findResource, listResources, putResource } from "../../../arm/resources/resource-store.ts";
@@ -12,7 +13,13 @@ import type { SurroundingFacts } from "../../../arm/template/plan.ts";
 import { templateErrors } from "../../../arm/template/template-errors.ts";
 import type { SecretBox } from "../../../lib/secret-box.ts";
 import type { Services } from "../../services.ts";
-import { type DeploymentMemory, type DeploymentProperties, idOfPlan, propertiesOf } from "./deployment-record.ts";
+import {
+  type DeploymentMemory,
+  type DeploymentProperties,
+  idOfPlan,
+  propertiesOf,
+  refuseActive,
+} from "./deployment-record.ts";
 import type { InProcessClient } from "./in-process-client.ts";
 import type { LoadTemplate } from "./linked-templates.ts";
 import { type OnBehalf, providerCalls } from "./provider-calls.ts";
@@ -83,7 +90,7 @@ export function deployingHost(
       });
       if (target.resourceGroup !== undefined)
         await getGroup(database.kysely, target.subscriptionId, target.resourceGroup);
-      const existing = await findResource<DeploymentProperties, DeploymentMemory>(database.kysely, id);
+      await checkLocks(database.kysely, id, "write", "Microsoft.Resources/deployments/write");
       const hidden: DeploymentMemory = {
         template: toPlain(plan.template.source),
         sealedParameters: null,
@@ -95,7 +102,11 @@ export function deployingHost(
       const properties = propertiesOf(plan, behalf.correlationId, database.clock.now());
       await database.transaction(async (trx) => {
         await terms.assertHeld(trx);
-        if (existing !== undefined && existing.hidden.operationId !== operationId) await deleteResource(trx, id);
+        const existing = await findResource<DeploymentProperties, DeploymentMemory>(trx, id);
+        if (existing !== undefined && existing.hidden.operationId !== operationId) {
+          refuseActive(existing);
+          await deleteResource(trx, id);
+        }
         await putResource(
           trx,
           { id, location, properties, hidden, provisioningState: "Running" },

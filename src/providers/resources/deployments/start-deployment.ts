@@ -18,7 +18,6 @@ import { toText } from "../../../arm/template/expression/values.ts";
 import { resolveSecrets } from "../../../arm/template/nested.ts";
 import type { DeploymentPlan, DeploymentRequest } from "../../../arm/template/plan.ts";
 import { newTreeBudget, type ValidatedDeployment, validateDeployment } from "../../../arm/template/validate.ts";
-import { isoTime } from "../../../lib/clock.ts";
 import { defineErrors } from "../../../lib/errors.ts";
 import { type DeploymentBody, readDeploymentBody, requestFrom } from "./deployment-body.ts";
 import {
@@ -27,6 +26,7 @@ import {
   type DeploymentMemory,
   type DeploymentProperties,
   propertiesOf,
+  refuseActive,
   renderDeployment,
   type StoredDeployment,
 } from "./deployment-record.ts";
@@ -35,7 +35,6 @@ import { preflight } from "./preflight.ts";
 import { deploymentOperationKind, type LiveDeployments } from "./run-deployment.ts";
 
 const errors = defineErrors({
-  DeploymentActive: { status: 409 },
   DeploymentQuotaExceeded: { status: 409 },
   InvalidDeploymentLocation: { status: 409 },
 });
@@ -181,14 +180,6 @@ function pinnedParameters(plan: DeploymentPlan, given: JsonObject): JsonObject {
 
 function tagsOf(tags: JsonObject): Record<string, string> {
   return Object.fromEntries(Object.entries(tags).map(([name, value]) => [name, toText(value)]));
-}
-
-function refuseActive(existing: StoredDeployment | undefined): void {
-  if (existing === undefined || !activeStates.has(existing.provisioningState)) return;
-  throw errors.DeploymentActive(
-    `Unable to edit or replace deployment '${existing.name}': the previous deployment from '${isoTime(existing.properties.startedAt)}' is still active. Wait for its end or cancel it. Please see https://aka.ms/arm-deploy for usage details.`,
-    { target: existing.id },
-  );
 }
 
 /** Where a deployment to a subscription is kept is settled by the first of its name. */
