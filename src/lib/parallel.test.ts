@@ -26,3 +26,18 @@ test("the first failure is told when those at work have ended, and nothing new i
   await assert.rejects(eachInParallel([0, 1, 2, 3, 4, 5], 2, work), /one/);
   assert.ok(begun.length < 6);
 });
+
+test("nothing is at work any more when the items come to a bad end", async () => {
+  let ended = 0;
+  async function* items(): AsyncGenerator<number> {
+    yield 1;
+    yield 2;
+    throw new Error("no more");
+  }
+  const work = async (): Promise<void> => {
+    for (let turn = 0; turn < 3; turn += 1) await setImmediate();
+    ended += 1;
+  };
+  await assert.rejects(eachInParallel(items(), 4, work), /no more/);
+  assert.equal(ended, 2);
+});

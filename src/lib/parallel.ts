@@ -8,20 +8,24 @@ export async function eachInParallel<T>(
   const running = new Set<Promise<void>>();
   let failed = false;
   let failure: unknown;
-  for await (const item of items) {
-    if (failed) break;
-    const task: Promise<void> = work(item).then(
-      () => void running.delete(task),
-      (error: unknown) => {
-        running.delete(task);
-        if (!failed) failure = error;
-        failed = true;
-      },
-    );
-    running.add(task);
-    if (running.size >= limit) await Promise.race(running);
+  try {
+    for await (const item of items) {
+      if (failed) break;
+      const task: Promise<void> = work(item).then(
+        () => void running.delete(task),
+        (error: unknown) => {
+          running.delete(task);
+          if (!failed) failure = error;
+          failed = true;
+        },
+      );
+      running.add(task);
+      if (running.size >= limit) await Promise.race(running);
+    }
+  } finally {
+    // Also when the items come to a bad end: whoever hears of that closes what the work uses.
+    await Promise.all(running);
   }
-  await Promise.all(running);
   if (failed) throw failure;
 }
 
