@@ -4,23 +4,35 @@
 import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { captureMachine } from "../../src/backup/capture/index.ts";
 import { servePoint } from "../../src/backup/instant/serve-point.ts";
 import { runInGuest } from "../../src/guest/programs.ts";
 import type { Host, SnapshotRequest } from "../../src/hosts/host.ts";
+import { throughStorage } from "../../src/hosts/libvirt/firmware.ts";
 import { openLibvirtHost } from "../../src/hosts/libvirt/host.ts";
+import { openVirsh } from "../../src/hosts/libvirt/virsh.ts";
 import { run } from "../../src/lib/processes.ts";
 import { newGuid } from "../../src/lib/random.ts";
 import { waitFor } from "../../src/lib/time.ts";
 import { openFsStore } from "../../src/store/backends/fs.ts";
 import { createVault, keyFromBytes, openVault } from "../../src/store/index.ts";
+import { hasMark, markedVariables } from "../support/uefi.ts";
 import { guestImage } from "./guest-image.ts";
 import { tinyDomain } from "./libvirt-session.ts";
 import { isLong } from "./long.ts";
-import { applyChanges, digest, readWhole } from "./rig.ts";
+import { applyChanges, digest, newDisk, readWhole } from "./rig.ts";
 
 const uri = "qemu:///system";
 const ids = { persistent: newGuid(), transient: newGuid() };
@@ -151,6 +163,58 @@ if (isLong)
     } finally {
       await lifecycle.stop(id, 0).catch(() => {});
       await lifecycle.undefine(id).catch(() => {});
+      rmSync(restored, { recursive: true, force: true });
+    }
+  });
+
+if (isLong)
+  void test("UEFI variables that belong to the system's QEMU are in points, running and off, and a restored machine has them", async () => {
+    const { lifecycle } = host;
+    assert.ok(lifecycle?.makeFolder !== undefined);
+    const [id, restoredId] = [newGuid(), newGuid()];
+    const image = newDisk(folder, "uefi", 4).path;
+    chmodSync(image, 0o644);
+    const description = join(folder, "uefi.xml");
+    const disk = `<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='${image}'/><target dev='vda' bus='virtio'/><serial>sys</serial></disk>`;
+    writeFileSync(
+      description,
+      `<domain type='qemu'><name>holdfast-${id.slice(0, 8)}</name><uuid>${id}</uuid><memory unit='MiB'>96</memory><vcpu>1</vcpu><os firmware='efi'><type machine='q35'>hvm</type></os><features><acpi/></features><cpu mode='maximum'/><devices>${disk}<memballoon model='none'/></devices></domain>`,
+    );
+    await virsh("define", description);
+    const restored = await lifecycle.makeFolder("uefi-test");
+    const variables = async (): Promise<Buffer | undefined> => {
+      await using session = await host.snapshot(id, { consistency: "crash", chain: "test", point: "p" });
+      return (await session.readFirmware()).uefi?.variables;
+    };
+    try {
+      await virsh("start", id);
+      const path = /<nvram[^>]*>([^<]*)</.exec(await virsh("dumpxml", id))?.[1] ?? "";
+      assert.notEqual(statSync(path).uid, 0);
+      assert.ok((await variables()) !== undefined);
+      await virsh("destroy", id);
+      const own = markedVariables("mine");
+      writeFileSync(path, own);
+      assert.ok((await variables())?.equals(own));
+      assert.ok((await throughStorage(openVirsh(uri), { path, format: "raw" }, undefined)).equals(own));
+      const variablesPath = join(restored, "nvram");
+      writeFileSync(variablesPath, own, { mode: 0o600 });
+      await lifecycle.define({
+        name: `holdfast-${restoredId.slice(0, 8)}`,
+        id: restoredId,
+        memoryBytes: 96 * 1024 * 1024,
+        processors: 1,
+        network: "none",
+        disks: [{ id: "sys", source: { kind: "image", path: image, format: "raw" } }],
+        firmware: { variablesPath, isSecureBoot: true },
+      });
+      await lifecycle.start(restoredId);
+      assert.equal(await virsh("domstate", restoredId), "running");
+      assert.ok(hasMark(readFileSync(variablesPath), "mine"));
+    } finally {
+      await lifecycle.stop(restoredId, 0).catch(() => {});
+      await lifecycle.undefine(restoredId).catch(() => {});
+      await virsh("destroy", id).catch(() => {});
+      await virsh("undefine", id, "--nvram").catch(() => {});
       rmSync(restored, { recursive: true, force: true });
     }
   });

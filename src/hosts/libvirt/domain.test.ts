@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { describeDomains, listDomainIds, readDomain, toMachine } from "./domain.ts";
+import { readCommandLine } from "./firmware.ts";
 import { openVirsh } from "./virsh.ts";
 import { escapeXml } from "./xml.ts";
 
@@ -110,4 +111,23 @@ test("where a machine's UEFI variables lie is told in every way that libvirts wr
   });
   const none = { hasEmulatedTpm: false, uefi: { isSecureBoot: false, file: undefined } };
   assert.deepEqual(firmwareOf("<os firmware='efi'/>", "<tpm><backend type='passthrough'/></tpm>"), none);
+});
+
+test("what libvirt has chosen for a machine that does not run is read from how it would start it", () => {
+  const node = (name: string, path: string): string =>
+    `-blockdev '${JSON.stringify({ driver: "file", filename: path, "node-name": name, discard: "unmap" }).replaceAll("'", String.raw`'\''`)}'`;
+  const format = (driver: string): string =>
+    `-blockdev '{"node-name":"libvirt-pflash1-format","read-only":false,"driver":"${driver}","file":"libvirt-pflash1-storage"}'`;
+  const code = node("libvirt-pflash0-storage", "/code.fd");
+  const odd = `/nvram/it's "odd"_VARS.fd`;
+  assert.deepEqual(readCommandLine(`qemu ${code} ${node("libvirt-pflash1-storage", odd)} ${format("raw")} -m 1`), {
+    isSecureBoot: false,
+    file: { path: odd, format: "raw" },
+  });
+  const secure = "-global driver=cfi.pflash01,property=secure,value=on";
+  assert.deepEqual(readCommandLine(`${secure} ${node("libvirt-pflash1-storage", "/q")} ${format("qcow2")}`), {
+    isSecureBoot: true,
+    file: { path: "/q", format: "qcow2" },
+  });
+  assert.deepEqual(readCommandLine(`qemu ${code}`), { isSecureBoot: false, file: undefined });
 });

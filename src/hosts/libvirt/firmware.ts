@@ -8,6 +8,7 @@ import { disk } from "../../lib/files.ts";
 import { newGuid } from "../../lib/random.ts";
 import { readVariables, type VariablesFile } from "../firmware/read-variables.ts";
 import { mostVariableBytes, NotVariables, uefiWith, type MachineFirmware } from "../firmware/variables.ts";
+import { isRefusal } from "./checkpoints.ts";
 import { escapeXml, elementAt, elementsAt, type XmlElement } from "./xml.ts";
 import type { Virsh } from "./virsh.ts";
 
@@ -35,11 +36,12 @@ function readNvram(root: XmlElement): VariablesFile | undefined {
 
 export async function readLibvirtFirmware(
   virsh: Virsh,
+  domainId: string,
   { uefi, hasEmulatedTpm }: DomainFirmware,
   signal?: AbortSignal,
 ): Promise<MachineFirmware> {
   if (uefi === undefined) return { hasEmulatedTpm };
-  const { file, isSecureBoot } = uefi;
+  const { file, isSecureBoot } = uefi.file === undefined ? await readStart(virsh, domainId, signal) : uefi;
   const read = async (): Promise<Buffer> => {
     if (file === undefined) throw new NotVariables("libvirt names no file with the machine's UEFI variables");
     try {
@@ -50,6 +52,34 @@ export async function readLibvirtFirmware(
     }
   };
   return { hasEmulatedTpm, uefi: await uefiWith(isSecureBoot, read, file?.path ?? "") };
+}
+
+/** `<os firmware='efi'>` alone leaves it to libvirt, which says what it chose only of machines that run. */
+async function readStart(
+  virsh: Virsh,
+  domainId: string,
+  signal: AbortSignal | undefined,
+): Promise<NonNullable<DomainFirmware["uefi"]>> {
+  try {
+    return readCommandLine(await virsh.call(["domxml-to-native", "qemu-argv", "--domain", domainId], { signal }));
+  } catch (error) {
+    if (!isRefusal(error, /./)) throw error;
+    return { isSecureBoot: false, file: undefined };
+  }
+}
+
+/** How libvirt would start the machine, in the words of a shell. */
+export function readCommandLine(line: string): NonNullable<DomainFirmware["uefi"]> {
+  const words = line.replaceAll(String.raw`'\''`, "'");
+  const path = /\{"driver":"file","filename":("(?:[^"\\]|\\.)*"),"node-name":"libvirt-pflash1-storage"/.exec(
+    words,
+  )?.[1];
+  const format = /"node-name":"libvirt-pflash1-format"[^{}]*"driver":"(raw|qcow2)"/.exec(words)?.[1];
+  return {
+    isSecureBoot: /driver=cfi\.pflash01,property=secure,value=on/.test(words),
+    file:
+      path === undefined ? undefined : { path: String(JSON.parse(path)), format: format === "qcow2" ? "qcow2" : "raw" },
+  };
 }
 
 const mayNot = new Set(["EACCES", "EPERM"]);

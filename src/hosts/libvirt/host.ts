@@ -62,7 +62,7 @@ export async function openLibvirtHost(settings: LibvirtHostSettings, signal?: Ab
   const open = (state: DomainState, request: SnapshotRequest, release: () => void, signal?: AbortSignal) => {
     const { domain, powerState } = state;
     if (powerState === "stopped") {
-      const readFirmware = (stop?: AbortSignal) => readLibvirtFirmware(virsh, domain.firmware, stop);
+      const readFirmware = (stop?: AbortSignal) => readLibvirtFirmware(virsh, domain.id, domain.firmware, stop);
       return openImagesSnapshot({ ...asImages(domain), readFirmware }, request, scratchFolder, release, signal);
     }
     return openLibvirtSnapshot(

@@ -164,7 +164,12 @@ class LibvirtSnapshot implements SnapshotSession {
   }
 
   readFirmware(signal?: AbortSignal): Promise<MachineFirmware> {
-    return readLibvirtFirmware(this.#place.virsh, this.#place.state.domain.firmware, signal);
+    return readLibvirtFirmware(
+      this.#place.virsh,
+      this.#place.state.domain.id,
+      this.#place.state.domain.firmware,
+      signal,
+    );
   }
 
   async confirm(): Promise<void> {
