@@ -54,9 +54,13 @@ export async function serveImages(
     () => lost.abort(hostErrors.ImageRefused(`qemu-storage-daemon ended: ${errors.trim() || "it said nothing"}.`)),
     (error) => lost.abort(error),
   );
+  let hasStarted = false;
   const close = async (): Promise<void> => {
-    endChild(child);
+    // It forgets a SIGTERM that comes while it starts, and then nobody has written anything.
+    endChild(child, hasStarted ? "SIGTERM" : "SIGKILL");
+    const late = setTimeout(() => endChild(child, "SIGKILL"), endMilliseconds);
     await over.catch(() => {});
+    clearTimeout(late);
     await disk.remove(socketPath);
     await disk.remove(pidPath);
   };
@@ -71,6 +75,7 @@ export async function serveImages(
       startMilliseconds,
       10,
     );
+    hasStarted = true;
   } catch (error) {
     await close();
     throw error;
@@ -148,6 +153,6 @@ function explain(reason: unknown, errors: string, images: readonly ServedImage[]
   return reason;
 }
 
-function endChild(child: ReturnType<typeof start>): void {
-  if (child.exitCode === null && child.signalCode === null) child.kill("SIGTERM");
+function endChild(child: ReturnType<typeof start>, signal: "SIGTERM" | "SIGKILL"): void {
+  if (child.exitCode === null && child.signalCode === null) child.kill(signal);
 }
