@@ -7,7 +7,9 @@ import { memoryStore } from "../backends/memory.ts";
 import type { ObjectStore } from "../backends/object-store.ts";
 import { deletePoint, listPoints } from "../points/points.ts";
 import { backUp, bufferSource, gathered, newTestVault, openTestVault, patterned } from "../testing/vaults.ts";
+import { beginSession } from "./backup-session.ts";
 import { finishOthers } from "./finish-committed.ts";
+import { decideEnd } from "./session-records.ts";
 
 const source = bufferSource(patterned(1 << 16, 1));
 
@@ -21,6 +23,16 @@ function pausing(store: ObjectStore, name: RegExp, after: (name: string) => Prom
     },
   };
 }
+
+test("a session that a collection has given up writes no point, also before the collection has cleaned up", async () => {
+  const store = memoryStore();
+  await using vault = await newTestVault(store);
+  const session = await beginSession(vault, { item: "vm" });
+  await session.addDisk("os", source);
+  await decideEnd(store, vault.keys, session.id, { v: 1, outcome: "evicted" });
+  await assert.rejects(session.commit(), { code: "SessionEvicted" });
+  assert.deepEqual(await gathered(store.list("points/")), []);
+});
 
 test("a point that another writer has put is no eviction of the one that decided for it", async () => {
   const store = memoryStore();
