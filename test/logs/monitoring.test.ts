@@ -220,6 +220,10 @@ describe("monitoring of vaults", () => {
       assert.equal(answer.status, 400, answer.text);
     }
     await put(rule("wrong") + rulesVersion, ruleBody("AddonAzureBackupJob | count", { skipQueryValidation: true }));
+    const patched = await service.call("PATCH", rule("wrong") + rulesVersion, {
+      body: { Properties: { skipQueryValidation: false } },
+    });
+    assert.equal(patched.status, 400, "however the names are spelled");
   });
 
   test("rules of both generations are evaluated on time, each record in one window", async () => {

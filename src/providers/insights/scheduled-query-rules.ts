@@ -4,7 +4,7 @@
 import { z } from "zod";
 import { armErrors } from "../../arm/errors.ts";
 import type { Provider } from "../../arm/provider.ts";
-import { param, type ArmRequest } from "../../arm/request.ts";
+import { param, parseBody, type ArmRequest } from "../../arm/request.ts";
 import { idKey } from "../../arm/resource-id.ts";
 import { findResource } from "../../arm/resources/resource-store.ts";
 import { renderResource, type Resource } from "../../arm/resources/resource.ts";
@@ -77,9 +77,9 @@ export function scheduledQueryRulesProvider(services: LogServices): Provider {
 
   /** Before anything is stored: what the rule will hold, and whether its query can be asked. */
   const check = async (request: ArmRequest): Promise<void> => {
-    const body = z.looseObject({ properties: z.looseObject({}).optional() }).safeParse(request.body);
+    const body = parseBody(request, z.looseObject({ properties: z.looseObject({}).optional() }));
     const existing = request.method === "PATCH" ? await findResource(database.kysely, request.resourceId) : undefined;
-    const properties = mergePatch(existing?.properties ?? {}, body.data?.properties ?? {});
+    const properties = mergePatch(existing?.properties ?? {}, body.properties ?? {});
     if (typeof properties !== "object" || properties === null) return;
     type.checkName(param(request, "name"));
     const rule = ruleFrom(request.resourceId, properties);
