@@ -61,3 +61,15 @@ test("values of enumerations that differ in case only take the schema's spelling
   assert.deepEqual(withSchemaNames(lock, given), { level: "CanNotDelete", kind: "lock", notes: "ReadOnly" });
   assert.deepEqual(withSchemaNames(lock, { level: "Delete", kind: 1 }), { level: "Delete", kind: 1 });
 });
+
+test("an empty text is no value where no text is wanted and nothing need be given", () => {
+  const account = z.object({
+    isNfsEnabled: z.literal(false).nullish(),
+    size: z.int().optional(),
+    tier: z.enum(["Hot", "Cool"]).default("Hot"),
+    isNeeded: z.boolean(),
+    notes: z.string().optional(),
+  });
+  const given = { isNfsEnabled: "", size: "", tier: "", isNeeded: "", notes: "" };
+  assert.deepEqual(withSchemaNames(account, given), { isNeeded: "", notes: "" });
+});

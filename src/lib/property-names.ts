@@ -1,6 +1,7 @@
 // Azure reads the names of JSON properties in any case: templates of Microsoft's own say `StorageModelType`
 // where the API's description has `storageModelType`. What does not fit exactly takes the schema's spelling. The
-// values of enumerations likewise: a lock's level is `CanNotDelete` to some and `CannotDelete` to others.
+// values of enumerations likewise: a lock's level is `CanNotDelete` to some and `CannotDelete` to others. And an empty
+// text is no value where something else than a text is wanted: Azure's verified modules send `isNfsV3Enabled: ""`.
 
 import type * as z from "zod";
 
@@ -51,15 +52,37 @@ function spelled(known: readonly unknown[], given: string): unknown {
 
 function inObject(shape: Readonly<Record<string, z.core.$ZodType>>, value: object): object {
   const spellings = new Map(Object.keys(shape).map((name) => [name.toLowerCase(), name]));
-  const entries = Object.entries(value).map(([given, item]): [string, unknown] => {
+  const entries = Object.entries(value).flatMap(([given, item]): [string, unknown][] => {
     const known = spellings.get(given.toLowerCase());
-    if (known === undefined) return [given, item];
+    if (known === undefined) return [[given, item]];
     // A name that is there exactly as it should be is not taken over by another spelling of it.
     const name = Object.hasOwn(value, known) ? given : known;
     const inner = shape[name];
-    return [name, inner === undefined ? item : withSchemaNames(inner, item)];
+    if (inner !== undefined && item === "" && leavesOutEmpty(inner)) return [];
+    return [[name, inner === undefined ? item : withSchemaNames(inner, item)]];
   });
   return Object.fromEntries(entries);
+}
+
+/** Whether it may be left out, and is no text. */
+function leavesOutEmpty(schema: z.core.$ZodType, mayBeLeftOut = false): boolean {
+  const { def } = (schema as z.core.$ZodTypes)._zod;
+  switch (def.type) {
+    case "optional":
+      return leavesOutEmpty(def.innerType, true);
+    case "nullable":
+    case "default":
+      return leavesOutEmpty(def.innerType, mayBeLeftOut || def.type === "default");
+    case "boolean":
+    case "number":
+      return mayBeLeftOut;
+    case "enum":
+      return mayBeLeftOut && !Object.values(def.entries).includes("");
+    case "literal":
+      return mayBeLeftOut && !def.values.includes("");
+    default:
+      return false;
+  }
 }
 
 function inRecord(inner: z.core.$ZodType, value: object): object {
