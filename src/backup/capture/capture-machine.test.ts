@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { openSync, readSync, closeSync, rmSync, utimesSync, writeSync, renameSync } from "node:fs";
+import { closeSync, openSync, readSync, renameSync, rmSync, utimesSync, writeFileSync, writeSync } from "node:fs";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { waitFor } from "../../lib/time.ts";
 import { deletePoint, listPoints, type Point } from "../../store/index.ts";
@@ -179,6 +179,18 @@ test("an image that is written to meanwhile is no point in time, so there is no 
   assert.deepEqual((await listPoints(rig.vault)).points, []);
   const next = await capture(rig);
   await assertEqual(rig, next.point, "a-os", "b-data");
+});
+
+test("a machine whose images are deleted meanwhile is named with its disk, and leaves no point", async () => {
+  await using rig = await imagesRig();
+  const raw = rig.imagePath("c-raw").replace(/qcow2$/, "raw");
+  writeFileSync(raw, Buffer.alloc(1024 * 1024, 1));
+  const deleteAll = (): void => rmSync(dirname(raw), { recursive: true });
+  await assert.rejects(capture(rig, { onSnapshot: deleteAll }), {
+    code: "DiskUnreadable",
+    message: /c-raw\.raw" cannot be opened any more: ENOENT/,
+  });
+  await assert.rejects(capture(rig), { code: "MachineNotFound" });
 });
 
 test("a cancelled capture leaves neither point nor bitmap, and the next one reads the changes only", async () => {

@@ -12,7 +12,7 @@ import { vmSnapshot } from "../../extension/consistency-agent.ts";
 import type { MachineFirmware } from "../../hosts/firmware/variables.ts";
 import type { Host, Machine, SnapshotDisk, SnapshotSession, WantedConsistency } from "../../hosts/host.ts";
 import { faultPoint } from "../../lib/faults.ts";
-import { HoldfastError } from "../../lib/errors.ts";
+import { HoldfastError, systemCode } from "../../lib/errors.ts";
 import { randomBytes } from "../../lib/random.ts";
 import { beginSession, type AddedDisk, type BackupSession, type Point, type Vault } from "../../store/index.ts";
 import type { Metadata } from "../../store/format/point.ts";
@@ -93,6 +93,19 @@ export interface Captured {
 }
 
 export async function captureMachine(request: CaptureRequest, signal?: AbortSignal): Promise<Captured> {
+  try {
+    return await capture(request, signal);
+  } catch (error) {
+    throw firstFailure(error);
+  }
+}
+
+/** What else fails on the way out (the image is gone, the host is silent) is no reason; the next clean-up comes to it. */
+function firstFailure(error: unknown): unknown {
+  return error instanceof SuppressedError ? firstFailure(error.suppressed) : error;
+}
+
+async function capture(request: CaptureRequest, signal: AbortSignal | undefined): Promise<Captured> {
   const { host, vault, item, chain } = request;
   const machine = await host.findMachine(request.machineId, signal);
   // A machine with a problem may not show all of its disks.
@@ -233,18 +246,30 @@ async function addDisks(
   return { added, lowestShare: governed.lowestShare() };
 }
 
+/** Somebody took it away, or its file system. */
+const imageIsGone: ReadonlySet<string> = new Set(["ENOENT", "ENOTDIR", "ENXIO", "ESTALE", "EIO", "EACCES"]);
+
 /** Says which disk it was that failed. */
 function asDiskError({ disk }: SnapshotDisk, error: unknown): unknown {
+  const code = error instanceof HoldfastError ? undefined : systemCode(error);
+  if (code !== undefined && imageIsGone.has(code)) {
+    return captureErrors.DiskUnreadable(`The image of the disk "${disk.id}" cannot be opened any more: ${code}.`, {
+      cause: error,
+    });
+  }
   if (!(error instanceof HoldfastError) || !/^(?:Nbd|Source)/.test(error.code)) return error;
-  const { code, message } = error.cause instanceof HoldfastError ? error.cause : error;
+  const seen = error.cause instanceof HoldfastError ? error.cause : error;
   // QEMU's way to say that the host has failed it.
   const hint =
-    code === "NbdConnectionLost"
+    seen.code === "NbdConnectionLost"
       ? " QEMU closes it where the host cannot read the disk: look for its errors in the host's log."
       : "";
-  return captureErrors.DiskUnreadable(`The disk "${disk.id}" (LUN ${disk.lun}) could not be read: ${message}${hint}`, {
-    cause: error,
-  });
+  return captureErrors.DiskUnreadable(
+    `The disk "${disk.id}" (LUN ${disk.lun}) could not be read: ${seen.message}${hint}`,
+    {
+      cause: error,
+    },
+  );
 }
 
 /** The point stands already: what fails here costs the next one a whole comparison, no more. */
