@@ -219,7 +219,7 @@ describe("hostile queries", () => {
     assert.deepEqual(await rows("print array_length(repeat(1, 1000000000)), array_length(range(1, 1000000000, 1))"), [
       [1_048_576, 1_048_576],
     ]);
-    assert.deepEqual(await rows("print strlen(strrep('a', 1000000000)), strlen(tohex(5, 1000000000))"), [[1024, 1024]]);
+    assert.deepEqual(await rows("print strlen(strrep('a', 1000000000)), strlen(tohex(5, 1000000000))"), [[1024, 16]]);
     assert.equal((await refusal("print series_fft(repeat(1.0, 60000))")).code, "Unsupported");
   });
 
