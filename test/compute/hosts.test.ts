@@ -228,6 +228,11 @@ test("az vm create makes a machine from disks, runs it, and gives the disks free
   const twice = [...profile.dataDisks, { lun: 0, createOption: "Attach", managedDisk: { id: `${disk}/data` } }];
   const refused = await patchMade({ dataDisks: twice });
   assert.deepEqual([refused.status, /two disks have the LUN 0/.test(refused.text)], [400, true], refused.text);
+  // What is refused for its other part changes no disk.
+  const wrong = { networkProfile: { networkInterfaces: [{ id: `${disk}/data` }] } };
+  const none = await patchMade({ dataDisks: [] }, wrong);
+  assert.equal(none.status, 400, none.text);
+  assert.deepEqual((await rack.machine("made")).json.properties.storageProfile.dataDisks, profile.dataDisks);
   // The system disk changes places with a free one, and back.
   for (const name of ["data", "system"]) {
     const { status, text, json } = await patchMade({ osDisk: { managedDisk: { id: `${disk}/${name}` } } });
@@ -258,9 +263,9 @@ test("az vm create makes a machine from disks, runs it, and gives the disks free
   ]);
 });
 
-function patchMade(storageProfile: object): Promise<Answer> {
+function patchMade(storageProfile: object, more: object = {}): Promise<Answer> {
   const path = `${rack.group}/providers/Microsoft.Compute/virtualMachines/made?api-version=2024-11-01`;
-  return rack.service.call("PATCH", path, { body: { properties: { storageProfile } } });
+  return rack.service.call("PATCH", path, { body: { properties: { storageProfile, ...more } } });
 }
 
 /** Whoever may change the machine alone would read and write through it what is not theirs. */

@@ -11,8 +11,7 @@ import { disksOf } from "../../../inventory/machine-disks.ts";
 import type { ComputeServices } from "../services.ts";
 import { mostDataDisks, type BodyDisk, type MachineBody } from "./body.ts";
 import { findMachine, machinePath } from "./find-machine.ts";
-import { storeMachine } from "./put.ts";
-import { reshapeMachine } from "./reshape.ts";
+import { changeMachine } from "./put.ts";
 import { renderStorageProfile } from "./shape.ts";
 
 const diskId = z.string().min(1).max(2048);
@@ -56,8 +55,7 @@ async function attachDetach(services: ComputeServices, request: ArmRequest): Pro
   const body: MachineBody = {
     properties: { kept: {}, storageProfile, hardwareProfile: undefined, hostId: undefined },
   };
-  await reshapeMachine(services, machine, body, request);
-  await storeMachine(services, resource.id, body, request, preconditions);
+  await changeMachine(services, machine, body, request, preconditions);
   const after = await findMachine(services, resource.id);
   return ok(renderStorageProfile(after.resource, after.machine));
 }

@@ -9,6 +9,7 @@ import { findResource, getResource, putResource } from "../../../arm/resources/r
 import type { Envelope } from "../../../arm/resources/resource.ts";
 import { appendEvent } from "../../../events/append.ts";
 import { listExtensions } from "../../../inventory/extensions.ts";
+import type { InventoryMachine } from "../../../inventory/machine.ts";
 import type { ComputeServices } from "../services.ts";
 import { machineBodySchema, type MachineBody } from "./body.ts";
 import { chosenKeys } from "./disk-encryption.ts";
@@ -30,10 +31,9 @@ export async function putMachine(services: ComputeServices, request: ArmRequest)
   else {
     const { machine } = await findMachine(services, request.resourceId);
     checkPreconditions(preconditionsOf(request), existing.etag, existing.id);
-    await reshapeMachine(services, machine, body, request);
-    await storeMachine(
+    await changeMachine(
       services,
-      request.resourceId,
+      machine,
       { ...withoutEcho(body, existing.properties), tags: body.tags ?? {} },
       request,
       preconditionsOf(request),
@@ -57,20 +57,34 @@ function withoutEcho<Body extends MachineBody>(body: Body, stored: object): Body
   return { ...body, properties: { ...body.properties, kept: Object.fromEntries(kept) } };
 }
 
-/** Keeps what clients say of a machine: tags, identity, descriptions. */
-export async function storeMachine(
+/** Asks first for every right that the change needs: a machine's disks are not put back when it is refused. */
+export async function changeMachine(
   services: ComputeServices,
-  id: string,
+  machine: InventoryMachine,
   body: MachineBody,
-  request: Pick<ArmRequest, "caller" | "correlationId">,
+  request: ArmRequest,
   preconditions: Preconditions,
 ): Promise<void> {
-  const { database } = services;
-  const { hidden, properties } = await getResource<Record<string, unknown>, MachineHidden>(database.kysely, id);
+  const { hidden, properties } = await getResource<Record<string, unknown>, MachineHidden>(
+    services.database.kysely,
+    machine.resourceId,
+  );
   const present = new Set(interfacesIn(properties).map(idKey));
   const added = interfacesIn(body.properties?.kept ?? {}).filter((one) => !present.has(idKey(one)));
   await mayJoin(services, request.caller, added);
   const diskKeys = await chosenKeys(services, request, body, hidden.diskKeys);
+  await reshapeMachine(services, machine, body, request);
+  await storeMachine(services, machine.resourceId, { ...body, diskKeys }, request, preconditions);
+}
+
+/** Keeps what clients say of a machine: tags, identity, descriptions. */
+async function storeMachine(
+  { database }: ComputeServices,
+  id: string,
+  { diskKeys, ...body }: MachineBody & Pick<MachineHidden, "diskKeys">,
+  request: ArmRequest,
+  preconditions: Preconditions,
+): Promise<void> {
   await database.transaction(async (trx) => {
     const existing = await getResource<Record<string, unknown>, MachineHidden>(trx, id);
     const { diskKeys: _before, ...others } = existing.hidden;

@@ -19,8 +19,7 @@ import type { ComputeServices } from "../services.ts";
 import { attachDetachRoute } from "./attach-detach.ts";
 import { machinePatchSchema } from "./body.ts";
 import { powerRoutes } from "./power.ts";
-import { checkMachine, putMachine, storeMachine } from "./put.ts";
-import { reshapeMachine } from "./reshape.ts";
+import { changeMachine, checkMachine, putMachine } from "./put.ts";
 import { renderMachine } from "./shape.ts";
 
 const inSubscription = `/subscriptions/{subscriptionId}/providers/${machineType}`;
@@ -145,8 +144,7 @@ async function patch(services: ComputeServices, request: ArmRequest): Promise<Ar
   const body = parseBody(request, machinePatchSchema);
   const before = await findMachine(services, request.resourceId);
   checkPreconditions(preconditionsOf(request), before.resource.etag, before.resource.id);
-  await reshapeMachine(services, before.machine, body, request);
-  await storeMachine(services, request.resourceId, body, request, preconditionsOf(request));
+  await changeMachine(services, before.machine, body, request, preconditionsOf(request));
   const { resource, machine } = await findMachine(services, request.resourceId);
   const extensions = await listExtensions(services.database.kysely, resource.id);
   return ok(renderMachine(resource, machine, extensions), { ETag: resource.etag });
