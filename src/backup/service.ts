@@ -38,6 +38,8 @@ export interface BackupServiceOptions {
   /** What brings guests' applications to rest; file systems are frozen without it too. */
   readonly consistencyAgent?: ConsistencyAgent;
   readonly retry?: RetryTerms;
+  /** Absent where a test moves the clock: that one is believed. */
+  readonly watchesClock?: boolean;
   readonly report: (error: unknown) => void;
 }
 

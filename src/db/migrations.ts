@@ -16,6 +16,7 @@ import { vaults } from "./migrations/0012-vaults.ts";
 import { monitor } from "./migrations/0014-monitor.ts";
 import { owedTransfers } from "./migrations/0019-owed-transfers.ts";
 import { blobAccountNetwork } from "./migrations/0020-blob-account-network.ts";
+import { deletionTime } from "./migrations/0021-deletion-time.ts";
 
 export const migrations: readonly Migration[] = [
   leases,
@@ -32,4 +33,5 @@ export const migrations: readonly Migration[] = [
   monitor,
   owedTransfers,
   blobAccountNetwork,
+  deletionTime,
 ];

@@ -3,6 +3,7 @@
 import type { ArmTables } from "./schema/arm.ts";
 import type { BackupTables } from "./schema/backup.ts";
 import type { BlobTables } from "./schema/blobs.ts";
+import type { DeletionTimeTables } from "./schema/deletion-time.ts";
 import type { DiskTables } from "./schema/disks.ts";
 import type { EventTables } from "./schema/events.ts";
 import type { IdentityTables } from "./schema/identity.ts";
@@ -24,6 +25,7 @@ export interface Tables
     ArmTables,
     BackupTables,
     BlobTables,
+    DeletionTimeTables,
     DiskTables,
     InventoryTables,
     KeyVaultTables,

@@ -1,6 +1,7 @@
 // Keys and secrets alike: versions under a name, soft deletion, lists. What is secret comes and goes
 // sealed; this file never opens it.
 
+import { deletionTime } from "../db/deletion-time.ts";
 import type { VaultNameRow, VaultVersionRow } from "../db/schema/key-vault.ts";
 import { scopeOf } from "../db/transaction.ts";
 import { newGuid } from "../lib/random.ts";
@@ -226,7 +227,7 @@ export async function listVersions<S extends Shown>(
 
 /** What is past its time goes: deleted objects, and deleted vaults with all that is in them. */
 export async function purgeExpired(trx: Writer): Promise<string[]> {
-  const now = scopeOf(trx).clock.now();
+  const now = await deletionTime(trx, scopeOf(trx).clock);
   const names = await trx.selectFrom("key_vault_names").selectAll().where("purge_at", "<=", now).execute();
   for (const row of names) await purge(trx, { vault: row.vault, kind: row.kind as ObjectKind, name: row.name });
   const vaults = await trx.selectFrom("key_vaults").select("name").where("purge_at", "<=", now).execute();

@@ -203,6 +203,7 @@ export async function startService(settings: Settings): Promise<Service> {
       describeVault: (vault) => describeVault(database, vault),
       captureDiskKeys: async (vault, shape) =>
         captureDiskKeys(keyVaults, async () => vaultCallerOf(await ownIdentityOf(database, vault)), shape),
+      watchesClock: settings.testClock === undefined,
       report: (error) => log.error({ err: error }, "backup"),
     }),
   );

@@ -16,6 +16,7 @@ import { deleteProtection, stopProtection, undeleteProtection } from "../../src/
 import { purgeItem } from "../../src/backup/soft-delete/purge-item.ts";
 import { vaultStore } from "../../src/backup/stores/store-name.ts";
 import type { OpenVaults } from "../../src/backup/stores/stores.ts";
+import { clockWatch } from "../../src/db/deletion-time.ts";
 import { collect, listPoints } from "../../src/store/index.ts";
 import { by, startDomainRig, type DomainRig } from "./domain-rig.ts";
 
@@ -153,4 +154,24 @@ test("a deletion that is taken back in its last moment purges nothing", async ()
   assert.equal((await listed(rig, rig.item)).length, 1);
   assert.equal((await stored(rig, vault.guid)).length, 1);
   assert.equal((await getItem(rig.database.kysely, item.key)).deletion, undefined);
+});
+
+test("a clock that leaps makes no point old before it has been watched for a day", async () => {
+  await using rig = await rigWith(3);
+  const vault = await rig.vault();
+  let running = 0;
+  const look = clockWatch(
+    rig.database,
+    () => {},
+    () => running,
+  );
+  await look();
+  await using opened = await openVaultStore(rig.stores, vault);
+  rig.clock.advance(400 * day);
+  await look();
+  assert.deepEqual(await retainItem(rig.database, opened, rig.item.key), { deleted: 0 });
+  assert.equal((await listed(rig, rig.item)).length, 3);
+  running += day;
+  await look();
+  assert.deepEqual(await retainItem(rig.database, opened, rig.item.key), { deleted: 2 });
 });

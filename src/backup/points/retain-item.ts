@@ -2,6 +2,7 @@
 // afterwards: what is listed can be restored, and bytes that a crash left behind are found by the sweep.
 
 import type { Database } from "../../db/database.ts";
+import { deletionTime } from "../../db/deletion-time.ts";
 import { isErrorCode } from "../../lib/errors.ts";
 import { faultPoint } from "../../lib/faults.ts";
 import { isDamage } from "../../store/damage.ts";
@@ -42,7 +43,7 @@ export async function retainItem(
 ): Promise<{ readonly deleted: number }> {
   const stored = await policyOfItem(database.kysely, itemKey);
   if (stored === undefined) return { deleted: 0 };
-  const now = database.clock.now();
+  const now = await deletionTime(database.kysely, database.clock);
   const points = await listPointsOf(database.kysely, itemKey);
   const { verdicts } = planItemRetention(stored.policy, points, now);
   let deleted = 0;

@@ -3,6 +3,7 @@
 // does not wait for what may read a whole vault: each has rounds of its own.
 
 import type { Database } from "../../db/database.ts";
+import { clockWatch, deletionTime } from "../../db/deletion-time.ts";
 import { withLease } from "../../db/leases.ts";
 import { sleep } from "../../lib/time.ts";
 import { collect, defaultLimits } from "../../store/index.ts";
@@ -25,9 +26,12 @@ export interface CaretakerParts {
   readonly stores: Stores;
   readonly holder: string;
   readonly report: (error: unknown) => void;
+  /** A clock that a test moves is believed. */
+  readonly watchesClock?: boolean;
 }
 
 const roundMilliseconds = 2000;
+const clockMilliseconds = 60_000;
 const leaseMilliseconds = 30_000;
 const dayMilliseconds = 86_400_000;
 const transferEveryDays = 1 / 24;
@@ -41,10 +45,23 @@ export async function runCaretaker(parts: CaretakerParts, signal: AbortSignal): 
   await Promise.all([
     keepCaring(parts, "backup-care", promptRound, signal),
     keepCaring(parts, "backup-upkeep", upkeepRound, signal),
+    ...(parts.watchesClock === true
+      ? [keepCaring(parts, "backup-clock", clockRound(parts), signal, clockMilliseconds)]
+      : []),
   ]);
 }
 
-async function keepCaring(parts: CaretakerParts, name: string, round: Round, signal: AbortSignal): Promise<void> {
+function clockRound({ database, report }: CaretakerParts): Round {
+  return clockWatch(database, report);
+}
+
+async function keepCaring(
+  parts: CaretakerParts,
+  name: string,
+  round: Round,
+  signal: AbortSignal,
+  pause = roundMilliseconds,
+): Promise<void> {
   const terms = { name, milliseconds: leaseMilliseconds, holder: parts.holder };
   while (!signal.aborted) {
     try {
@@ -52,7 +69,7 @@ async function keepCaring(parts: CaretakerParts, name: string, round: Round, sig
     } catch (error) {
       if (!signal.aborted) parts.report(error);
     }
-    await sleep(roundMilliseconds, signal).catch(() => {});
+    await sleep(pause, signal).catch(() => {});
   }
 }
 
@@ -173,7 +190,7 @@ async function purgeDue(parts: CaretakerParts, signal: AbortSignal | undefined):
   const rows = await database.kysely
     .selectFrom("protected_items")
     .selectAll()
-    .where("purge_at", "<=", database.clock.now())
+    .where("purge_at", "<=", await deletionTime(database.kysely, database.clock))
     .execute();
   for (const item of rows.map(itemFromRow)) {
     // The job of the deletion itself does it, where nothing is kept.
