@@ -46,13 +46,9 @@ export async function runCaretaker(parts: CaretakerParts, signal: AbortSignal): 
     keepCaring(parts, "backup-care", promptRound, signal),
     keepCaring(parts, "backup-upkeep", upkeepRound, signal),
     ...(parts.watchesClock === true
-      ? [keepCaring(parts, "backup-clock", clockRound(parts), signal, clockMilliseconds)]
+      ? [keepCaring(parts, "backup-clock", clockWatch(parts.database, parts.report), signal, clockMilliseconds)]
       : []),
   ]);
-}
-
-function clockRound({ database, report }: CaretakerParts): Round {
-  return clockWatch(database, report);
 }
 
 async function keepCaring(
